@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * General notification queue: what a reader of the pipe must know
+ *
+ * See Documentation/userspace-api/watch_queue.rst for how to use it.
+ */
+#ifndef _UAPI_LINUX_WATCH_QUEUE_H
+#define _UAPI_LINUX_WATCH_QUEUE_H
+
+#include <linux/types.h>
+#include <linux/ioctl.h>
+
+/*
+ * Flag for pipe2(2).  O_EXCL comes from <fcntl.h>, which the program includes:
+ * <linux/fcntl.h> cannot be included here, it clashes with the C library's.
+ */
+#define O_NOTIFICATION_PIPE	O_EXCL
+
+/* How many records the queue can hold; argument: the number itself */
+#define IOC_WATCH_QUEUE_SET_SIZE	_IO('W', 0x60)
+/* Which records to let in; argument: struct watch_notification_filter * or NULL */
+#define IOC_WATCH_QUEUE_SET_FILTER	_IO('W', 0x61)
+
+/**
+ * enum watch_notification_type - who generated a record
+ * @WATCH_TYPE_META: the queue itself; cannot be filtered out
+ * @WATCH_TYPE_KEY_NOTIFY: a key or a keyring changed
+ * @WATCH_TYPE__NR: number of types known to this header
+ */
+enum watch_notification_type {
+	WATCH_TYPE_META		= 0,
+	WATCH_TYPE_KEY_NOTIFY	= 1,
+	WATCH_TYPE__NR		= 2
+};
+
+/**
+ * enum watch_meta_notification_subtype - what happened to the queue
+ * @WATCH_META_REMOVAL_NOTIFICATION: a watch is gone, together with its object
+ *	or because it was removed; this is the last record with its ID.  See
+ *	struct watch_notification_removal.
+ * @WATCH_META_LOSS_NOTIFICATION: records were lost at this place in the queue;
+ *	WATCH_INFO_TYPE_INFO holds how many, 0xffff standing for that many or
+ *	more.
+ */
+enum watch_meta_notification_subtype {
+	WATCH_META_REMOVAL_NOTIFICATION	= 0,
+	WATCH_META_LOSS_NOTIFICATION	= 1,
+};
+
+/**
+ * struct watch_notification - header of every record
+ * @type: enum watch_notification_type
+ * @subtype: what happened; the type says which enum this is
+ * @info: length, watch ID and type-specific bits, see WATCH_INFO_*
+ *
+ * The source's data follows.  Records lie in the reader's buffer back to back,
+ * neither padded nor aligned: step by the length in @info, and copy a record
+ * out before looking at 64-bit members.
+ */
+struct watch_notification {
+	__u32	type:24;
+	__u32	subtype:8;
+	__u32	info;
+#define WATCH_INFO_LENGTH		0x0000007f	/* Bytes, header included */
+#define WATCH_INFO_LENGTH__SHIFT	0
+#define WATCH_INFO_ID			0x0000ff00	/* ID given with the watch */
+#define WATCH_INFO_ID__SHIFT		8
+#define WATCH_INFO_TYPE_INFO		0xffff0000	/* Depends on the type */
+#define WATCH_INFO_TYPE_INFO__SHIFT	16
+#define WATCH_INFO_FLAG_0		0x00010000	/* TYPE_INFO, bit by bit */
+#define WATCH_INFO_FLAG_1		0x00020000
+#define WATCH_INFO_FLAG_2		0x00040000
+#define WATCH_INFO_FLAG_3		0x00080000
+#define WATCH_INFO_FLAG_4		0x00100000
+#define WATCH_INFO_FLAG_5		0x00200000
+#define WATCH_INFO_FLAG_6		0x00400000
+#define WATCH_INFO_FLAG_7		0x00800000
+};
+
+/**
+ * struct watch_notification_type_filter - one rule of a filter
+ * @type: type that the rule lets in (enum watch_notification_type); a rule for
+ *	a type that the kernel does not know is ignored
+ * @info_filter: value that the bits of info under @info_mask must have
+ * @info_mask: bits of info to compare; the length bits must be clear
+ * @subtype_filter: bitmap of the subtypes to let in, subtype n being bit
+ *	n % 32 of word n / 32
+ */
+struct watch_notification_type_filter {
+	__u32	type;
+	__u32	info_filter;
+	__u32	info_mask;
+	__u32	subtype_filter[8];
+};
+
+/**
+ * struct watch_notification_filter - argument of IOC_WATCH_QUEUE_SET_FILTER
+ * @nr_filters: number of rules, 1 to 16
+ * @__reserved: must be 0
+ * @filters: the rules; a record enters the queue if any of them lets it in
+ */
+struct watch_notification_filter {
+	__u32	nr_filters;
+	__u32	__reserved;
+	struct watch_notification_type_filter filters[];
+};
+
+/**
+ * struct watch_notification_removal - WATCH_META_REMOVAL_NOTIFICATION
+ * @watch: header; its length is that of the header alone if the object has no
+ *	ID
+ * @id: ID of the object that was watched, in the terms of its source
+ */
+struct watch_notification_removal {
+	struct watch_notification watch;
+	__u64	id;
+};
+
+/**
+ * enum key_notification_subtype - what happened to a key
+ * @NOTIFY_KEY_INSTANTIATED: the key got its payload; aux: 0 or error code
+ * @NOTIFY_KEY_UPDATED: the payload was replaced
+ * @NOTIFY_KEY_LINKED: a key was linked into this keyring; aux: that key
+ * @NOTIFY_KEY_UNLINKED: a link was taken out of this keyring; aux: that key
+ * @NOTIFY_KEY_CLEARED: all links were taken out of this keyring
+ * @NOTIFY_KEY_REVOKED: the key was revoked
+ * @NOTIFY_KEY_INVALIDATED: the key was invalidated
+ * @NOTIFY_KEY_SETATTR: owner, permissions, time-out or restriction changed
+ */
+enum key_notification_subtype {
+	NOTIFY_KEY_INSTANTIATED	= 0,
+	NOTIFY_KEY_UPDATED	= 1,
+	NOTIFY_KEY_LINKED	= 2,
+	NOTIFY_KEY_UNLINKED	= 3,
+	NOTIFY_KEY_CLEARED	= 4,
+	NOTIFY_KEY_REVOKED	= 5,
+	NOTIFY_KEY_INVALIDATED	= 6,
+	NOTIFY_KEY_SETATTR	= 7,
+};
+
+/**
+ * struct key_notification - WATCH_TYPE_KEY_NOTIFY
+ * @watch: header; subtype is an enum key_notification_subtype
+ * @key_id: serial number of the key or keyring that was watched
+ * @aux: depends on the subtype
+ */
+struct key_notification {
+	struct watch_notification watch;
+	__u32	key_id;
+	__u32	aux;
+};
+
+#endif /* _UAPI_LINUX_WATCH_QUEUE_H */
