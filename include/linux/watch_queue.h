@@ -39,7 +39,7 @@ struct watch_queue;
  * @rcu: for freeing; posters may hold a removed watch until a grace period
  * @list_node: link in the object's list; wlist->lock, posters walk it by RCU
  * @queue_node: link in the queue's list; the queue's lock, fdinfo walks it by
- *	RCU
+ *	RCU.  Nothing is posted through a watch off this list
  * @queue: where records go; set by init_watch(), then constant
  * @list: the object's list; set by add_watch_to_object(), then constant
  * @cred: who set the watch; set by add_watch_to_object(), then constant
@@ -50,8 +50,6 @@ struct watch_queue;
  *	watch is added, then constant
  * @type: type of the source; set by init_watch() to WATCH_TYPE_KEY_NOTIFY,
  *	other sources change it before the watch is added, then constant
- * @removed: nothing may be posted through this watch any more; the queue's
- *	lock
  *
  * The source allocates it with kzalloc() and prepares it with init_watch().
  * Once it was added it belongs to the queue, which frees it; until then the
@@ -68,7 +66,6 @@ struct watch {
 	u64			id;
 	u32			info_id;
 	u32			type;
-	bool			removed;
 };
 
 /**
@@ -83,7 +80,7 @@ struct watch_list {
 	struct rcu_head		rcu;
 	struct hlist_head	watchers;
 	void			(*release_watch)(struct watch *watch);
-	spinlock_t		lock;
+	spinlock_t		lock;	/* protects watchers */
 };
 
 void __post_watch_notification(struct watch_list *wlist,
@@ -126,7 +123,7 @@ static inline void post_watch_notification(struct watch_list *wlist,
  * Every watcher gets a removal record.  The list is freed after a grace period
  * and must not be used again.  Nobody may be adding a watch.
  *
- * Context: Process context.  May sleep if the list has a release function.
+ * Context: Process context.  May sleep.
  */
 static inline void remove_watch_list(struct watch_list *wlist, u64 id)
 {
@@ -135,13 +132,17 @@ static inline void remove_watch_list(struct watch_list *wlist, u64 id)
 }
 
 /* For fs/pipe.c */
-int watch_queue_init(struct inode *inode);
+int watch_queue_init(struct inode *inode, const unsigned int *max_bytes);
 void watch_queue_exit(struct pipe_inode_info *pipe);
 long watch_queue_fcntl(struct file *file, unsigned int cmd);
+long watch_queue_no_ioctl(struct file *file, unsigned int cmd,
+			  unsigned long arg);
+#define watch_queue_no_compat_ioctl watch_queue_no_ioctl
 
 #else /* !CONFIG_WATCH_QUEUE */
 
-static inline int watch_queue_init(struct inode *inode)
+static inline int watch_queue_init(struct inode *inode,
+				   const unsigned int *max_bytes)
 {
 	return -ENOPKG;
 }
@@ -154,6 +155,13 @@ static inline long watch_queue_fcntl(struct file *file, unsigned int cmd)
 {
 	return -EBADF;
 }
+
+static inline long watch_queue_no_ioctl(struct file *file, unsigned int cmd,
+					unsigned long arg)
+{
+	return -ENOIOCTLCMD;
+}
+#define watch_queue_no_compat_ioctl NULL
 
 #endif /* CONFIG_WATCH_QUEUE */
 

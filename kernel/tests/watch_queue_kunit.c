@@ -1,0 +1,794 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Unit tests of the general notification queue
+ *
+ * Included at the foot of kernel/watch_queue.c, so that its static functions
+ * are in reach.  What needs a pipe, a system call or a second CPU is tested by
+ * tools/testing/selftests/watch_queue instead.
+ */
+
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/mman.h>
+#include <linux/timer.h>
+
+#define TEST_TYPE	WATCH_TYPE_KEY_NOTIFY
+#define TEST_OBJECT	0x1234
+#define TEST_ID		0x42
+
+/* A record with a number in it, as long as any of them may be */
+struct test_record {
+	struct watch_notification n;
+	u32 serial;
+	u8 filler[WATCH_QUEUE_SLOT_SIZE - 12];
+};
+
+/*
+ *	queue (depth as the test wants it) <-- watch (TEST_ID) --> object
+ */
+struct test_context {
+	struct watch_queue *wqueue;
+	struct watch_list *object;
+	u8 buf[64 * WATCH_QUEUE_SLOT_SIZE];
+	size_t len;			/* of what is in buf */
+	size_t pos;			/* of what was looked at */
+	u32 serial;			/* of the next post */
+};
+
+static unsigned int test_released;
+
+static void test_release(struct watch *watch)
+{
+	test_released++;
+}
+
+static struct watch_list *test_object_new(struct kunit *test)
+{
+	struct watch_list *wlist = kzalloc(sizeof(*wlist), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, wlist);
+	init_watch_list(wlist, test_release);
+	return wlist;
+}
+
+static int test_watch(struct kunit *test, struct watch_queue *wqueue,
+		      struct watch_list *wlist, u64 object, u8 id)
+{
+	struct watch *watch = kzalloc(sizeof(*watch), GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, watch);
+	init_watch(watch, wqueue);
+	watch->id = object;
+	watch->info_id = id << WATCH_INFO_ID__SHIFT;
+	ret = add_watch_to_object(watch, wlist);
+	if (ret)
+		kfree(watch);
+	return ret;
+}
+
+static void test_close(struct watch_queue *wqueue)
+{
+	watch_queue_close(wqueue);
+	put_watch_queue(wqueue);
+}
+
+static int test_init(struct kunit *test)
+{
+	struct test_context *ctx;
+
+	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	ctx->wqueue = watch_queue_alloc();
+	KUNIT_ASSERT_NOT_NULL(test, ctx->wqueue);
+	ctx->object = test_object_new(test);
+	KUNIT_ASSERT_EQ(test, 0, test_watch(test, ctx->wqueue, ctx->object,
+					    TEST_OBJECT, TEST_ID));
+	test_released = 0;
+	test->priv = ctx;
+	return 0;
+}
+
+static void test_exit(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	if (ctx->object)
+		remove_watch_list(ctx->object, TEST_OBJECT);
+	if (ctx->wqueue)
+		test_close(ctx->wqueue);
+}
+
+/* Post records of @len bytes, numbered on from the last one */
+static void test_post_len(struct test_context *ctx, u32 nr, u32 len)
+{
+	struct test_record record = {
+		.n.type		= TEST_TYPE,
+		.n.subtype	= NOTIFY_KEY_UPDATED,
+		.n.info		= len,
+	};
+
+	memset(record.filler, 0xa5, sizeof(record.filler));
+	while (nr--) {
+		record.serial = ctx->serial++;
+		post_watch_notification(ctx->object, &record.n, NULL, TEST_OBJECT);
+	}
+}
+
+static void test_post(struct test_context *ctx, u32 nr)
+{
+	test_post_len(ctx, nr, 16);
+}
+
+/* read() with a buffer of @size bytes; what came is for the test_expect_*() */
+static ssize_t test_read(struct test_context *ctx, size_t size)
+{
+	struct kvec kvec = { .iov_base = ctx->buf, .iov_len = size };
+	struct iov_iter to;
+	ssize_t ret;
+
+	iov_iter_kvec(&to, ITER_DEST, &kvec, 1, size);
+	ret = watch_queue_take(ctx->wqueue, &to);
+	ctx->pos = 0;
+	ctx->len = max(ret, 0);
+	return ret;
+}
+
+static void test_expect_header(struct kunit *test,
+			       const struct watch_notification *n,
+			       u32 type, u32 subtype, u32 info)
+{
+	/* Sums, as bit-fields have no type of their own to compare by */
+	KUNIT_EXPECT_EQ(test, n->type + 0, type);
+	KUNIT_EXPECT_EQ(test, n->subtype + 0, subtype);
+	KUNIT_EXPECT_EQ(test, n->info, info);
+}
+
+/* The next records read are numbered from @serial on */
+static void test_expect_records(struct kunit *test, u32 serial, u32 nr)
+{
+	struct test_context *ctx = test->priv;
+	struct test_record record;
+
+	for (; nr; nr--, serial++, ctx->pos += 16) {
+		KUNIT_ASSERT_LE(test, ctx->pos + 16, ctx->len);
+		memcpy(&record, ctx->buf + ctx->pos, 16);
+		test_expect_header(test, &record.n, TEST_TYPE,
+				   NOTIFY_KEY_UPDATED, TEST_ID << 8 | 16);
+		KUNIT_EXPECT_EQ(test, record.serial, serial);
+	}
+}
+
+/* The next record read reports @lost losses */
+static void test_expect_loss(struct kunit *test, u32 lost)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_notification n;
+
+	KUNIT_ASSERT_LE(test, ctx->pos + sizeof(n), ctx->len);
+	memcpy(&n, ctx->buf + ctx->pos, sizeof(n));
+	test_expect_header(test, &n, WATCH_TYPE_META,
+			   WATCH_META_LOSS_NOTIFICATION, lost << 16 | sizeof(n));
+	ctx->pos += sizeof(n);
+}
+
+/* The next record read tells that a watch on @object is gone */
+static void test_expect_removal(struct kunit *test, u8 id, u64 object)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_notification_removal r = {};
+	size_t len = object ? sizeof(r) : sizeof(r.watch);
+
+	KUNIT_ASSERT_LE(test, ctx->pos + len, ctx->len);
+	memcpy(&r, ctx->buf + ctx->pos, len);
+	test_expect_header(test, &r.watch, WATCH_TYPE_META,
+			   WATCH_META_REMOVAL_NOTIFICATION, id << 8 | len);
+	KUNIT_EXPECT_EQ(test, r.id, object);
+	ctx->pos += len;
+}
+
+static void test_expect_end(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_EXPECT_EQ(test, ctx->pos, ctx->len);
+	KUNIT_EXPECT_EQ(test, 0, test_read(ctx, sizeof(ctx->buf)));
+}
+
+/* A length is good from a bare header to what seven bits hold, no further */
+static void watch_queue_test_length(struct kunit *test)
+{
+	static const struct {
+		u32 info;
+		bool valid;
+	} rows[] = {
+		{ 0, false },
+		{ 7, false },
+		{ 8, true },
+		{ 127, true },
+		{ 128, false },		/* seven bits of it are 0 */
+		{ 136, false },		/* seven bits of it are 8 */
+		{ 255, false },
+		{ 0xffffff00 | 7, false },	/* the other fields do not count */
+		{ 0xffffff00 | 8, true },
+		{ 0xffffff00 | 128, false },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(rows); i++)
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].valid,
+				    watch_info_valid(rows[i].info), "info %#x",
+				    rows[i].info);
+}
+
+/* Every length comes out as it went in, and nothing of the slot beyond it */
+static void watch_queue_test_payload(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 4));
+	for (u32 len = 8; len <= WATCH_INFO_LENGTH; len++) {
+		test_post_len(ctx, 1, len);
+		memset(ctx->buf, 0, sizeof(ctx->buf));
+		KUNIT_ASSERT_EQ(test, len, test_read(ctx, sizeof(ctx->buf)));
+		for (u32 i = 12; i < len; i++)
+			KUNIT_ASSERT_EQ(test, 0xa5, ctx->buf[i]);
+		KUNIT_ASSERT_EQ(test, 0, ctx->buf[len]);
+	}
+}
+
+/*
+ *	posts	0  1 .. depth		depth+1 and on
+ *	read	nothing, all of them	depth, then the count of the rest
+ */
+static void watch_queue_test_depth(struct kunit *test)
+{
+	static const u32 depths[] = { 1, 2, 3, 4, 5, 31, 32, 33 };
+	struct test_context *ctx = test->priv;
+
+	for (int i = 0; i < ARRAY_SIZE(depths); i++) {
+		u32 depth = depths[i];
+
+		KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, depth));
+		for (u32 nr = 0; nr <= depth + 2; nr++) {
+			u32 first = ctx->serial;
+
+			test_post(ctx, nr);
+			test_read(ctx, sizeof(ctx->buf));
+			test_expect_records(test, first, min(nr, depth));
+			if (nr > depth)
+				test_expect_loss(test, nr - depth);
+			test_expect_end(test);
+		}
+		watch_ring_free(ctx->wqueue);
+	}
+}
+
+/* The indices are 32 bits wide and never reset: nothing happens at 2^32 */
+static void watch_queue_test_wrap(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_queue *wqueue = ctx->wqueue;
+
+	for (u32 before = 0; before <= 8; before++) {
+		wqueue->head = wqueue->tail = -before;
+		KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(wqueue, 7));
+		ctx->serial = 0;
+		test_post(ctx, 9);
+		test_read(ctx, 3 * 16);
+		test_expect_records(test, 0, 3);
+		test_post(ctx, 4);
+		test_read(ctx, sizeof(ctx->buf));
+		test_expect_records(test, 3, 4);
+		test_expect_loss(test, 2);
+		test_expect_records(test, 9, 3);
+		test_expect_loss(test, 1);
+		test_expect_end(test);
+		watch_ring_free(wqueue);
+	}
+}
+
+/*
+ * Several losses with records between them, each reported in its place:
+ *
+ *	0 1 2 3 (2) | read 2 | 6 7 (1) | read 1 | 9 (3)
+ */
+static void watch_queue_test_loss_place(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 4));
+	test_post(ctx, 4 + 2);
+	test_read(ctx, 2 * 16);
+	test_expect_records(test, 0, 2);
+	test_post(ctx, 2 + 1);
+	test_read(ctx, 16);
+	test_expect_records(test, 2, 1);
+	test_post(ctx, 1 + 3);
+	KUNIT_EXPECT_EQ(test, 3, ctx->wqueue->nr_marks);
+
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_records(test, 3, 1);
+	test_expect_loss(test, 2);
+	test_expect_records(test, 6, 2);
+	test_expect_loss(test, 1);
+	test_expect_records(test, 9, 1);
+	test_expect_loss(test, 3);
+	test_expect_end(test);
+	KUNIT_EXPECT_EQ(test, 0, ctx->wqueue->nr_marks);
+}
+
+/* A report that finds no room waits for the next read, and readers know */
+static void watch_queue_test_loss_pending(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 2));
+	test_post(ctx, 3);
+	KUNIT_EXPECT_EQ(test, 32, test_read(ctx, 32));
+	KUNIT_EXPECT_TRUE(test, watch_queue_readable(ctx->wqueue));
+	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 7));
+	KUNIT_EXPECT_EQ(test, 8, test_read(ctx, 8));
+	test_expect_loss(test, 1);
+	KUNIT_EXPECT_FALSE(test, watch_queue_readable(ctx->wqueue));
+	test_expect_end(test);
+}
+
+/* Before it has a size, a queue can only lose; it says so before anything else */
+static void watch_queue_test_loss_unsized(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	test_post(ctx, 3);
+	KUNIT_EXPECT_TRUE(test, watch_queue_readable(ctx->wqueue));
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_loss(test, 3);
+	test_expect_end(test);
+
+	test_post(ctx, 2);
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 4));
+	test_post(ctx, 1);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_loss(test, 2);
+	test_expect_records(test, 5, 1);
+	test_expect_end(test);
+}
+
+/* The count stays at what sixteen bits hold, in both places where it is kept */
+static void watch_queue_test_loss_saturates(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	test_post(ctx, 0x10001);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_loss(test, 0xffff);
+	test_expect_end(test);
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 1));
+	for (u32 lost = 0xfffe; lost <= 0x10001; lost++) {
+		u32 first = ctx->serial;
+
+		test_post(ctx, 1 + lost);
+		test_read(ctx, sizeof(ctx->buf));
+		test_expect_records(test, first, 1);
+		test_expect_loss(test, min(lost, 0xffff));
+		test_expect_end(test);
+	}
+}
+
+/* A record that does not fit stays, and what was read before it counts */
+static void watch_queue_test_short_buffer(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 4));
+	test_post(ctx, 2);
+	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 15));
+	KUNIT_EXPECT_EQ(test, 16, test_read(ctx, 31));
+	test_expect_records(test, 0, 1);
+	KUNIT_EXPECT_EQ(test, 16, test_read(ctx, 16));
+	test_expect_records(test, 1, 1);
+	test_expect_end(test);
+}
+
+static struct watch_filter *test_filter(struct kunit *test, u32 nr_rules)
+{
+	struct watch_filter *filter;
+
+	filter = kunit_kzalloc(test, struct_size(filter, rules, nr_rules),
+			       GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, filter);
+	filter->nr_rules = nr_rules;
+	return filter;
+}
+
+/* Each bit of each of the eight words lets in its subtype and no other */
+static void watch_queue_test_filter_subtypes(struct kunit *test)
+{
+	struct watch_filter *filter = test_filter(test, 1);
+
+	filter->rules[0].type = TEST_TYPE;
+	for (u32 let_in = 0; let_in < 256; let_in++) {
+		memset(filter->rules[0].subtype_filter, 0,
+		       sizeof(filter->rules[0].subtype_filter));
+		filter->rules[0].subtype_filter[let_in / 32] = BIT(let_in % 32);
+		for (u32 subtype = 0; subtype < 256; subtype++) {
+			struct watch_notification n = {
+				.type = TEST_TYPE, .subtype = subtype,
+			};
+
+			KUNIT_ASSERT_EQ(test, subtype == let_in,
+					watch_filter_passes(filter, &n, 8));
+		}
+	}
+}
+
+/* Type and info bits must match in one and the same rule, whichever it is */
+static void watch_queue_test_filter_rules(struct kunit *test)
+{
+	struct watch_filter *filter = test_filter(test, WATCH_QUEUE_MAX_RULES);
+	struct watch_notification n = { .type = TEST_TYPE, .subtype = 1 };
+
+	for (u32 i = 0; i < WATCH_QUEUE_MAX_RULES; i++) {
+		filter->rules[i].type = i % 2 ? TEST_TYPE : TEST_TYPE + 1;
+		filter->rules[i].subtype_filter[0] = BIT(1);
+		filter->rules[i].info_mask = WATCH_INFO_ID;
+		filter->rules[i].info_filter = i << WATCH_INFO_ID__SHIFT;
+	}
+	for (u32 id = 0; id < 256; id++)
+		KUNIT_EXPECT_EQ(test, id % 2 && id < WATCH_QUEUE_MAX_RULES,
+				watch_filter_passes(filter, &n, id << 8 | 8));
+
+	filter->nr_rules = 0;
+	KUNIT_EXPECT_FALSE(test, watch_filter_passes(filter, &n, 1 << 8 | 8));
+}
+
+/* A filter that lets nothing in still lets in what the queue itself says */
+static void watch_queue_test_filter_meta(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 1));
+	test_post(ctx, 2);
+	rcu_assign_pointer(ctx->wqueue->filter, test_filter(test, 0));
+	test_post(ctx, 1);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_records(test, 0, 1);
+	test_expect_loss(test, 1);
+	remove_watch_list(ctx->object, TEST_OBJECT);
+	ctx->object = NULL;
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_removal(test, TEST_ID, TEST_OBJECT);
+	test_expect_end(test);
+	rcu_assign_pointer(ctx->wqueue->filter, NULL);
+}
+
+/* What user space may ask for; see also the selftests, which fault */
+static void watch_queue_test_filter_check(struct kunit *test)
+{
+	static const struct {
+		u32 nr, reserved, type, filter, mask;
+		int ret;		/* rules kept, or errno */
+	} rows[] = {
+		{ 0, 0, 1, 0, 0, -EINVAL },
+		{ 1, 0, 1, 0, 0, 1 },
+		{ 16, 0, 1, 0, 0, 16 },
+		{ 17, 0, 1, 0, 0, -EINVAL },
+		{ U32_MAX, 0, 1, 0, 0, -EINVAL },
+		{ 1, 1, 1, 0, 0, -EINVAL },
+		{ 1, 0, 0, 0, 0, 1 },			/* META: no harm */
+		{ 1, 0, WATCH_TYPE__NR, 0, 0, 0 },	/* ignored */
+		{ 16, 0, U32_MAX, 0, 0, 0 },
+		{ 1, 0, U32_MAX, 1, 0, -EINVAL },	/* but looked at */
+		{ 1, 0, 1, 0x10000, 0x10000, 1 },
+		{ 1, 0, 1, 0x30000, 0x10000, -EINVAL },
+		{ 1, 0, 1, 0, 0x80, 1 },
+		{ 1, 0, 1, 0, 0x40, -EINVAL },
+		{ 1, 0, 1, 0, 0x01, -EINVAL },
+		{ 1, 0, 1, 0xffffff80, 0xffffff80, 1 },
+	};
+	struct watch_notification_filter __user *uarg;
+	struct watch_notification_filter *arg;
+	size_t size = struct_size(arg, filters, 17);
+
+	arg = kunit_kzalloc(test, size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, arg);
+	uarg = (void __user *)kunit_vm_mmap(test, NULL, 0, PAGE_SIZE,
+					    PROT_READ | PROT_WRITE,
+					    MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NOT_NULL(test, (void __force *)uarg);
+
+	for (int i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct watch_filter *filter;
+
+		arg->nr_filters = rows[i].nr;
+		arg->__reserved = rows[i].reserved;
+		for (int j = 0; j < 17; j++) {
+			arg->filters[j].type = rows[i].type;
+			arg->filters[j].info_filter = rows[i].filter;
+			arg->filters[j].info_mask = rows[i].mask;
+		}
+		KUNIT_ASSERT_EQ(test, 0, copy_to_user(uarg, arg, size));
+
+		filter = watch_filter_get(uarg);
+		KUNIT_EXPECT_EQ_MSG(test, rows[i].ret,
+				    IS_ERR(filter) ? PTR_ERR(filter) :
+						     filter->nr_rules,
+				    "row %d", i);
+		if (!IS_ERR(filter))
+			kfree(filter);
+	}
+}
+
+/* Adding: one watch an object and queue, and none on a closed queue */
+static void watch_queue_test_add(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	int watches = atomic_read(&current_user()->nr_watches);
+
+	KUNIT_EXPECT_EQ(test, -EBUSY, test_watch(test, ctx->wqueue, ctx->object,
+						 TEST_OBJECT, TEST_ID + 1));
+	KUNIT_EXPECT_EQ(test, 0, test_watch(test, ctx->wqueue, ctx->object,
+					    TEST_OBJECT + 1, TEST_ID + 1));
+	KUNIT_EXPECT_EQ(test, watches + 1,
+			atomic_read(&current_user()->nr_watches));
+	KUNIT_EXPECT_EQ(test, 2, ctx->wqueue->nr_watches);
+
+	watch_queue_close(ctx->wqueue);
+	KUNIT_EXPECT_EQ(test, watches - 1,
+			atomic_read(&current_user()->nr_watches));
+	KUNIT_EXPECT_EQ(test, -ENOENT, test_watch(test, ctx->wqueue, ctx->object,
+						  TEST_OBJECT, TEST_ID));
+	KUNIT_EXPECT_EQ(test, watches - 1,
+			atomic_read(&current_user()->nr_watches));
+}
+
+/* Removing: the right one goes, its reader is told, nothing follows */
+static void watch_queue_test_remove(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 8));
+	KUNIT_ASSERT_EQ(test, 0, test_watch(test, ctx->wqueue, ctx->object,
+					    TEST_OBJECT + 1, TEST_ID + 1));
+
+	KUNIT_EXPECT_EQ(test, -EBADSLT,
+			remove_watch_from_object(ctx->object, ctx->wqueue,
+						 TEST_OBJECT + 2, false));
+	KUNIT_EXPECT_EQ(test, -EBADSLT,
+			remove_watch_from_object(ctx->object, NULL,
+						 TEST_OBJECT, false));
+	KUNIT_EXPECT_EQ(test, 0, test_released);
+	test_post(ctx, 1);
+	KUNIT_EXPECT_EQ(test, 0,
+			remove_watch_from_object(ctx->object, ctx->wqueue,
+						 TEST_OBJECT, false));
+	KUNIT_EXPECT_EQ(test, 1, test_released);
+	test_post(ctx, 1);
+	KUNIT_EXPECT_EQ(test, -EBADSLT,
+			remove_watch_from_object(ctx->object, ctx->wqueue,
+						 TEST_OBJECT, false));
+
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_records(test, 0, 1);
+	test_expect_removal(test, TEST_ID, TEST_OBJECT);
+	test_expect_end(test);
+	KUNIT_EXPECT_EQ(test, 1, ctx->wqueue->nr_watches);
+}
+
+/* A poster that found the watch before it was removed posts nothing after it */
+static void watch_queue_test_post_after_remove(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_notification n = { .type = TEST_TYPE, .info = 8 };
+	struct watch *watch;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 8));
+	rcu_read_lock();
+	watch = hlist_entry(ctx->object->watchers.first, struct watch, list_node);
+	remove_watch_from_object(ctx->object, ctx->wqueue, TEST_OBJECT, false);
+	watch_queue_post(watch, &n, n.info | watch->info_id);
+	rcu_read_unlock();
+
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_removal(test, TEST_ID, TEST_OBJECT);
+	test_expect_end(test);
+}
+
+/* An object without an ID goes: the record is a bare header */
+static void watch_queue_test_remove_list(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 8));
+	KUNIT_ASSERT_EQ(test, 0, test_watch(test, ctx->wqueue, ctx->object,
+					    TEST_OBJECT + 1, TEST_ID + 1));
+	remove_watch_list(ctx->object, 0);
+	ctx->object = NULL;
+
+	KUNIT_EXPECT_EQ(test, 2, test_released);
+	KUNIT_EXPECT_EQ(test, 0, ctx->wqueue->nr_watches);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_removal(test, TEST_ID + 1, 0);
+	test_expect_removal(test, TEST_ID, 0);
+	test_expect_end(test);
+	remove_watch_list(NULL, 0);
+}
+
+/*
+ * A watch ends by R, L or C (see the banner of watch_queue.c).  Whichever two
+ * come, in whichever order, it is released once and the user is uncharged once.
+ */
+static void watch_queue_test_end_orders(struct kunit *test)
+{
+	static const char * const orders[] = {
+		"R", "L", "C", "RL", "LC", "CL", "RC", "CR", "RLC", "RCL", "CRL",
+		"LRC",
+	};
+	int watches = atomic_read(&current_user()->nr_watches);
+
+	for (int i = 0; i < ARRAY_SIZE(orders); i++) {
+		struct watch_queue *wqueue = watch_queue_alloc();
+		struct watch_list *object = test_object_new(test);
+		bool closed = false;
+
+		KUNIT_ASSERT_NOT_NULL(test, wqueue);
+		KUNIT_ASSERT_EQ(test, 0, test_watch(test, wqueue, object, 1, 1));
+		test_released = 0;
+		for (const char *how = orders[i]; *how; how++) {
+			bool ended = how != orders[i];
+
+			switch (*how) {
+			case 'R':
+				if (!object)
+					break;
+				KUNIT_EXPECT_EQ(test, ended ? -EBADSLT : 0,
+						remove_watch_from_object(object,
+									 wqueue, 1, false));
+				break;
+			case 'L':
+				remove_watch_list(object, 1);
+				object = NULL;
+				break;
+			case 'C':
+				watch_queue_close(wqueue);
+				closed = true;
+				break;
+			}
+			KUNIT_EXPECT_EQ_MSG(test, 1, test_released, "%s at %c",
+					    orders[i], *how);
+			KUNIT_EXPECT_EQ(test, watches,
+					atomic_read(&current_user()->nr_watches));
+		}
+		remove_watch_list(object, 1);
+		if (!closed)
+			watch_queue_close(wqueue);
+		put_watch_queue(wqueue);
+	}
+}
+
+/* A queue that was closed swallows what is posted, without counting it lost */
+static void watch_queue_test_post_closed(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_notification n = { .type = TEST_TYPE, .info = 8 };
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 8));
+	test_post(ctx, 1);
+	watch_queue_close(ctx->wqueue);
+	spin_lock_irq(&ctx->wqueue->wait.lock);
+	KUNIT_EXPECT_FALSE(test, watch_queue_add(ctx->wqueue, &n, n.info));
+	spin_unlock_irq(&ctx->wqueue->wait.lock);
+	KUNIT_EXPECT_EQ(test, 1, ctx->wqueue->head);
+	KUNIT_EXPECT_EQ(test, 0, ctx->wqueue->nr_lost);
+}
+
+/* Several queues watch an object: each gets a copy, with its own ID */
+static void watch_queue_test_fan_out(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_queue *other = watch_queue_alloc();
+	struct watch_slot *slot;
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 4));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(other, 4));
+	KUNIT_ASSERT_EQ(test, 0, test_watch(test, other, ctx->object,
+					    TEST_OBJECT, TEST_ID + 1));
+	test_post(ctx, 2);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_records(test, 0, 2);
+	KUNIT_EXPECT_EQ(test, 2, other->head);
+	for (u32 i = 0; i < 2; i++) {
+		slot = &other->slots[i];
+		KUNIT_EXPECT_EQ(test, slot->n.info, (TEST_ID + 1) << 8 | 16);
+	}
+	test_close(other);
+}
+
+/* A post leaves interrupts as it finds them */
+static void watch_queue_test_irqs_off(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 2));
+	local_irq_disable();
+	test_post(ctx, 1);			/* queued */
+	KUNIT_EXPECT_TRUE(test, irqs_disabled());
+	test_post(ctx, 2);			/* the last is lost */
+	KUNIT_EXPECT_TRUE(test, irqs_disabled());
+	local_irq_enable();
+	test_post(ctx, 1);
+	KUNIT_EXPECT_FALSE(test, irqs_disabled());
+
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_records(test, 0, 2);
+	test_expect_loss(test, 2);
+	test_expect_end(test);
+}
+
+struct test_timer {
+	struct timer_list timer;
+	struct test_context *ctx;
+	struct completion done;
+};
+
+static void test_timer_fn(struct timer_list *timer)
+{
+	struct test_timer *t = from_timer(t, timer, timer);
+
+	test_post(t->ctx, 1);
+	complete(&t->done);
+}
+
+/* A post from interrupt context */
+static void watch_queue_test_timer(struct kunit *test)
+{
+	struct test_timer t = { .ctx = test->priv };
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(t.ctx->wqueue, 2));
+	init_completion(&t.done);
+	timer_setup_on_stack(&t.timer, test_timer_fn, 0);
+	mod_timer(&t.timer, jiffies + 1);
+	wait_for_completion(&t.done);
+	timer_delete_sync(&t.timer);
+	destroy_timer_on_stack(&t.timer);
+
+	test_read(t.ctx, sizeof(t.ctx->buf));
+	test_expect_records(test, 0, 1);
+	test_expect_end(test);
+}
+
+static struct kunit_case watch_queue_test_cases[] = {
+	KUNIT_CASE(watch_queue_test_length),
+	KUNIT_CASE(watch_queue_test_payload),
+	KUNIT_CASE(watch_queue_test_depth),
+	KUNIT_CASE(watch_queue_test_wrap),
+	KUNIT_CASE(watch_queue_test_loss_place),
+	KUNIT_CASE(watch_queue_test_loss_pending),
+	KUNIT_CASE(watch_queue_test_loss_unsized),
+	KUNIT_CASE(watch_queue_test_loss_saturates),
+	KUNIT_CASE(watch_queue_test_short_buffer),
+	KUNIT_CASE(watch_queue_test_filter_subtypes),
+	KUNIT_CASE(watch_queue_test_filter_rules),
+	KUNIT_CASE(watch_queue_test_filter_meta),
+	KUNIT_CASE(watch_queue_test_filter_check),
+	KUNIT_CASE(watch_queue_test_add),
+	KUNIT_CASE(watch_queue_test_remove),
+	KUNIT_CASE(watch_queue_test_post_after_remove),
+	KUNIT_CASE(watch_queue_test_remove_list),
+	KUNIT_CASE(watch_queue_test_end_orders),
+	KUNIT_CASE(watch_queue_test_post_closed),
+	KUNIT_CASE(watch_queue_test_fan_out),
+	KUNIT_CASE(watch_queue_test_irqs_off),
+	KUNIT_CASE(watch_queue_test_timer),
+	{}
+};
+
+static struct kunit_suite watch_queue_test_suite = {
+	.name = "watch_queue",
+	.init = test_init,
+	.exit = test_exit,
+	.test_cases = watch_queue_test_cases,
+};
+
+kunit_test_suite(watch_queue_test_suite);
