@@ -137,6 +137,7 @@ void watch_queue_exit(struct pipe_inode_info *pipe);
 long watch_queue_fcntl(struct file *file, unsigned int cmd);
 long watch_queue_no_ioctl(struct file *file, unsigned int cmd,
 			  unsigned long arg);
+
 #define watch_queue_no_compat_ioctl watch_queue_no_ioctl
 
 #else /* !CONFIG_WATCH_QUEUE */
@@ -161,6 +162,7 @@ static inline long watch_queue_no_ioctl(struct file *file, unsigned int cmd,
 {
 	return -ENOIOCTLCMD;
 }
+
 #define watch_queue_no_compat_ioctl NULL
 
 #endif /* CONFIG_WATCH_QUEUE */

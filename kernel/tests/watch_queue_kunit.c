@@ -270,7 +270,8 @@ static void watch_queue_test_wrap(struct kunit *test)
 	struct watch_queue *wqueue = ctx->wqueue;
 
 	for (u32 before = 0; before <= 8; before++) {
-		wqueue->head = wqueue->tail = -before;
+		wqueue->head = -before;
+		wqueue->tail = -before;
 		KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(wqueue, 7));
 		ctx->serial = 0;
 		test_post(ctx, 9);
