@@ -31,13 +31,13 @@
  *	watch_queue
  *	  wait, limit		wait.lock
  *	  head			wait.lock to write; see (A) to read
- *	  marks[], nr_marks	wait.lock to write; see (A) to read nr_marks
+ *	  marks[], nr_marks	wait.lock to write; see (A) to read
  *	  slots[]		posters own [head, limit), readers [tail, head)
  *	  tail			pipe->mutex and wait.lock to write, either to
  *				read; READ_ONCE() in poll
  *	  lost_due		wait.lock to write; READ_ONCE() in read and poll
- *	  mask, depth, slots	set once under pipe->mutex and wait.lock, either
- *				to read
+ *	  mask, depth, slots,	set once under pipe->mutex and wait.lock, either
+ *	  marks			to read; taken back when no pipe is left
  *	  nr_read		as tail
  *	  nr_lost, closed,
  *	  watches, nr_watches	wait.lock; fdinfo walks watches by RCU
@@ -91,8 +91,6 @@
  * the last slot it consumed.
  */
 
-#define pr_fmt(fmt) "watch_queue: " fmt
-
 #include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/fcntl.h>
@@ -144,7 +142,7 @@ struct watch_filter {
 };
 
 struct watch_queue {
-	/* What a post touches: one cache line, the reader's is apart */
+	/* What a post touches; of these a read only writes limit, once a batch */
 	wait_queue_head_t wait;		/* sleeping readers and pollers */
 	u32 head;			/* next slot to fill, not masked */
 	u32 limit;			/* head may not get here: full */
@@ -416,8 +414,9 @@ static void watch_queue_post(struct watch *watch,
  *
  * Context: Any context but NMI, with interrupts on or off; a scheduler lock
  *	must not be held, as readers are woken.  Never sleeps, never allocates.
- *	With PREEMPT_RT not from hard interrupt context, nor under a
- *	raw_spinlock_t.
+ *	With PREEMPT_RT, where the queue's lock sleeps, not from hard interrupt
+ *	context, nor under a raw_spinlock_t, nor with interrupts or preemption
+ *	off.
  */
 void __post_watch_notification(struct watch_list *wlist,
 			       const struct watch_notification *n,
@@ -460,8 +459,13 @@ EXPORT_SYMBOL_GPL(__post_watch_notification);
 /**
  * init_watch_list - prepare an object's list of watches
  * @wlist: the list, from kzalloc()
- * @release_watch: called for each watch after it was taken off the list, with
- *	no lock held, before it is freed; may sleep; or NULL
+ * @release_watch: called for each watch after it was taken off the list and
+ *	before it is freed, or NULL
+ *
+ * The release function is called without a lock of the queue's, may sleep, and
+ * may look at @id, @info_id, @type, @private and @cred of the watch: its list
+ * and its queue may be gone.  As close() of a pipe calls it too, a module that
+ * has one counts its watches and waits for the last release before it goes.
  *
  * Context: Any.
  */
@@ -515,6 +519,19 @@ static bool watch_is_dup(const struct watch *watch, struct watch_list *wlist)
 	return false;
 }
 
+static bool watch_charge(struct user_struct *user)
+{
+	unsigned long limit = rlimit(RLIMIT_NOFILE);
+	int held = atomic_read(&user->nr_watches);
+
+	do {
+		if (held >= limit)
+			return false;
+	} while (!atomic_try_cmpxchg(&user->nr_watches, &held, held + 1));
+
+	return true;
+}
+
 /* Put a watch on both lists, unless the queue takes no more */
 static int watch_link(struct watch *watch, struct watch_list *wlist)
 {
@@ -525,7 +542,6 @@ static int watch_link(struct watch *watch, struct watch_list *wlist)
 
 	spin_lock_irq(&wqueue->wait.lock);
 	if (!wqueue->closed) {
-		watch->cred = get_current_cred();
 		watch->list = wlist;
 		wqueue->nr_watches++;
 		hlist_add_head_rcu(&watch->queue_node, &wqueue->watches);
@@ -542,35 +558,46 @@ static int watch_link(struct watch *watch, struct watch_list *wlist)
  * @watch: the watch; on success it belongs to the queue
  * @wlist: the object's list; the caller keeps the object alive
  *
- * The watch is charged to the calling user.
+ * The watch is charged to the calling user.  After success, the watch may be
+ * gone at any time: do not look at it any more.
  *
- * Context: Process context.
+ * Context: Process context.  May sleep.
  * Return: 0 or
  *
  * * -EINVAL - the watch's info_id has bits outside WATCH_INFO_ID
+ * * -ENOMEM - no memory
  * * -EBUSY - the queue watches this object already
  * * -EAGAIN - the user has as many watches as RLIMIT_NOFILE allows
  * * -ENOENT - the queue was closed in the meantime
  */
 int add_watch_to_object(struct watch *watch, struct watch_list *wlist)
 {
-	struct user_struct *user = current_user();
+	struct user_struct *user;
 	int ret;
 
 	if (WARN_ON_ONCE(watch->info_id & ~WATCH_INFO_ID))
 		return -EINVAL;
 
+	/* Without keyrings: a watch must not keep alive what it watches */
+	watch->cred = prepare_kernel_cred(current);
+	if (!watch->cred)
+		return -ENOMEM;
+	user = watch->cred->user;
+
 	spin_lock(&wlist->lock);
-	if (watch_is_dup(watch, wlist))
+	if (watch_is_dup(watch, wlist)) {
 		ret = -EBUSY;
-	else if (atomic_inc_return(&user->nr_watches) > rlimit(RLIMIT_NOFILE))
+	} else if (!watch_charge(user)) {
 		ret = -EAGAIN;
-	else
+	} else {
 		ret = watch_link(watch, wlist);
+		if (ret)
+			atomic_dec(&user->nr_watches);
+	}
 	spin_unlock(&wlist->lock);
 
-	if (ret && ret != -EBUSY)
-		atomic_dec(&user->nr_watches);
+	if (ret)
+		put_cred(watch->cred);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(add_watch_to_object);
@@ -591,7 +618,8 @@ static void watch_unlink(struct watch *watch,
 
 	hlist_del_init_rcu(&watch->list_node);
 	scoped_guard(spinlock_irq, &wqueue->wait.lock) {
-		news = watch_queue_add(wqueue, &removal->watch,
+		/* All of the record, not the header that it begins with */
+		news = watch_queue_add(wqueue, (const void *)removal,
 				       removal->watch.info | watch->info_id);
 		hlist_del_init_rcu(&watch->queue_node);
 		/* It may be the end of file, for every sleeper */
@@ -723,8 +751,10 @@ static void watch_queue_close(struct watch_queue *wqueue)
 {
 	struct watch_filter *filter;
 
-	scoped_guard(spinlock_irq, &wqueue->wait.lock)
+	scoped_guard(spinlock_irq, &wqueue->wait.lock) {
 		wqueue->closed = true;
+		wqueue->limit = wqueue->head;
+	}
 	watch_ring_free(wqueue);
 
 	while (watch_queue_close_one(wqueue))
@@ -821,12 +851,12 @@ fault:
  */
 static u32 stop_at_mark(const struct watch_queue *wqueue, u32 tail, u32 head)
 {
-	while (++tail != head) {
-		if (wqueue->marks[(tail - 1) & wqueue->mask])
-			break;
+	for (u32 i = tail; i != head - 1; i++) {
+		if (wqueue->marks[i & wqueue->mask])
+			return i + 1;
 	}
 
-	return tail;
+	return head;
 }
 
 /* Give the slots before @tail back to the posters */
@@ -857,9 +887,13 @@ static int read_records(struct watch_queue *wqueue, struct iov_iter *to)
 
 	if (head == tail)
 		return 0;
-	/* After head, also (A) */
-	if (unlikely(READ_ONCE(wqueue->nr_marks)))
+	/* After head, also (A).  Do not search beyond what can fit. */
+	if (unlikely(READ_ONCE(wqueue->nr_marks))) {
+		size_t fit = iov_iter_count(to) / sizeof(struct watch_notification);
+
+		head = tail + min_t(size_t, head - tail, fit + 1);
 		head = stop_at_mark(wqueue, tail, head);
+	}
 
 	if (likely(iter_is_ubuf(to)))
 		err = copy_records_ubuf(wqueue, &tail, head, to);
@@ -932,19 +966,11 @@ static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 								    watch_queue_ready(pipe));
 	if (watch_queue_readable(wqueue))
 		ret = 1;
-	else if (!watch_queue_ready(pipe) && !ret)
+	else if (!ret && !watch_queue_hung_up(pipe))
 		ret = -EAGAIN;
 	spin_unlock_irq(&wqueue->wait.lock);
 
 	return ret;
-}
-
-static bool watch_queue_lock(struct pipe_inode_info *pipe, struct kiocb *iocb)
-{
-	if (iocb->ki_flags & IOCB_NOWAIT)
-		return mutex_trylock(&pipe->mutex);
-	mutex_lock(&pipe->mutex);
-	return true;
 }
 
 /* Once a tick is as exact as the clock that atime is read from */
@@ -972,8 +998,11 @@ static ssize_t watch_queue_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return 0;
 
 	for (;;) {
-		if (!watch_queue_lock(pipe, iocb))
-			return -EAGAIN;
+		/*
+		 * With IOCB_NOWAIT too, as for any pipe: EAGAIN means that
+		 * there is nothing to read, not that somebody else looks.
+		 */
+		mutex_lock(&pipe->mutex);
 		ret = watch_queue_take(wqueue, to);
 		mutex_unlock(&pipe->mutex);
 		if (ret)
@@ -1090,25 +1119,21 @@ static int watch_queue_set_size(struct pipe_inode_info *pipe,
 	return ret;
 }
 
-/* Copy the rules that can match anything, after a look at all of them */
-static int watch_filter_fill(struct watch_filter *filter, u32 nr,
-			     const struct watch_notification_type_filter __user *rules)
+/* Check all rules, then keep those that can match anything */
+static int watch_filter_check(struct watch_filter *filter)
 {
-	struct watch_notification_type_filter rule;
+	struct watch_notification_type_filter *rule = filter->rules;
+	u32 kept = 0;
 
-	for (u32 i = 0; i < nr; i++) {
-		if (copy_from_user(&rule, &rules[i], sizeof(rule)))
-			return -EFAULT;
-		if ((rule.info_filter & ~rule.info_mask) ||
-		    (rule.info_mask & WATCH_INFO_LENGTH))
+	for (u32 i = 0; i < filter->nr_rules; i++, rule++) {
+		if ((rule->info_filter & ~rule->info_mask) ||
+		    (rule->info_mask & WATCH_INFO_LENGTH))
 			return -EINVAL;
-		if (rule.type >= WATCH_TYPE__NR)
-			continue;
-		/* Count first: the array is __counted_by() it */
-		filter->nr_rules++;
-		filter->rules[filter->nr_rules - 1] = rule;
+		if (rule->type < WATCH_TYPE__NR)
+			filter->rules[kept++] = *rule;
 	}
 
+	filter->nr_rules = kept;
 	return 0;
 }
 
@@ -1130,7 +1155,12 @@ watch_filter_get(const struct watch_notification_filter __user *arg)
 	if (!filter)
 		return ERR_PTR(-ENOMEM);
 
-	ret = watch_filter_fill(filter, header.nr_filters, arg->filters);
+	filter->nr_rules = header.nr_filters;
+	if (copy_from_user(filter->rules, arg->filters,
+			   flex_array_size(filter, rules, filter->nr_rules)))
+		ret = -EFAULT;
+	else
+		ret = watch_filter_check(filter);
 	if (ret) {
 		kfree(filter);
 		return ERR_PTR(ret);
@@ -1191,6 +1221,19 @@ static long watch_queue_ioctl(struct file *file, unsigned int cmd,
 	}
 }
 
+#ifdef CONFIG_COMPAT
+static long watch_queue_compat_ioctl(struct file *file, unsigned int cmd,
+				     unsigned long arg)
+{
+	/* A number, to be looked at in full; compat_ptr() may mask it */
+	if (cmd == IOC_WATCH_QUEUE_SET_SIZE)
+		return watch_queue_ioctl(file, cmd, arg);
+	return compat_ptr_ioctl(file, cmd, arg);
+}
+#else
+#define watch_queue_compat_ioctl NULL
+#endif
+
 static void watch_filter_show(struct seq_file *m,
 			      const struct watch_filter *filter)
 {
@@ -1229,9 +1272,13 @@ static void watch_queue_show_fdinfo(struct seq_file *m, struct file *file)
 	filter = rcu_dereference(wqueue->filter);
 	if (filter)
 		watch_filter_show(m, filter);
-	hlist_for_each_entry_rcu(watch, &wqueue->watches, queue_node)
+	hlist_for_each_entry_rcu(watch, &wqueue->watches, queue_node) {
+		/* The file will be shown again, with more room */
+		if (seq_has_overflowed(m))
+			break;
 		seq_printf(m, "watch:\ttype:%u id:%u object:%llx\n", watch->type,
 			   watch->info_id >> WATCH_INFO_ID__SHIFT, watch->id);
+	}
 }
 
 /*
@@ -1242,6 +1289,9 @@ static void watch_queue_show_fdinfo(struct seq_file *m, struct file *file)
 static int watch_queue_open(struct inode *inode, struct file *file)
 {
 	struct pipe_inode_info *pipe;
+
+	if (!(file->f_mode & (FMODE_READ | FMODE_WRITE)))
+		return -EINVAL;
 
 	scoped_guard(spinlock, &inode->i_lock) {
 		pipe = inode->i_pipe;
@@ -1300,7 +1350,7 @@ static const struct file_operations watch_queue_fops = {
 	.write_iter	= watch_queue_write_iter,
 	.poll		= watch_queue_poll,
 	.unlocked_ioctl	= watch_queue_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
+	.compat_ioctl	= watch_queue_compat_ioctl,
 	.release	= watch_queue_release,
 	.fasync		= watch_queue_fasync,
 	.show_fdinfo	= watch_queue_show_fdinfo,
@@ -1317,7 +1367,6 @@ static const struct file_operations watch_queue_fops = {
  * Return: 0 or
  *
  * * -ENOMEM - no memory
- * * -ENOPKG - CONFIG_WATCH_QUEUE is off
  */
 int watch_queue_init(struct inode *inode, const unsigned int *max_bytes)
 {
@@ -1345,7 +1394,6 @@ void watch_queue_exit(struct pipe_inode_info *pipe)
 
 	watch_queue_close(pipe->watch_queue);
 	put_watch_queue(pipe->watch_queue);
-	pipe->watch_queue = NULL;
 }
 
 /**

@@ -42,7 +42,8 @@ struct watch_queue;
  *	RCU.  Nothing is posted through a watch off this list
  * @queue: where records go; set by init_watch(), then constant
  * @list: the object's list; set by add_watch_to_object(), then constant
- * @cred: who set the watch; set by add_watch_to_object(), then constant
+ * @cred: who set the watch, without keyrings; set by add_watch_to_object(),
+ *	then constant
  * @private: for the source
  * @id: which object on the list is meant (a list may serve several); set by
  *	the source before the watch is added, then constant
@@ -72,8 +73,8 @@ struct watch {
  * struct watch_list - the watches on an object
  * @rcu: for freeing
  * @watchers: the watches; @lock, posters walk it by RCU
- * @release_watch: called when a watch was taken off the list, or NULL; no lock
- *	is held, and it may sleep
+ * @release_watch: called when a watch was taken off the list, or NULL; see
+ *	init_watch_list()
  * @lock: serialises changes of @watchers; taken in process context only
  */
 struct watch_list {
@@ -131,7 +132,7 @@ static inline void remove_watch_list(struct watch_list *wlist, u64 id)
 		__remove_watch_list(wlist, id);
 }
 
-/* For fs/pipe.c */
+/* For fs/pipe.c; without CONFIG_WATCH_QUEUE there is nothing but the errno */
 int watch_queue_init(struct inode *inode, const unsigned int *max_bytes);
 void watch_queue_exit(struct pipe_inode_info *pipe);
 long watch_queue_fcntl(struct file *file, unsigned int cmd);

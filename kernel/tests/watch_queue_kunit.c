@@ -9,6 +9,7 @@
 
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/irq_work.h>
 #include <linux/mman.h>
 #include <linux/timer.h>
 
@@ -391,14 +392,16 @@ static void watch_queue_test_short_buffer(struct kunit *test)
 	test_expect_end(test);
 }
 
+/* The queue frees its filter, so it is the place to leave one */
 static struct watch_filter *test_filter(struct kunit *test, u32 nr_rules)
 {
+	struct test_context *ctx = test->priv;
 	struct watch_filter *filter;
 
-	filter = kunit_kzalloc(test, struct_size(filter, rules, nr_rules),
-			       GFP_KERNEL);
+	filter = kzalloc(struct_size(filter, rules, nr_rules), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, filter);
 	filter->nr_rules = nr_rules;
+	rcu_assign_pointer(ctx->wqueue->filter, filter);
 	return filter;
 }
 
@@ -450,7 +453,7 @@ static void watch_queue_test_filter_meta(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 1));
 	test_post(ctx, 2);
-	rcu_assign_pointer(ctx->wqueue->filter, test_filter(test, 0));
+	test_filter(test, 0);
 	test_post(ctx, 1);
 	test_read(ctx, sizeof(ctx->buf));
 	test_expect_records(test, 0, 1);
@@ -460,7 +463,45 @@ static void watch_queue_test_filter_meta(struct kunit *test)
 	test_read(ctx, sizeof(ctx->buf));
 	test_expect_removal(test, TEST_ID, TEST_OBJECT);
 	test_expect_end(test);
-	rcu_assign_pointer(ctx->wqueue->filter, NULL);
+}
+
+/* A source that posts META itself passes the filter like the queue's own */
+static void watch_queue_test_filter_meta_source(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_notification n = {
+		.type = WATCH_TYPE_META, .subtype = 7, .info = 8,
+	};
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 1));
+	test_filter(test, 0);
+	post_watch_notification(ctx->object, &n, NULL, TEST_OBJECT);
+	KUNIT_EXPECT_EQ(test, 8, test_read(ctx, sizeof(ctx->buf)));
+}
+
+/* The filter sees the ID of the watch, and the reader no other */
+static void watch_queue_test_id(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_notification n = {
+		.type = TEST_TYPE, .info = 0xabcdff00 | 8,
+	};
+	struct watch_filter *filter;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 4));
+	filter = test_filter(test, 1);
+	filter->rules[0].type = TEST_TYPE;
+	filter->rules[0].subtype_filter[0] = BIT(0);
+	filter->rules[0].info_mask = WATCH_INFO_ID;
+	filter->rules[0].info_filter = 0xff00;
+	post_watch_notification(ctx->object, &n, NULL, TEST_OBJECT);
+	KUNIT_EXPECT_EQ(test, 0, test_read(ctx, sizeof(ctx->buf)));
+
+	filter->rules[0].info_filter = TEST_ID << WATCH_INFO_ID__SHIFT;
+	post_watch_notification(ctx->object, &n, NULL, TEST_OBJECT);
+	KUNIT_EXPECT_EQ(test, 8, test_read(ctx, sizeof(ctx->buf)));
+	memcpy(&n, ctx->buf, sizeof(n));
+	KUNIT_EXPECT_EQ(test, 0xabcd0000 | TEST_ID << 8 | 8, n.info);
 }
 
 /* What user space may ask for; see also the selftests, which fault */
@@ -711,6 +752,9 @@ static void watch_queue_test_irqs_off(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "the queue's lock sleeps");
+
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 2));
 	local_irq_disable();
 	test_post(ctx, 1);			/* queued */
@@ -727,24 +771,27 @@ static void watch_queue_test_irqs_off(struct kunit *test)
 	test_expect_end(test);
 }
 
-struct test_timer {
+struct test_irq {
 	struct timer_list timer;
+	struct irq_work work;
 	struct test_context *ctx;
 	struct completion done;
+	bool in_context;
 };
 
 static void test_timer_fn(struct timer_list *timer)
 {
-	struct test_timer *t = from_timer(t, timer, timer);
+	struct test_irq *t = from_timer(t, timer, timer);
 
+	t->in_context = in_serving_softirq();
 	test_post(t->ctx, 1);
 	complete(&t->done);
 }
 
-/* A post from interrupt context */
+/* A post from a softirq */
 static void watch_queue_test_timer(struct kunit *test)
 {
-	struct test_timer t = { .ctx = test->priv };
+	struct test_irq t = { .ctx = test->priv };
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(t.ctx->wqueue, 2));
 	init_completion(&t.done);
@@ -754,6 +801,39 @@ static void watch_queue_test_timer(struct kunit *test)
 	timer_delete_sync(&t.timer);
 	destroy_timer_on_stack(&t.timer);
 
+	KUNIT_EXPECT_TRUE(test, t.in_context);
+	test_read(t.ctx, sizeof(t.ctx->buf));
+	test_expect_records(test, 0, 1);
+	test_expect_end(test);
+}
+
+static void test_irq_fn(struct irq_work *work)
+{
+	struct test_irq *t = container_of(work, struct test_irq, work);
+
+	t->in_context = in_hardirq();
+	test_post(t->ctx, 1);
+	complete(&t->done);
+}
+
+/* A post from a hard interrupt */
+static void watch_queue_test_hardirq(struct kunit *test)
+{
+	struct test_irq t = {
+		.ctx = test->priv,
+		.work = IRQ_WORK_INIT_HARD(test_irq_fn),
+	};
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "the queue's lock sleeps");
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(t.ctx->wqueue, 2));
+	init_completion(&t.done);
+	irq_work_queue(&t.work);
+	wait_for_completion(&t.done);
+	irq_work_sync(&t.work);
+
+	KUNIT_EXPECT_TRUE(test, t.in_context);
 	test_read(t.ctx, sizeof(t.ctx->buf));
 	test_expect_records(test, 0, 1);
 	test_expect_end(test);
@@ -772,7 +852,9 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_filter_subtypes),
 	KUNIT_CASE(watch_queue_test_filter_rules),
 	KUNIT_CASE(watch_queue_test_filter_meta),
+	KUNIT_CASE(watch_queue_test_filter_meta_source),
 	KUNIT_CASE(watch_queue_test_filter_check),
+	KUNIT_CASE(watch_queue_test_id),
 	KUNIT_CASE(watch_queue_test_add),
 	KUNIT_CASE(watch_queue_test_remove),
 	KUNIT_CASE(watch_queue_test_post_after_remove),
@@ -782,6 +864,7 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_fan_out),
 	KUNIT_CASE(watch_queue_test_irqs_off),
 	KUNIT_CASE(watch_queue_test_timer),
+	KUNIT_CASE(watch_queue_test_hardirq),
 	{}
 };
 
