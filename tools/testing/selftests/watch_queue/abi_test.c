@@ -1,0 +1,851 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: making, sizing and looking at one, and all that it refuses
+ */
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+
+#include "common.h"
+
+#define PIPE_MAX_SIZE	"/proc/sys/fs/pipe-max-size"
+#define PIPE_SOFT	"/proc/sys/fs/pipe-user-pages-soft"
+#define PIPE_HARD	"/proc/sys/fs/pipe-user-pages-hard"
+
+/* What fdinfo says of bitmaps of subtypes */
+#define SOME_WORDS	"00000001,00000002,00000003,00000004,00000050,00000006,00000007,80000000"
+#define NO_WORDS	"00000000,00000000,00000000,00000000,00000000,00000000,00000000,00000000"
+
+/* Users that own nothing else, so that what they are charged starts at 0 */
+#define SOME_USER	64321
+#define OTHER_USER	64322
+
+FIXTURE(queue)
+{
+	int fd[2];
+	int key;
+};
+
+FIXTURE_SETUP(queue)
+{
+	session_open(_metadata);
+	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
+	self->key = key_new("abi");
+	ASSERT_GT(self->key, 0);
+}
+
+FIXTURE_TEARDOWN(queue)
+{
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+/* Values and layouts that programs were compiled with do not change. */
+TEST_F(queue, header)
+{
+	EXPECT_EQ(O_EXCL, O_NOTIFICATION_PIPE);
+	EXPECT_EQ(_IO('W', 0x60), IOC_WATCH_QUEUE_SET_SIZE);
+	EXPECT_EQ(_IO('W', 0x61), IOC_WATCH_QUEUE_SET_FILTER);
+	EXPECT_EQ(0, WATCH_TYPE_META);
+	EXPECT_EQ(1, WATCH_TYPE_KEY_NOTIFY);
+	EXPECT_EQ(0, WATCH_META_REMOVAL_NOTIFICATION);
+	EXPECT_EQ(1, WATCH_META_LOSS_NOTIFICATION);
+	EXPECT_EQ(8, sizeof(struct watch_notification));
+	EXPECT_EQ(4, offsetof(struct watch_notification, info));
+	EXPECT_EQ(16, sizeof(struct watch_notification_removal));
+	EXPECT_EQ(8, offsetof(struct watch_notification_removal, id));
+	EXPECT_EQ(16, sizeof(struct key_notification));
+	EXPECT_EQ(8, sizeof(struct watch_notification_filter));
+	EXPECT_EQ(44, sizeof(struct watch_notification_type_filter));
+	EXPECT_EQ(12, offsetof(struct watch_notification_type_filter,
+			       subtype_filter));
+	EXPECT_EQ(0x7f, WATCH_INFO_LENGTH);
+	EXPECT_EQ(0xff00, WATCH_INFO_ID);
+	EXPECT_EQ(0xffff0000, WATCH_INFO_TYPE_INFO);
+	EXPECT_EQ(0, NOTIFY_KEY_INSTANTIATED);
+	EXPECT_EQ(7, NOTIFY_KEY_SETATTR);
+}
+
+/* O_CLOEXEC and O_NONBLOCK combine with O_NOTIFICATION_PIPE, for both ends. */
+TEST_F(queue, pipe2_flags)
+{
+	int end, nonblock, cloexec, fd[2];
+
+	for (nonblock = 0; nonblock <= O_NONBLOCK; nonblock += O_NONBLOCK)
+		for (cloexec = 0; cloexec <= O_CLOEXEC; cloexec += O_CLOEXEC) {
+			ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE |
+					   nonblock | cloexec));
+			for (end = 0; end < 2; end++) {
+				EXPECT_EQ(cloexec ? FD_CLOEXEC : 0,
+					  fcntl(fd[end], F_GETFD));
+				EXPECT_EQ(nonblock | (end ? O_WRONLY : O_RDONLY),
+					  fcntl(fd[end], F_GETFL) &
+					  (O_NONBLOCK | O_ACCMODE));
+				EXPECT_EQ(0, close(fd[end]));
+			}
+		}
+}
+
+/* Flags that pipe2() does not know are still EINVAL. */
+TEST_F(queue, pipe2_bad_flags)
+{
+	int fd[2];
+
+	EXPECT_EQ(-EINVAL, neg(pipe2(fd, O_NOTIFICATION_PIPE | O_APPEND)));
+	EXPECT_EQ(-EINVAL, neg(pipe2(fd, O_NOTIFICATION_PIPE | O_CREAT)));
+}
+
+/* A queue looks like a pipe: a FIFO that cannot seek. */
+TEST_F(queue, is_a_pipe)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, fstat(self->fd[0], &st));
+	EXPECT_TRUE(S_ISFIFO(st.st_mode));
+	EXPECT_EQ(-ESPIPE, neg(lseek(self->fd[0], 0, SEEK_SET)));
+}
+
+/* SET_SIZE works once, and on the read end. */
+TEST_F(queue, set_size_read_end)
+{
+	EXPECT_EQ(0, queue_size(self->fd[0], 8));
+	EXPECT_EQ(-EBUSY, queue_size(self->fd[0], 8));
+	EXPECT_EQ(-EBUSY, queue_size(self->fd[1], 16));
+}
+
+/* SET_SIZE works on the write end just as well. */
+TEST_F(queue, set_size_write_end)
+{
+	EXPECT_EQ(0, queue_size(self->fd[1], 8));
+	EXPECT_EQ(-EBUSY, queue_size(self->fd[1], 8));
+	EXPECT_EQ(-EBUSY, queue_size(self->fd[0], 16));
+}
+
+/* 0 and more than the limit are EINVAL and leave the queue to be sized. */
+TEST_F(queue, set_size_bad)
+{
+	struct queue_info info;
+
+	EXPECT_EQ(-EINVAL, queue_size(self->fd[0], 0));
+	EXPECT_EQ(-EINVAL, queue_size(self->fd[0], HARD_LIMIT + 1));
+	EXPECT_EQ(-EINVAL, queue_size(self->fd[0], 0x7fffffff));
+	EXPECT_EQ(-EINVAL, queue_size(self->fd[0], 0x80000000));
+	EXPECT_EQ(-EINVAL, queue_size(self->fd[0], 0xffffffff));
+	EXPECT_EQ(-EINVAL, queue_size(self->fd[0], -1UL));
+	ASSERT_TRUE(queue_info(self->fd[0], &info));
+	EXPECT_EQ(0, info.depth);
+	EXPECT_EQ(0, queue_size(self->fd[0], 1));
+}
+
+/* No bit of the number of records is ignored. */
+TEST_F(queue, set_size_whole_long)
+{
+	unsigned long size;
+	int bit;
+
+	for (bit = 24; bit < __BITS_PER_LONG; bit++) {
+		size = 1 + (1UL << bit);
+		EXPECT_EQ(-EINVAL, queue_size(self->fd[0], size))
+			TH_LOG("size %lx", size);
+	}
+	EXPECT_EQ(0, queue_size(self->fd[0], 1));
+}
+
+/* That a queue has its size is found before the new size is looked at. */
+TEST_F(queue, set_size_ebusy_first)
+{
+	ASSERT_EQ(0, queue_size(self->fd[0], 1));
+	EXPECT_EQ(-EBUSY, queue_size(self->fd[0], 0));
+	EXPECT_EQ(-EBUSY, queue_size(self->fd[0], -1UL));
+}
+
+/* The depth is the number that was asked for; the pages are rounded up. */
+TEST_F(queue, getpipe_sz)
+{
+	static const unsigned int sizes[] = {
+		1, 2, 3, 31, 32, 33, 64, 65, 100, 127, 128, 129, 511, 512, 513,
+		4095, 4096, 4097, 8191, 8192,
+	};
+	unsigned long page = sysconf(_SC_PAGESIZE), bytes;
+	struct queue_info info;
+	unsigned int i, slots;
+	int fd[2];
+
+	EXPECT_EQ(0, fcntl(self->fd[0], F_GETPIPE_SZ));
+	EXPECT_EQ(0, fcntl(self->fd[1], F_GETPIPE_SZ));
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE));
+		ASSERT_EQ(0, queue_size(fd[0], sizes[i]));
+		for (slots = 1; slots < sizes[i]; slots *= 2)
+			;
+		bytes = (slots * SLOT_SIZE + page - 1) / page * page;
+		EXPECT_EQ(bytes, fcntl(fd[0], F_GETPIPE_SZ));
+		EXPECT_EQ(bytes, fcntl(fd[1], F_GETPIPE_SZ));
+		ASSERT_TRUE(queue_info(fd[0], &info));
+		EXPECT_EQ(sizes[i], info.depth);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
+/* The size in bytes is not for F_SETPIPE_SZ to change, sized or not. */
+TEST_F(queue, setpipe_sz)
+{
+	int sized, end, page = sysconf(_SC_PAGESIZE);
+
+	for (sized = 0; sized < 2; sized++) {
+		for (end = 0; end < 2; end++) {
+			EXPECT_EQ(-EBUSY, neg(fcntl(self->fd[end], F_SETPIPE_SZ,
+						    page)));
+			EXPECT_EQ(-EBUSY, neg(fcntl(self->fd[end], F_SETPIPE_SZ,
+						    64 * page)));
+			EXPECT_EQ(sized ? page : 0,
+				  fcntl(self->fd[end], F_GETPIPE_SZ));
+		}
+		if (!sized)
+			ASSERT_EQ(0, queue_size(self->fd[0],
+						page / SLOT_SIZE));
+	}
+}
+
+/* An ioctl that a queue does not know is ENOTTY. */
+TEST_F(queue, unknown_ioctl)
+{
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0x5f), 0)));
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0xff), 0)));
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[1], TIOCGWINSZ, 0)));
+}
+
+/* Bad filters are EFAULT or EINVAL, in the order in which they are read. */
+TEST_F(queue, set_filter_order)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	size_t header = offsetof(struct filter, rules);
+	struct filter *good, *cut;
+	char *map;
+
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(map != MAP_FAILED);
+	ASSERT_EQ(0, munmap(map + page, page));
+
+	/* The header cannot be read, not at all or not whole. */
+	EXPECT_EQ(-EFAULT, queue_filter(self->fd[0], map + page));
+	EXPECT_EQ(-EFAULT, queue_filter(self->fd[0], map + page - header + 1));
+
+	/* The header is bad; that the rules cannot be read is not found. */
+	cut = (struct filter *)(map + page - header);
+	cut->nr_filters = 0;
+	cut->reserved = 0;
+	EXPECT_EQ(-EINVAL, queue_filter(self->fd[0], cut));
+	cut->nr_filters = MAX_RULES + 1;
+	EXPECT_EQ(-EINVAL, queue_filter(self->fd[0], cut));
+	cut->nr_filters = 0xffffffff;
+	EXPECT_EQ(-EINVAL, queue_filter(self->fd[0], cut));
+	cut->nr_filters = 1;
+	cut->reserved = 1;
+	EXPECT_EQ(-EINVAL, queue_filter(self->fd[0], cut));
+
+	/* The header is good, the rules cannot be read. */
+	cut->reserved = 0;
+	EXPECT_EQ(-EFAULT, queue_filter(self->fd[0], cut));
+
+	/* The first rule is bad, but the second cannot be read. */
+	cut = (struct filter *)(map + page - header - sizeof(cut->rules[0]));
+	memset(cut, 0, header + sizeof(cut->rules[0]));
+	cut->nr_filters = 2;
+	cut->rules[0].type = WATCH_TYPE_KEY_NOTIFY;
+	cut->rules[0].info_filter = WATCH_INFO_FLAG_0;
+	EXPECT_EQ(-EFAULT, queue_filter(self->fd[0], cut));
+
+	/* All can be read, and the rule is bad. */
+	cut->nr_filters = 1;
+	EXPECT_EQ(-EINVAL, queue_filter(self->fd[0], cut));
+
+	/* All is good, up to the last byte before the hole. */
+	cut->rules[0].info_mask = WATCH_INFO_FLAG_0;
+	EXPECT_EQ(0, queue_filter(self->fd[0], cut));
+
+	good = (struct filter *)map;
+	good->nr_filters = MAX_RULES;
+	EXPECT_EQ(0, queue_filter(self->fd[0], good));
+	EXPECT_EQ(0, queue_filter(self->fd[1], good));
+}
+
+/* A rule's value lies inside its mask, and the mask leaves the length alone. */
+TEST_F(queue, set_filter_masks)
+{
+	struct filter filter = {
+		.nr_filters = 1,
+		.rules = { { .type = WATCH_TYPE_KEY_NOTIFY } },
+	};
+	struct watch_notification_type_filter *rule = &filter.rules[0];
+	int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		rule->info_filter = 0;
+		rule->info_mask = 1U << bit;
+		EXPECT_EQ(rule->info_mask & WATCH_INFO_LENGTH ? -EINVAL : 0,
+			  queue_filter(self->fd[0], &filter))
+			TH_LOG("mask bit %d", bit);
+
+		rule->info_mask = ~WATCH_INFO_LENGTH & ~(1U << bit);
+		rule->info_filter = 1U << bit;
+		EXPECT_EQ(-EINVAL, queue_filter(self->fd[0], &filter))
+			TH_LOG("filter bit %d", bit);
+	}
+	rule->info_mask = ~WATCH_INFO_LENGTH;
+	rule->info_filter = ~WATCH_INFO_LENGTH;
+	EXPECT_EQ(0, queue_filter(self->fd[0], &filter));
+}
+
+/* A filter can be set and removed before the queue has its size. */
+TEST_F(queue, set_filter_unsized)
+{
+	struct filter filter = {
+		.nr_filters = 1,
+		.rules = { { .type = WATCH_TYPE_KEY_NOTIFY } },
+	};
+	struct queue_info info;
+
+	EXPECT_EQ(0, queue_filter(self->fd[0], &filter));
+	ASSERT_TRUE(queue_info(self->fd[0], &info));
+	EXPECT_EQ(1, info.filter_lines);
+	EXPECT_EQ(0, queue_filter(self->fd[1], NULL));
+	ASSERT_TRUE(queue_info(self->fd[0], &info));
+	EXPECT_EQ(0, info.filter_lines);
+	EXPECT_EQ(0, queue_filter(self->fd[1], NULL));
+}
+
+/* write() is EXDEV whatever its length, and posts nothing. */
+TEST_F(queue, write)
+{
+	struct iovec iov = { .iov_base = "x", .iov_len = 1 };
+	char buf[256] = "";
+	int sized;
+
+	for (sized = 0; sized < 2; sized++) {
+		EXPECT_EQ(-EXDEV, neg(write(self->fd[1], buf, 0)));
+		EXPECT_EQ(-EXDEV, neg(write(self->fd[1], buf, 1)));
+		EXPECT_EQ(-EXDEV, neg(write(self->fd[1], buf, sizeof(buf))));
+		EXPECT_EQ(-EXDEV, neg(writev(self->fd[1], &iov, 1)));
+		EXPECT_EQ(0, readable_bytes(self->fd[0]));
+		if (!sized)
+			ASSERT_EQ(0, queue_size(self->fd[0], 4));
+	}
+	EXPECT_EQ(-EBADF, neg(write(self->fd[0], buf, 1)));
+	EXPECT_EQ(-EBADF, neg(read(self->fd[1], buf, sizeof(buf))));
+}
+
+/* With no reader left write() is EXDEV too, and there is no SIGPIPE. */
+TEST_F(queue, write_no_reader)
+{
+	EXPECT_EQ(0, close(self->fd[0]));
+	EXPECT_EQ(-EXDEV, neg(write(self->fd[1], "x", 1)));
+	self->fd[0] = -1;
+}
+
+/*
+ * splice, tee, vmsplice and sendfile take nothing out of a queue; the records
+ * are there afterwards.
+ */
+TEST_F(queue, splice_from)
+{
+	struct iovec iov;
+	char buf[64];
+	int pipefd[2], file;
+
+	ASSERT_EQ(0, queue_size(self->fd[0], 4));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_TRUE(post(self->key, 2));
+	ASSERT_EQ(0, pipe2(pipefd, O_NONBLOCK));
+	file = memfd_create("file", 0);
+	ASSERT_GE(file, 0);
+	iov.iov_base = buf;
+	iov.iov_len = sizeof(buf);
+
+	EXPECT_EQ(-EINVAL, neg(splice(self->fd[0], NULL, pipefd[1], NULL, 64,
+				      0)));
+	EXPECT_EQ(-EINVAL, neg(splice(self->fd[0], NULL, file, NULL, 64, 0)));
+	EXPECT_EQ(-EINVAL, neg(tee(self->fd[0], pipefd[1], 64, 0)));
+	EXPECT_EQ(-EBADF, neg(vmsplice(self->fd[0], &iov, 1, 0)));
+	EXPECT_EQ(-EINVAL, neg(sendfile(pipefd[1], self->fd[0], NULL, 64)));
+	EXPECT_EQ(-EINVAL, neg(sendfile(file, self->fd[0], NULL, 64)));
+	EXPECT_EQ(-EINVAL, neg(copy_file_range(self->fd[0], NULL, file, NULL,
+					       64, 0)));
+
+	EXPECT_EQ(0, lseek(file, 0, SEEK_END));
+	EXPECT_EQ(-EAGAIN, neg(read(pipefd[0], buf, sizeof(buf))));
+	EXPECT_TRUE(got_updates(self->fd[0], 1, self->key, 2));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* Nor do they put anything into it, or take it from where it was. */
+TEST_F(queue, splice_to)
+{
+	char buf[64] = "payload";
+	struct iovec iov;
+	int pipefd[2], file;
+
+	ASSERT_EQ(0, queue_size(self->fd[0], 4));
+	ASSERT_EQ(0, pipe2(pipefd, O_NONBLOCK));
+	file = memfd_create("file", 0);
+	ASSERT_GE(file, 0);
+	ASSERT_EQ(sizeof(buf), write(file, buf, sizeof(buf)));
+	ASSERT_EQ(0, lseek(file, 0, SEEK_SET));
+	ASSERT_EQ(sizeof(buf), write(pipefd[1], buf, sizeof(buf)));
+	iov.iov_base = buf;
+	iov.iov_len = sizeof(buf);
+
+	EXPECT_EQ(-EINVAL, neg(splice(pipefd[0], NULL, self->fd[1], NULL, 64,
+				      0)));
+	EXPECT_EQ(-EINVAL, neg(splice(file, NULL, self->fd[1], NULL, 64, 0)));
+	EXPECT_EQ(-EINVAL, neg(tee(pipefd[0], self->fd[1], 64, 0)));
+	EXPECT_EQ(-EBADF, neg(vmsplice(self->fd[1], &iov, 1, 0)));
+	EXPECT_EQ(-EINVAL, neg(sendfile(self->fd[1], file, NULL, 64)));
+	EXPECT_EQ(-EINVAL, neg(copy_file_range(file, NULL, self->fd[1], NULL,
+					       64, 0)));
+
+	EXPECT_EQ(0, lseek(file, 0, SEEK_CUR));
+	EXPECT_EQ(sizeof(buf), readable_bytes(pipefd[0]));
+	EXPECT_EQ(0, readable_bytes(self->fd[0]));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* Nor between the two ends of one queue, or of two. */
+TEST_F(queue, splice_between)
+{
+	int fd[2];
+
+	ASSERT_EQ(0, queue_size(self->fd[0], 4));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_TRUE(post(self->key, 1));
+	queue_open(_metadata, fd, O_NONBLOCK);
+
+	EXPECT_EQ(-EINVAL, neg(splice(self->fd[0], NULL, self->fd[1], NULL, 64,
+				      0)));
+	EXPECT_EQ(-EINVAL, neg(splice(self->fd[0], NULL, fd[1], NULL, 64, 0)));
+	EXPECT_EQ(-EINVAL, neg(tee(self->fd[0], self->fd[1], 64, 0)));
+	EXPECT_EQ(-EINVAL, neg(tee(self->fd[0], fd[1], 64, 0)));
+	EXPECT_EQ(-EINVAL, neg(sendfile(fd[1], self->fd[0], NULL, 64)));
+
+	EXPECT_EQ(0, readable_bytes(fd[0]));
+	EXPECT_TRUE(got_updated(self->fd[0], 1, self->key));
+}
+
+/*
+ * What fdinfo says of either end: how deep the queue is, how many records are
+ * in it, were posted and were lost, and who watches what.
+ */
+TEST_F(queue, fdinfo)
+{
+	char line[512], want[512];
+	struct queue_info info;
+	int end, other;
+
+	other = key_new("other");
+	ASSERT_GT(other, 0);
+	for (end = 0; end < 2; end++) {
+		ASSERT_TRUE(queue_info(self->fd[end], &info));
+		EXPECT_EQ(0, info.depth);
+		EXPECT_EQ(0, info.queued);
+		EXPECT_EQ(0, info.posted);
+		EXPECT_EQ(0, info.lost);
+		EXPECT_EQ(0, info.watches);
+		EXPECT_EQ(0, info.watch_lines);
+		EXPECT_EQ(0, info.filter_lines);
+	}
+	ASSERT_EQ(0, queue_size(self->fd[0], 3));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 0xab));
+	ASSERT_EQ(0, watch_add(other, self->fd[0], 0));
+	ASSERT_TRUE(post(self->key, 5));
+	ASSERT_TRUE(got_updated(self->fd[0], 0xab, self->key));
+	for (end = 0; end < 2; end++) {
+		ASSERT_TRUE(queue_info(self->fd[end], &info));
+		EXPECT_EQ(3, info.depth);
+		EXPECT_EQ(2, info.queued);
+		EXPECT_EQ(5, info.posted);
+		EXPECT_EQ(2, info.lost);
+		EXPECT_EQ(2, info.watches);
+		EXPECT_EQ(2, info.watch_lines);
+		snprintf(want, sizeof(want), "watch:\ttype:1 id:171 object:%x",
+			 self->key);
+		EXPECT_TRUE(queue_info_line(self->fd[end], want, 0, line,
+					    sizeof(line)));
+		EXPECT_STREQ(want, line);
+		snprintf(want, sizeof(want), "watch:\ttype:1 id:0 object:%x",
+			 other);
+		EXPECT_TRUE(queue_info_line(self->fd[end], want, 0, line,
+					    sizeof(line)));
+		EXPECT_STREQ(want, line);
+	}
+
+	/* A removed watch is gone; its last record, or its loss, is counted. */
+	ASSERT_EQ(0, watch_del(other, self->fd[0]));
+	ASSERT_TRUE(queue_info(self->fd[0], &info));
+	EXPECT_EQ(1, info.watches);
+	EXPECT_EQ(1, info.watch_lines);
+	EXPECT_EQ(6, info.posted);
+	EXPECT_EQ(3, info.queued);
+	EXPECT_EQ(2, info.lost);
+}
+
+/* What fdinfo says of the filter: one line a rule, all its words in order. */
+TEST_F(queue, fdinfo_filter)
+{
+	struct filter filter = {
+		.nr_filters = 2,
+		.rules = {
+			{
+				.type = WATCH_TYPE_KEY_NOTIFY,
+				.info_filter = 0x00034200,
+				.info_mask = 0x000fff00,
+				.subtype_filter = {
+					1, 2, 3, 4, 0x50, 6, 7, 0x80000000,
+				},
+			},
+			{ .type = WATCH_TYPE_META },
+		},
+	};
+	char line[512];
+
+	ASSERT_EQ(0, queue_filter(self->fd[0], &filter));
+	EXPECT_TRUE(queue_info_line(self->fd[1], "filter:\t", 0, line,
+				    sizeof(line)));
+	EXPECT_STREQ("filter:\ttype:1 subtypes:" SOME_WORDS " info:00034200/000fff00",
+		     line);
+	EXPECT_TRUE(queue_info_line(self->fd[1], "filter:\t", 1, line,
+				    sizeof(line)));
+	EXPECT_STREQ("filter:\ttype:0 subtypes:" NO_WORDS " info:00000000/00000000",
+		     line);
+	EXPECT_FALSE(queue_info_line(self->fd[1], "filter:\t", 2, line,
+				     sizeof(line)));
+}
+
+FIXTURE(plain)
+{
+	int fd[2];
+};
+
+FIXTURE_VARIANT(plain)
+{
+	int flags;
+};
+
+FIXTURE_VARIANT_ADD(plain, pipe) {
+	.flags = 0,
+};
+
+FIXTURE_VARIANT_ADD(plain, packets) {
+	.flags = O_DIRECT,
+};
+
+FIXTURE_SETUP(plain)
+{
+	ASSERT_EQ(0, pipe2(self->fd, variant->flags | O_NONBLOCK));
+}
+
+FIXTURE_TEARDOWN(plain)
+{
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+/* On an ordinary pipe both ioctls are ENODEV, whatever their argument. */
+TEST_F(plain, ioctls)
+{
+	struct filter filter = { .nr_filters = 1 };
+	int end;
+
+	for (end = 0; end < 2; end++) {
+		EXPECT_EQ(-ENODEV, queue_size(self->fd[end], 0));
+		EXPECT_EQ(-ENODEV, queue_size(self->fd[end], 8));
+		EXPECT_EQ(-ENODEV, queue_size(self->fd[end], -1UL));
+		EXPECT_EQ(-ENODEV, queue_filter(self->fd[end], NULL));
+		EXPECT_EQ(-ENODEV, queue_filter(self->fd[end], &filter));
+		EXPECT_EQ(-ENODEV, queue_filter(self->fd[end], (void *)1));
+	}
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0xff), 0)));
+}
+
+/* An ordinary pipe still carries bytes, changes size, splices and tees. */
+TEST_F(plain, works)
+{
+	int page = sysconf(_SC_PAGESIZE);
+	char buf[64] = "";
+	struct iovec iov = { .iov_base = "fifth", .iov_len = 5 };
+	int other[2], file;
+
+	ASSERT_EQ(0, pipe2(other, O_NONBLOCK | variant->flags));
+	file = memfd_create("file", 0);
+	ASSERT_GE(file, 0);
+
+	EXPECT_EQ(16 * page, fcntl(self->fd[0], F_GETPIPE_SZ));
+	EXPECT_EQ(32 * page, fcntl(self->fd[0], F_SETPIPE_SZ, 32 * page));
+	EXPECT_EQ(32 * page, fcntl(self->fd[1], F_GETPIPE_SZ));
+	EXPECT_EQ(-EAGAIN, neg(read(self->fd[0], buf, sizeof(buf))));
+	EXPECT_EQ(POLLOUT | POLLWRNORM, poll_now(self->fd[1]));
+	EXPECT_EQ(0, poll_now(self->fd[0]));
+
+	EXPECT_EQ(5, write(self->fd[1], "first", 5));
+	EXPECT_EQ(5, readable_bytes(self->fd[0]));
+	EXPECT_EQ(POLLIN | POLLRDNORM, poll_now(self->fd[0]));
+	EXPECT_EQ(5, tee(self->fd[0], other[1], 64, 0));
+	EXPECT_EQ(5, read(other[0], buf, sizeof(buf)));
+	EXPECT_STREQ("first", buf);
+	EXPECT_EQ(5, splice(self->fd[0], NULL, other[1], NULL, 64, 0));
+	EXPECT_EQ(5, splice(other[0], NULL, file, NULL, 64, 0));
+	EXPECT_EQ(0, lseek(file, 0, SEEK_SET));
+	EXPECT_EQ(5, sendfile(self->fd[1], file, NULL, 64));
+	EXPECT_EQ(5, read(self->fd[0], buf, sizeof(buf)));
+	EXPECT_STREQ("first", buf);
+	EXPECT_EQ(5, vmsplice(self->fd[1], &iov, 1, 0));
+	EXPECT_EQ(5, read(self->fd[0], buf, sizeof(buf)));
+	EXPECT_STREQ("fifth", buf);
+	EXPECT_EQ(0, close(self->fd[1]));
+	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
+	EXPECT_EQ(0, read(self->fd[0], buf, sizeof(buf)));
+	self->fd[1] = -1;
+}
+
+/*
+ * Limits.  The parent owns the settings and puts them back, however the test
+ * ends; the test itself runs in a child that is an ordinary user.
+ */
+FIXTURE(limits)
+{
+	long max_size;
+	long soft;
+	long hard;
+};
+
+FIXTURE_SETUP(limits)
+{
+	int fd[2];
+
+	session_open(_metadata);
+	queue_open(_metadata, fd, 0);
+	close(fd[0]);
+	close(fd[1]);
+	if (geteuid())
+		SKIP(return, "needs root, to change limits and users");
+	self->max_size = sysctl_get(PIPE_MAX_SIZE);
+	self->soft = sysctl_get(PIPE_SOFT);
+	self->hard = sysctl_get(PIPE_HARD);
+	ASSERT_GT(self->max_size, 0);
+	ASSERT_GE(self->soft, 0);
+	ASSERT_GE(self->hard, 0);
+}
+
+FIXTURE_TEARDOWN_PARENT(limits)
+{
+	EXPECT_EQ(0, sysctl_set(PIPE_MAX_SIZE, self->max_size));
+	EXPECT_EQ(0, sysctl_set(PIPE_SOFT, self->soft));
+	EXPECT_EQ(0, sysctl_set(PIPE_HARD, self->hard));
+}
+
+/* Opens a queue of this size and closes it. */
+static int try_size(unsigned long nr)
+{
+	int fd[2], ret;
+
+	ret = neg(pipe2(fd, O_NOTIFICATION_PIPE));
+	if (ret)
+		return ret;
+	ret = queue_size(fd[0], nr);
+	close(fd[0]);
+	close(fd[1]);
+	return ret;
+}
+
+/* An ordinary user gets as many records as fit into pipe-max-size. */
+TEST_F(limits, max_size)
+{
+	ASSERT_EQ(0, sysctl_set(PIPE_MAX_SIZE, DEFAULT_LIMIT * SLOT_SIZE));
+	ASSERT_EQ(0, become_user(SOME_USER));
+	EXPECT_EQ(0, try_size(DEFAULT_LIMIT));
+	EXPECT_EQ(-EINVAL, try_size(DEFAULT_LIMIT + 1));
+}
+
+/* The limit follows pipe-max-size, and the depth is not a power of two. */
+TEST_F(limits, max_size_changed)
+{
+	ASSERT_EQ(0, sysctl_set(PIPE_MAX_SIZE, 65536));
+	ASSERT_EQ(0, become_user(SOME_USER));
+	EXPECT_EQ(-EINVAL, try_size(65536 / SLOT_SIZE + 1));
+	EXPECT_EQ(0, try_size(65536 / SLOT_SIZE));
+	EXPECT_EQ(0, try_size(65536 / SLOT_SIZE - 1));
+}
+
+/* CAP_SYS_RESOURCE may have more than that, up to a limit of its own. */
+TEST_F(limits, max_size_privileged)
+{
+	ASSERT_EQ(0, sysctl_set(PIPE_MAX_SIZE, 65536));
+	EXPECT_EQ(0, try_size(65536 / SLOT_SIZE + 1));
+	EXPECT_EQ(0, try_size(2 * DEFAULT_LIMIT));
+	EXPECT_EQ(-EINVAL, try_size(HARD_LIMIT + 1));
+}
+
+/* Holds queues until it is refused; returns how many there were. */
+static int fill_limit(int fds[][2], int max, unsigned long nr, int *error)
+{
+	int i;
+
+	*error = 0;
+	for (i = 0; i < max && !*error; i++) {
+		*error = neg(pipe2(fds[i], O_NOTIFICATION_PIPE));
+		if (*error)
+			return i;
+		*error = queue_size(fds[i][0], nr);
+	}
+	return *error ? i - 1 : i;
+}
+
+static void close_all(int fds[][2], int nr)
+{
+	while (nr--) {
+		close(fds[nr][0]);
+		close(fds[nr][1]);
+	}
+}
+
+/*
+ * The pages of all queues of a user stay below pipe-user-pages-soft.  Beyond it
+ * SET_SIZE is EPERM, but only after EINVAL and EBUSY were ruled out, and what
+ * is closed can be had again.
+ */
+TEST_F(limits, soft)
+{
+	long page = sysconf(_SC_PAGESIZE), soft = 256;
+	unsigned long records = 8 * page / SLOT_SIZE;
+	int fds[64][2], got, round, error;
+
+	ASSERT_EQ(0, sysctl_set(PIPE_SOFT, soft));
+	ASSERT_EQ(0, become_user(SOME_USER));
+	for (round = 0; round < 3; round++) {
+		got = fill_limit(fds, ARRAY_SIZE(fds), records, &error);
+		EXPECT_EQ(-EPERM, error);
+		EXPECT_GT(got, 1);
+		EXPECT_LE(got, soft / 8);
+		EXPECT_EQ(-EINVAL, queue_size(fds[got][0], 0));
+		EXPECT_EQ(-EINVAL, queue_size(fds[got][0], HARD_LIMIT + 1));
+		EXPECT_EQ(-EBUSY, queue_size(fds[0][0], records));
+		EXPECT_EQ(0, fcntl(fds[got][0], F_GETPIPE_SZ));
+
+		/* Give one back: the refused queue can have its place. */
+		close_all(&fds[0], 1);
+		EXPECT_EQ(0, queue_size(fds[got][0], records));
+		close_all(&fds[1], got);
+	}
+}
+
+/* The same for pipe-user-pages-hard, which even a single queue can meet. */
+TEST_F(limits, hard)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	ASSERT_EQ(0, sysctl_set(PIPE_SOFT, 0));
+	ASSERT_EQ(0, sysctl_set(PIPE_HARD, 64));
+	ASSERT_EQ(0, become_user(SOME_USER));
+	EXPECT_EQ(-EPERM, try_size(65 * page / SLOT_SIZE));
+	EXPECT_EQ(0, try_size(8 * page / SLOT_SIZE));
+}
+
+/* Neither limit holds for CAP_SYS_RESOURCE. */
+TEST_F(limits, privileged)
+{
+	ASSERT_EQ(0, sysctl_set(PIPE_SOFT, 1));
+	ASSERT_EQ(0, sysctl_set(PIPE_HARD, 1));
+	EXPECT_EQ(0, try_size(DEFAULT_LIMIT));
+}
+
+/*
+ * What a queue is charged is given back to the page, sized or not, and whether
+ * SET_SIZE failed or worked: any difference adds up to EPERM here, or to no
+ * limit at all (CVE-2025-23138).
+ */
+TEST_F(limits, balance)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	int i, before, after, error, fds[64][2];
+
+	ASSERT_EQ(0, sysctl_set(PIPE_SOFT, 200));
+	ASSERT_EQ(0, become_user(OTHER_USER));
+	before = fill_limit(fds, ARRAY_SIZE(fds), 512, &error);
+	ASSERT_EQ(-EPERM, error);
+	close_all(fds, before + 1);
+	for (i = 0; i < 300; i++) {
+		ASSERT_EQ(0, try_size(1));
+		ASSERT_EQ(0, try_size(100 * page / SLOT_SIZE));
+		ASSERT_EQ(-EINVAL, try_size(0));
+		ASSERT_EQ(-EPERM, try_size(255 * page / SLOT_SIZE));
+		ASSERT_EQ(0, pipe2(fds[0], O_NOTIFICATION_PIPE));
+		close_all(fds, 1);
+	}
+	after = fill_limit(fds, ARRAY_SIZE(fds), 512, &error);
+	EXPECT_EQ(-EPERM, error);
+	EXPECT_EQ(before, after);
+}
+
+/*
+ * A user holds as many watches as RLIMIT_NOFILE says, over all queues, and gets
+ * EAGAIN for one more.  Removing one makes room at once.
+ */
+TEST_F(limits, watches)
+{
+	struct rlimit limit = { .rlim_cur = 20, .rlim_max = 20 };
+	int i, round, keys[21], fd[2][2];
+	char name[16];
+
+	ASSERT_EQ(0, become_user(SOME_USER));
+	ASSERT_GT(keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), 0);
+	for (i = 0; i < 21; i++) {
+		snprintf(name, sizeof(name), "watches%d", i);
+		keys[i] = key_new(name);
+		ASSERT_GT(keys[i], 0);
+	}
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pipe2(fd[i], O_NOTIFICATION_PIPE));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, watch_add(keys[i], fd[i & 1][0], i));
+	EXPECT_EQ(-EAGAIN, watch_add(keys[20], fd[0][0], 20));
+	EXPECT_EQ(-EAGAIN, watch_add(keys[20], fd[1][0], 20));
+	for (round = 0; round < 100; round++) {
+		ASSERT_EQ(0, watch_del(keys[0], fd[0][0]));
+		ASSERT_EQ(0, watch_add(keys[20], fd[0][0], 20));
+		ASSERT_EQ(-EAGAIN, watch_add(keys[0], fd[0][0], 0));
+		ASSERT_EQ(0, watch_del(keys[20], fd[0][0]));
+		ASSERT_EQ(0, watch_add(keys[0], fd[0][0], 0));
+	}
+
+	/* A refused watch costs nothing, and neither does a duplicate. */
+	ASSERT_EQ(0, watch_del(keys[0], fd[0][0]));
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(-EBUSY, watch_add(keys[1], fd[1][0], 1));
+	EXPECT_EQ(0, watch_add(keys[0], fd[0][0], 0));
+}
+
+/* Closing a queue gives back all its watches at once. */
+TEST_F(limits, watches_close)
+{
+	struct rlimit limit = { .rlim_cur = 20, .rlim_max = 20 };
+	int i, round, keys[20], fd[2];
+	char name[16];
+
+	ASSERT_EQ(0, become_user(OTHER_USER));
+	ASSERT_GT(keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), 0);
+	for (i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "watches%d", i);
+		keys[i] = key_new(name);
+		ASSERT_GT(keys[i], 0);
+	}
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	for (round = 0; round < 100; round++) {
+		ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE));
+		for (i = 0; i < 20; i++)
+			ASSERT_EQ(0, watch_add(keys[i], fd[0], i));
+		close_all(&fd, 1);
+	}
+}
+
+TEST_HARNESS_MAIN

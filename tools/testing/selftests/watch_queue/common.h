@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Watch queue test helpers
+ *
+ * Every wrapper returns what the system call returned, or -errno.  Records are
+ * looked at one by one, with got_*(): true if the next record is the wanted
+ * one, else it is printed.
+ */
+#ifndef _SELFTESTS_WATCH_QUEUE_COMMON_H
+#define _SELFTESTS_WATCH_QUEUE_COMMON_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <linux/watch_queue.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+
+#define SLOT_SIZE	128	/* bytes that a record takes in the queue */
+#define MAX_RULES	16	/* rules that a filter can have */
+#define DEFAULT_LIMIT	8192	/* records, with the default pipe-max-size */
+#define HARD_LIMIT	8388608	/* records, for the privileged */
+#define PATIENCE_MS	25000	/* for what must happen; the harness waits 30 s */
+#define KEY_RECORD	sizeof(struct key_notification)
+#define LOSS_RECORD	sizeof(struct watch_notification)
+
+/* A record of any kind, as large as records can be */
+union record {
+	struct watch_notification watch;
+	struct watch_notification_removal removal;
+	struct key_notification key;
+	unsigned char raw[WATCH_INFO_LENGTH];
+};
+
+/* A filter with room for one rule more than the kernel takes */
+struct filter {
+	__u32 nr_filters;
+	__u32 reserved;
+	struct watch_notification_type_filter rules[MAX_RULES + 1];
+};
+
+struct queue_info {
+	unsigned int depth;
+	unsigned int queued;
+	unsigned long long posted;
+	unsigned long long lost;
+	unsigned int watches;
+	unsigned int filter_lines;
+	unsigned int watch_lines;
+};
+
+/* -errno instead of -1 */
+static inline long neg(long ret)
+{
+	return ret < 0 ? -errno : ret;
+}
+
+static inline __u32 record_len(const union record *r)
+{
+	return r->watch.info & WATCH_INFO_LENGTH;
+}
+
+static inline __u32 record_id(const union record *r)
+{
+	return (r->watch.info & WATCH_INFO_ID) >> WATCH_INFO_ID__SHIFT;
+}
+
+static inline __u32 record_bits(const union record *r)
+{
+	return r->watch.info >> WATCH_INFO_TYPE_INFO__SHIFT;
+}
+
+static inline bool is_loss(const union record *r)
+{
+	return r->watch.type == WATCH_TYPE_META &&
+	       r->watch.subtype == WATCH_META_LOSS_NOTIFICATION;
+}
+
+static inline bool is_removal(const union record *r)
+{
+	return r->watch.type == WATCH_TYPE_META &&
+	       r->watch.subtype == WATCH_META_REMOVAL_NOTIFICATION;
+}
+
+/* Keys.  The session keyring is the test's own and passes to its children. */
+
+static inline long keyctl(int op, unsigned long a, unsigned long b,
+			  unsigned long c, unsigned long d)
+{
+	return neg(syscall(__NR_keyctl, op, a, b, c, d));
+}
+
+static inline int key_new_in(const char *type, const char *desc, int ring)
+{
+	bool payload = strcmp(type, "keyring");
+
+	return neg(syscall(__NR_add_key, type, desc, payload ? "1" : NULL,
+			   payload ? 1 : 0, ring));
+}
+
+static inline int key_new(const char *desc)
+{
+	return key_new_in("user", desc, KEY_SPEC_SESSION_KEYRING);
+}
+
+static inline int ring_new(const char *desc)
+{
+	return key_new_in("keyring", desc, KEY_SPEC_SESSION_KEYRING);
+}
+
+/* Posts UPDATED, under key->sem */
+static inline int key_update(int key)
+{
+	return keyctl(KEYCTL_UPDATE, key, (unsigned long)"2", 1, 0);
+}
+
+/* Posts SETATTR, under no lock of the key */
+static inline int key_touch(int key)
+{
+	return keyctl(KEYCTL_SET_TIMEOUT, key, 0, 0, 0);
+}
+
+static inline int key_unlink(int key, int ring)
+{
+	return keyctl(KEYCTL_UNLINK, key, ring, 0, 0);
+}
+
+static inline int watch_add(int key, int fd, int id)
+{
+	return keyctl(KEYCTL_WATCH_KEY, key, fd, id, 0);
+}
+
+static inline int watch_del(int key, int fd)
+{
+	return watch_add(key, fd, -1);
+}
+
+/* Serial number of a keyring that was named by its KEY_SPEC_ */
+static inline int key_serial(int spec)
+{
+	return keyctl(KEYCTL_GET_KEYRING_ID, spec, 1, 0, 0);
+}
+
+/* Queues */
+
+static inline int queue_size(int fd, unsigned long nr)
+{
+	return neg(ioctl(fd, IOC_WATCH_QUEUE_SET_SIZE, nr));
+}
+
+static inline int queue_filter(int fd, const void *filter)
+{
+	return neg(ioctl(fd, IOC_WATCH_QUEUE_SET_FILTER, filter));
+}
+
+/* Skips the test where the kernel was built without what it needs. */
+static inline void queue_open(struct __test_metadata *_metadata, int fd[2],
+			      int flags)
+{
+	int ret = neg(pipe2(fd, O_NOTIFICATION_PIPE | flags));
+
+	if (ret == -ENOPKG)
+		SKIP(_exit(KSFT_SKIP), "CONFIG_WATCH_QUEUE is not set");
+	ASSERT_EQ(0, ret);
+}
+
+/* A session keyring of its own, so that nothing outlives the test */
+static inline void session_open(struct __test_metadata *_metadata)
+{
+	if (access("/proc/key-users", F_OK))
+		SKIP(_exit(KSFT_SKIP), "CONFIG_KEYS is not set");
+	ASSERT_GT(keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), 0);
+	if (watch_add(KEY_SPEC_SESSION_KEYRING, -1, 0) == -EOPNOTSUPP)
+		SKIP(_exit(KSFT_SKIP), "CONFIG_KEY_NOTIFICATIONS is not set");
+}
+
+/* Another open file for the same end or the other end of the same queue */
+static inline int queue_reopen(int fd, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return neg(open(path, flags));
+}
+
+/* Copies out the nth line of the file's fdinfo that starts with @prefix. */
+static inline bool queue_info_line(int fd, const char *prefix, int nth,
+				   char *line, size_t size)
+{
+	bool found = false;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (!found && fgets(line, size, file)) {
+		if (strncmp(line, prefix, strlen(prefix)))
+			continue;
+		found = !nth--;
+	}
+	fclose(file);
+	line[strcspn(line, "\n")] = 0;
+	return found;
+}
+
+/* True if fdinfo has every line that was promised, once and in order. */
+static inline bool queue_info(int fd, struct queue_info *info)
+{
+	char path[64], line[512];
+	bool good = true;
+	int step = 0;
+	FILE *file;
+
+	memset(info, 0, sizeof(*info));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "depth:\t%u\n", &info->depth) == 1)
+			good &= step++ == 0;
+		else if (sscanf(line, "queued:\t%u\n", &info->queued) == 1)
+			good &= step++ == 1;
+		else if (sscanf(line, "posted:\t%llu\n", &info->posted) == 1)
+			good &= step++ == 2;
+		else if (sscanf(line, "lost:\t%llu\n", &info->lost) == 1)
+			good &= step++ == 3;
+		else if (sscanf(line, "watches:\t%u\n", &info->watches) == 1)
+			good &= step++ == 4;
+		else if (!strncmp(line, "filter:\t", 8))
+			info->filter_lines++;
+		else if (!strncmp(line, "watch:\t", 7))
+			info->watch_lines++;
+	}
+	fclose(file);
+	return good && step == 5;
+}
+
+static inline int readable_bytes(int fd)
+{
+	int bytes = -1;
+	int ret = neg(ioctl(fd, FIONREAD, &bytes));
+
+	return ret < 0 ? ret : bytes;
+}
+
+/* What poll() says within @timeout_ms, 0 if it says nothing */
+static inline int poll_for(int fd, int events, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+	int ret = neg(poll(&pfd, 1, timeout_ms));
+
+	return ret < 0 ? ret : pfd.revents;
+}
+
+/* What poll() says now */
+static inline int poll_now(int fd)
+{
+	return poll_for(fd, POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM, 0);
+}
+
+/* Waits for a record that is bound to come */
+static inline int poll_in(int fd)
+{
+	return poll_for(fd, POLLIN, PATIENCE_MS);
+}
+
+/* One record.  A buffer of 16 bytes cannot take two from the sources here. */
+static inline int read_one(int fd, union record *r)
+{
+	memset(r, 0, sizeof(*r));
+	return neg(read(fd, r, KEY_RECORD));
+}
+
+static inline void print_record(int ret, const union record *r)
+{
+	if (ret < 0)
+		ksft_print_msg("got errno %d\n", -ret);
+	else if (!ret)
+		ksft_print_msg("got end of file\n");
+	else
+		ksft_print_msg("got %d bytes: type %u subtype %u info %08x data %08x %08x\n",
+			       ret, r->watch.type, r->watch.subtype,
+			       r->watch.info, r->key.key_id, r->key.aux);
+}
+
+static inline bool is_key(const union record *r, __u32 subtype, __u32 id,
+			  int key, int aux)
+{
+	return record_len(r) == KEY_RECORD &&
+	       r->watch.type == WATCH_TYPE_KEY_NOTIFY &&
+	       r->watch.subtype == subtype && record_id(r) == id &&
+	       !record_bits(r) && r->key.key_id == (__u32)key &&
+	       r->key.aux == (__u32)aux;
+}
+
+static inline bool got_key(int fd, __u32 subtype, __u32 id, int key,
+			   int aux)
+{
+	union record r;
+	int ret = read_one(fd, &r);
+
+	if (ret == KEY_RECORD && is_key(&r, subtype, id, key, aux))
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+static inline bool got_updated(int fd, __u32 id, int key)
+{
+	return got_key(fd, NOTIFY_KEY_UPDATED, id, key, 0);
+}
+
+static inline bool got_setattr(int fd, __u32 id, int key)
+{
+	return got_key(fd, NOTIFY_KEY_SETATTR, id, key, 0);
+}
+
+static inline bool got_removal(int fd, __u32 id, int key)
+{
+	union record r;
+	int ret = read_one(fd, &r);
+
+	if (ret == sizeof(r.removal) && is_removal(&r) &&
+	    record_len(&r) == sizeof(r.removal) && record_id(&r) == id &&
+	    !record_bits(&r) && r.removal.id == (__u64)key)
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+static inline bool got_loss(int fd, __u32 lost)
+{
+	union record r;
+	int ret = read_one(fd, &r);
+
+	if (ret == LOSS_RECORD && is_loss(&r) &&
+	    record_len(&r) == LOSS_RECORD && !record_id(&r) &&
+	    record_bits(&r) == lost)
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+/* The queue is open, live and empty; for files with O_NONBLOCK */
+static inline bool got_nothing(int fd)
+{
+	union record r;
+	int ret = read_one(fd, &r);
+
+	if (ret == -EAGAIN)
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+/* True if @nr records UPDATED came */
+static inline bool got_updates(int fd, __u32 id, int key, int nr)
+{
+	while (nr--)
+		if (!got_updated(fd, id, key))
+			return false;
+	return true;
+}
+
+static inline bool post(int key, int nr)
+{
+	while (nr--)
+		if (key_update(key))
+			return false;
+	return true;
+}
+
+/* Same as post(), but cheap: @spec is a KEY_SPEC_ keyring */
+static inline bool post_cheap(int spec, unsigned long nr)
+{
+	while (nr--)
+		if (key_touch(spec))
+			return false;
+	return true;
+}
+
+/*
+ * Threads.  To know that one sleeps in its system call, have it store its
+ * thread ID right before the call and wait for its state to become S.
+ */
+static inline void thread_announce(int *tid)
+{
+	__atomic_store_n(tid, syscall(__NR_gettid), __ATOMIC_RELEASE);
+}
+
+static inline bool thread_asleep(int *tid)
+{
+	char path[64], line[512], *state;
+	FILE *file;
+	int id;
+
+	for (;;) {
+		id = __atomic_load_n(tid, __ATOMIC_ACQUIRE);
+		if (!id) {
+			sched_yield();
+			continue;
+		}
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", id);
+		file = fopen(path, "re");
+		if (!file)
+			return false;
+		state = fgets(line, sizeof(line), file);
+		fclose(file);
+		state = state ? strrchr(line, ')') : NULL;
+		if (!state)
+			return false;
+		if (state[2] == 'S')
+			return true;
+		sched_yield();
+	}
+}
+
+/* Users.  To be called in a child of the test: there is no way back. */
+static inline int become_user(uid_t uid)
+{
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
+	    setresuid(uid, uid, uid))
+		return -errno;
+	return 0;
+}
+
+static inline long sysctl_get(const char *path)
+{
+	long value = -1;
+	FILE *file;
+
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%ld", &value) != 1)
+		value = -1;
+	fclose(file);
+	return value;
+}
+
+static inline int sysctl_set(const char *path, long value)
+{
+	char text[32];
+	int fd, len, ret;
+
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = snprintf(text, sizeof(text), "%ld\n", value);
+	ret = neg(write(fd, text, len));
+	close(fd);
+	return ret == len ? 0 : -EIO;
+}
+
+#endif /* _SELFTESTS_WATCH_QUEUE_COMMON_H */

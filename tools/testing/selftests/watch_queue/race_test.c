@@ -1,0 +1,830 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: posting, reading, watching, filtering and closing all at once
+ *
+ * Every test is bounded by a number of operations, never by time.  They derive
+ * from WATCH_QUEUE_POSTS in the environment: ten million posts, or one million
+ * where long has 32 bits.  A wake-up that is missed shows as a time-out.
+ *
+ * Posts come from keyrings that are named by KEY_SPEC_*, which is the cheapest
+ * way to post there is: SETATTR, without any lock in common with the calls that
+ * add and remove watches.
+ */
+#include <sched.h>
+#include <sys/epoll.h>
+
+#include "common.h"
+
+#define RING_A		KEY_SPEC_PROCESS_KEYRING
+#define RING_B		KEY_SPEC_SESSION_KEYRING
+#define ID_A		1
+#define ID_B		2
+#define LIMIT		900	/* seconds for one test */
+#define POSTERS		2
+#define READERS		2
+
+static unsigned long nr_posts(void)
+{
+	const char *text = getenv("WATCH_QUEUE_POSTS");
+	unsigned long nr = text ? strtoul(text, NULL, 0) : 0;
+
+	if (!nr)
+		nr = __BITS_PER_LONG == 64 ? 10000000 : 1000000;
+	return nr;
+}
+
+/* Fewer where a step costs more than a post, but some */
+static unsigned long nr_rounds(unsigned long share)
+{
+	unsigned long nr = nr_posts() / share;
+
+	return nr > 10 ? nr : 10;
+}
+
+/* A thread that posts until it is told to stop, or so many times */
+struct poster {
+	pthread_t thread;
+	int key;		/* number or KEY_SPEC_ */
+	int other;		/* another to alternate with, or 0 */
+	bool update;		/* UPDATED, not SETATTR */
+	unsigned long posts;	/* 0: until @stop */
+	unsigned long posted;
+	unsigned long *pace;	/* how far the reader is, or NULL */
+	unsigned int depth;	/* of the queue, with @pace */
+	int error;
+	int stop;
+};
+
+/*
+ * Three quarters of the time, give the reader a chance to keep up, so that they
+ * meet at the edge of an empty queue, of a full one and in between.  It is no
+ * more than a chance: nobody waits for ever.
+ */
+static void poster_pace(struct poster *p)
+{
+	unsigned long phase = p->posted / 4096;
+	int patience = 500;
+
+	while (phase % 4 && patience-- &&
+	       p->posted - __atomic_load_n(p->pace, __ATOMIC_RELAXED) >
+	       phase % p->depth)
+		;
+}
+
+static void *poster_run(void *arg)
+{
+	struct poster *p = arg;
+	int key = p->key;
+
+	while (p->posts ? p->posted < p->posts :
+	       !__atomic_load_n(&p->stop, __ATOMIC_RELAXED)) {
+		p->error = p->update ? key_update(key) : key_touch(key);
+		if (p->error)
+			break;
+		p->posted++;
+		if (p->pace)
+			poster_pace(p);
+		if (p->other)
+			key = key == p->key ? p->other : p->key;
+	}
+	return NULL;
+}
+
+static int poster_start(struct poster *p)
+{
+	return pthread_create(&p->thread, NULL, poster_run, p);
+}
+
+/* True if every post worked and there were some */
+static bool poster_stop(struct poster *p)
+{
+	__atomic_store_n(&p->stop, 1, __ATOMIC_RELAXED);
+	if (pthread_join(p->thread, NULL))
+		return false;
+	if (p->error || !p->posted)
+		ksft_print_msg("poster: %lu posts, errno %d\n", p->posted,
+			       -p->error);
+	return !p->error && p->posted;
+}
+
+/* Keep this thread away from the other, where there are processors for both. */
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/*
+ * A thread that reads until the end of the queue and checks each record.  It
+ * sleeps in poll() now and then; else it spins, to meet the posters.
+ */
+struct reader {
+	pthread_t thread;
+	int fd;
+	bool alone;		/* has a processor of its own */
+	bool alternate;		/* check that IDs A and B come in turn */
+	int serial[4];		/* of the keys, by ID */
+	unsigned long long at;	/* place in the stream, lost ones counted */
+	unsigned long seen;	/* the same, for the poster */
+	unsigned long long records;
+	unsigned long long lost;
+	unsigned long long removals;
+	unsigned long saturated;
+	bool resync;
+	unsigned long bad;
+	int error;
+};
+
+static void reader_bad(struct reader *rd, const char *why,
+		       const union record *r)
+{
+	if (rd->bad++ < 5) {
+		ksft_print_msg("place %llu: %s\n", rd->at, why);
+		print_record(record_len(r), r);
+	}
+}
+
+static void reader_record(struct reader *rd, const union record *r)
+{
+	unsigned int id = record_id(r);
+
+	if (is_loss(r)) {
+		if (record_len(r) != LOSS_RECORD || id || !record_bits(r))
+			reader_bad(rd, "no good loss report", r);
+		if (record_bits(r) == 0xffff) {
+			rd->saturated++;
+			rd->resync = true;
+		}
+		rd->lost += record_bits(r);
+		rd->at += record_bits(r);
+		return;
+	}
+	rd->records++;
+	if (id < 1 || id > 3 || record_bits(r)) {
+		reader_bad(rd, "ID that nobody asked for", r);
+	} else if (is_removal(r)) {
+		rd->removals++;
+		if (record_len(r) != sizeof(r->removal) ||
+		    r->removal.id != (__u64)rd->serial[id])
+			reader_bad(rd, "no good removal", r);
+	} else if (record_len(r) != KEY_RECORD ||
+		   r->watch.type != WATCH_TYPE_KEY_NOTIFY ||
+		   (r->watch.subtype != NOTIFY_KEY_SETATTR &&
+		    r->watch.subtype != NOTIFY_KEY_UPDATED) ||
+		   r->key.key_id != (__u32)rd->serial[id] || r->key.aux) {
+		reader_bad(rd, "no good record", r);
+	} else if (rd->alternate) {
+		/* More were lost than is known: any place will do. */
+		if (rd->resync && (rd->at & 1) != id - ID_A)
+			rd->at++;
+		rd->resync = false;
+		if ((rd->at & 1) != id - ID_A)
+			reader_bad(rd, "out of order", r);
+	}
+	rd->at++;
+}
+
+/* Takes apart what read() gave.  A length that is wrong ends it. */
+static void reader_parse(struct reader *rd, const char *buf, int len)
+{
+	union record r;
+	int at = 0;
+
+	while (at < len) {
+		memset(&r, 0, sizeof(r));
+		memcpy(&r, buf + at, len - at < (int)sizeof(r) ?
+		       len - at : (int)sizeof(r));
+		if (record_len(&r) != LOSS_RECORD &&
+		    record_len(&r) != KEY_RECORD) {
+			reader_bad(rd, "no good length", &r);
+			return;
+		}
+		reader_record(rd, &r);
+		at += record_len(&r);
+	}
+	if (at != len)
+		reader_bad(rd, "record cut short", &r);
+	__atomic_store_n(&rd->seen, rd->at, __ATOMIC_RELAXED);
+}
+
+static void *reader_run(void *arg)
+{
+	struct reader *rd = arg;
+	unsigned int idle = 0;
+	char buf[1000];
+	int ret;
+
+	if (rd->alone)
+		run_on(1);
+	for (;;) {
+		ret = neg(read(rd->fd, buf, sizeof(buf)));
+		if (ret > 0) {
+			reader_parse(rd, buf, ret);
+		} else if (ret == -EAGAIN) {
+			if (!(++idle & 255))
+				poll_for(rd->fd, POLLIN, -1);
+		} else {
+			rd->error = ret;
+			return NULL;
+		}
+	}
+}
+
+/* Reads what is there, for tests whose one thread reads as well. */
+static bool reader_drain(struct reader *rd)
+{
+	char buf[16384];
+	int ret;
+
+	for (;;) {
+		ret = neg(read(rd->fd, buf, sizeof(buf)));
+		if (ret == -EAGAIN)
+			return true;
+		if (ret <= 0)
+			return false;
+		reader_parse(rd, buf, ret);
+	}
+}
+
+FIXTURE(queue)
+{
+	int fd[2];
+	int a;
+	int b;
+};
+
+FIXTURE_SETUP(queue)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		TH_LOG("one processor only: a pass does not say much");
+	session_open(_metadata);
+	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
+
+	/* Both must be there before threads are made, which share them. */
+	self->a = key_serial(RING_A);
+	self->b = key_serial(RING_B);
+	ASSERT_GT(self->a, 0);
+	ASSERT_GT(self->b, 0);
+}
+
+FIXTURE_TEARDOWN(queue)
+{
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+static void reader_init(struct reader *rd, int fd)
+{
+	memset(rd, 0, sizeof(*rd));
+	rd->fd = fd;
+	rd->serial[ID_A] = key_serial(RING_A);
+	rd->serial[ID_B] = key_serial(RING_B);
+}
+
+/* Nobody uses the queue any more: it has room for @depth records, no less. */
+static bool has_depth(int fd, int depth)
+{
+	int i, round, serial = key_serial(RING_A);
+
+	if (watch_add(RING_A, fd, ID_A))
+		return false;
+	for (round = 0; round < 3; round++) {
+		if (!post_cheap(RING_A, depth + 5))
+			return false;
+		for (i = 0; i < depth; i++)
+			if (!got_setattr(fd, ID_A, serial))
+				return false;
+		if (!got_loss(fd, 5) || !got_nothing(fd))
+			return false;
+	}
+	return true;
+}
+
+FIXTURE(many)
+{
+	FIXTURE_DATA(queue) q;
+};
+
+FIXTURE_VARIANT(many)
+{
+	unsigned int depth;
+	unsigned int share;
+};
+
+FIXTURE_VARIANT_ADD(many, depth_32) {
+	.depth = 32,
+	.share = 1,
+};
+
+FIXTURE_VARIANT_ADD(many, depth_1) {
+	.depth = 1,
+	.share = 20,
+};
+
+FIXTURE_VARIANT_ADD(many, depth_100) {
+	.depth = 100,
+	.share = 20,
+};
+
+FIXTURE_SETUP(many)
+{
+	queue_setup(_metadata, &self->q, NULL);
+	ASSERT_EQ(0, queue_size(self->q.fd[0], variant->depth));
+}
+
+FIXTURE_TEARDOWN(many)
+{
+	queue_teardown(_metadata, &self->q, NULL);
+}
+
+/*
+ * Millions of posts against a racing reader: what was posted is what was read
+ * and what was reported lost, in order, and afterwards the queue holds as much
+ * as before.  In a queue that leaks slots it is dead before the end.
+ */
+TEST_F_TIMEOUT(many, posts, LIMIT)
+{
+	unsigned long posts = nr_rounds(variant->share) & ~1UL;
+	struct poster poster = { .key = RING_A, .other = RING_B };
+	struct queue_info info;
+	struct reader rd;
+
+	reader_init(&rd, self->q.fd[0]);
+	rd.alone = true;
+	rd.alternate = true;
+	run_on(0);
+	poster.posts = posts;
+	poster.pace = &rd.seen;
+	poster.depth = variant->depth;
+	ASSERT_EQ(0, watch_add(RING_A, self->q.fd[0], ID_A));
+	ASSERT_EQ(0, watch_add(RING_B, self->q.fd[0], ID_B));
+	ASSERT_EQ(0, pthread_create(&rd.thread, NULL, reader_run, &rd));
+	poster_run(&poster);
+	EXPECT_EQ(0, poster.error);
+	EXPECT_EQ(posts, poster.posted);
+
+	/* The end of the queue ends the reader. */
+	ASSERT_EQ(0, watch_del(RING_A, self->q.fd[0]));
+	ASSERT_EQ(0, watch_del(RING_B, self->q.fd[0]));
+	ASSERT_TRUE(queue_info(self->q.fd[0], &info));
+	EXPECT_EQ(posts + 2, info.posted);
+	EXPECT_EQ(0, info.watches);
+	ASSERT_EQ(0, close(self->q.fd[1]));
+	self->q.fd[1] = -1;
+	ASSERT_EQ(0, pthread_join(rd.thread, NULL));
+	EXPECT_EQ(0, rd.error);
+	EXPECT_EQ(0, rd.bad);
+
+	ASSERT_TRUE(queue_info(self->q.fd[0], &info));
+	TH_LOG("%llu read, %llu lost, %lu reports of 65535", rd.records,
+	       info.lost, rd.saturated);
+	EXPECT_EQ(posts + 2, info.posted);
+	EXPECT_EQ(0, info.queued);
+	EXPECT_EQ(info.posted, rd.records + info.lost);
+	EXPECT_TRUE(rd.saturated ? rd.lost <= info.lost :
+				   rd.lost == info.lost);
+	EXPECT_TRUE(has_depth(self->q.fd[0], variant->depth));
+}
+
+/* Several posters and several readers: the sums hold, no record is torn. */
+TEST_F_TIMEOUT(queue, posters_and_readers, LIMIT)
+{
+	unsigned long posts = nr_rounds(10);
+	struct poster poster[POSTERS] = {};
+	unsigned long long records = 0, lost = 0, saturated = 0;
+	struct reader rd[READERS];
+	struct queue_info info;
+	int i, key;
+
+	key = key_new("race");
+	ASSERT_GT(key, 0);
+	ASSERT_EQ(0, queue_size(self->fd[0], 33));
+	ASSERT_EQ(0, watch_add(RING_A, self->fd[0], ID_A));
+	ASSERT_EQ(0, watch_add(key, self->fd[0], 3));
+	for (i = 0; i < READERS; i++) {
+		reader_init(&rd[i], self->fd[0]);
+		rd[i].serial[3] = key;
+		ASSERT_EQ(0, pthread_create(&rd[i].thread, NULL, reader_run,
+					    &rd[i]));
+	}
+	for (i = 0; i < POSTERS; i++) {
+		poster[i].key = i & 1 ? key : RING_A;
+		poster[i].update = i & 1;
+		poster[i].posts = posts;
+		ASSERT_EQ(0, poster_start(&poster[i]));
+	}
+	for (i = 0; i < POSTERS; i++) {
+		ASSERT_EQ(0, pthread_join(poster[i].thread, NULL));
+		EXPECT_EQ(posts, poster[i].posted);
+	}
+	ASSERT_EQ(0, watch_del(RING_A, self->fd[0]));
+	ASSERT_EQ(0, watch_del(key, self->fd[0]));
+	ASSERT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	for (i = 0; i < READERS; i++) {
+		ASSERT_EQ(0, pthread_join(rd[i].thread, NULL));
+		EXPECT_EQ(0, rd[i].error);
+		EXPECT_EQ(0, rd[i].bad);
+		records += rd[i].records;
+		lost += rd[i].lost;
+		saturated += rd[i].saturated;
+	}
+	ASSERT_TRUE(queue_info(self->fd[0], &info));
+	EXPECT_EQ(POSTERS * posts + 2, info.posted);
+	EXPECT_EQ(info.posted, records + info.lost);
+	if (!saturated)
+		EXPECT_EQ(info.lost, lost);
+	EXPECT_TRUE(has_depth(self->fd[0], 33));
+}
+
+/* How a reader waits for the next record in the test below */
+enum wait_how { WAIT_READ, WAIT_POLL, WAIT_EPOLL, WAIT_EPOLL_EDGE };
+
+struct waiter {
+	pthread_t thread;
+	enum wait_how how;
+	int fd;
+	int ep;
+	unsigned long rounds;
+	unsigned long seen;
+	int error;
+};
+
+FIXTURE(wake)
+{
+	FIXTURE_DATA(queue) q;
+	struct waiter w;
+};
+
+FIXTURE_VARIANT(wake)
+{
+	enum wait_how how;
+};
+
+FIXTURE_VARIANT_ADD(wake, read) {
+	.how = WAIT_READ,
+};
+
+FIXTURE_VARIANT_ADD(wake, poll) {
+	.how = WAIT_POLL,
+};
+
+FIXTURE_VARIANT_ADD(wake, epoll) {
+	.how = WAIT_EPOLL,
+};
+
+FIXTURE_VARIANT_ADD(wake, epoll_edge) {
+	.how = WAIT_EPOLL_EDGE,
+};
+
+FIXTURE_SETUP(wake)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	queue_setup(_metadata, &self->q, NULL);
+	ASSERT_EQ(0, queue_size(self->q.fd[0], 4));
+	ASSERT_EQ(0, watch_add(RING_A, self->q.fd[0], ID_A));
+	self->w.how = variant->how;
+	self->w.fd = self->q.fd[0];
+	self->w.ep = epoll_create1(0);
+	ASSERT_GE(self->w.ep, 0);
+	if (self->w.how == WAIT_EPOLL_EDGE)
+		event.events |= EPOLLET;
+	ASSERT_EQ(0, epoll_ctl(self->w.ep, EPOLL_CTL_ADD, self->q.fd[0],
+			       &event));
+	if (self->w.how == WAIT_READ)
+		ASSERT_EQ(0, fcntl(self->q.fd[0], F_SETFL, 0));
+	self->w.rounds = nr_rounds(200);
+}
+
+FIXTURE_TEARDOWN(wake)
+{
+	close(self->w.ep);
+	queue_teardown(_metadata, &self->q, NULL);
+}
+
+static void *wake_run(void *arg)
+{
+	struct waiter *w = arg;
+	struct epoll_event event;
+	union record r;
+	int ret;
+
+	while (w->seen < w->rounds) {
+		if (w->how == WAIT_POLL)
+			poll_for(w->fd, POLLIN, -1);
+		else if (w->how != WAIT_READ)
+			epoll_wait(w->ep, &event, 1, -1);
+		ret = read_one(w->fd, &r);
+		if (ret != KEY_RECORD) {
+			w->error = ret;
+			return NULL;
+		}
+		__atomic_store_n(&w->seen, w->seen + 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* A post always wakes who waits for it, just before or just after it slept. */
+TEST_F_TIMEOUT(wake, none_missed, LIMIT)
+{
+	unsigned long i;
+
+	ASSERT_EQ(0, pthread_create(&self->w.thread, NULL, wake_run,
+				    &self->w));
+	for (i = 0; i < self->w.rounds; i++) {
+		ASSERT_EQ(0, key_touch(RING_A));
+		while (__atomic_load_n(&self->w.seen, __ATOMIC_ACQUIRE) == i &&
+		       !__atomic_load_n(&self->w.error, __ATOMIC_RELAXED))
+			sched_yield();
+	}
+	ASSERT_EQ(0, pthread_join(self->w.thread, NULL));
+	EXPECT_EQ(0, self->w.error);
+	EXPECT_EQ(self->w.rounds, self->w.seen);
+}
+
+/* A thread that looks at fdinfo and FIONREAD all the time */
+struct looker {
+	pthread_t thread;
+	int fd;
+	int stop;
+	unsigned long looks;
+	unsigned long bad;
+};
+
+static void *looker_run(void *arg)
+{
+	struct looker *l = arg;
+	struct queue_info info;
+	int bytes;
+
+	while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED)) {
+		if (!queue_info(l->fd, &info) || info.watches > 1 ||
+		    info.watch_lines > 1 || info.queued > info.depth)
+			l->bad++;
+		bytes = readable_bytes(l->fd);
+		if (bytes < 0 || bytes % LOSS_RECORD ||
+		    bytes > (int)((KEY_RECORD + LOSS_RECORD) * 1024 +
+				  LOSS_RECORD))
+			l->bad++;
+		l->looks++;
+	}
+	return NULL;
+}
+
+/*
+ * A watch that comes and goes under fire: every record has the length, the type
+ * and the ID that it must have, and none comes after the REMOVAL of its watch
+ * even though the poster may have found the watch before it was removed.
+ */
+TEST_F_TIMEOUT(queue, watches_under_fire, LIMIT)
+{
+	struct poster poster = { .key = RING_A };
+	struct looker looker = { .fd = self->fd[0] };
+	unsigned long i, rounds = nr_rounds(200), after = 0;
+	unsigned long long posted = 0;
+	struct reader rd;
+
+	reader_init(&rd, self->fd[0]);
+	ASSERT_EQ(0, queue_size(self->fd[0], 1024));
+	ASSERT_EQ(0, poster_start(&poster));
+	ASSERT_EQ(0, pthread_create(&looker.thread, NULL, looker_run,
+				    &looker));
+	for (i = 0; i < rounds; i++) {
+		unsigned long long removals = rd.removals, lost = rd.lost;
+		int id = i % 3 + 1;
+
+		/* The other two IDs are not in use: the reader will say so. */
+		memset(rd.serial, 0, sizeof(rd.serial));
+		rd.serial[id] = self->a;
+		ASSERT_EQ(0, watch_add(RING_A, self->fd[i & 1], id));
+		if (!(i & 7))
+			ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+		ASSERT_EQ(0, watch_del(RING_A, self->fd[i & 1]));
+		ASSERT_TRUE(reader_drain(&rd));
+		if (rd.lost == lost)
+			ASSERT_EQ(removals + 1, rd.removals);
+		after += !got_nothing(self->fd[0]);
+		ASSERT_EQ(0, rd.bad);
+	}
+	looker.stop = 1;
+	ASSERT_EQ(0, pthread_join(looker.thread, NULL));
+	EXPECT_TRUE(poster_stop(&poster));
+	EXPECT_EQ(0, after);
+	EXPECT_EQ(0, looker.bad);
+	EXPECT_GT(looker.looks, 0);
+	posted = rd.records - rd.removals;
+	TH_LOG("%llu records in %lu rounds, %llu lost, %lu looks", posted,
+	       rounds, rd.lost, looker.looks);
+	EXPECT_GT(posted, 0);
+	EXPECT_TRUE(has_depth(self->fd[0], 1024));
+}
+
+/*
+ * A key that goes away under fire: its REMOVAL comes, and comes last, although
+ * nobody asked for it.
+ */
+TEST_F_TIMEOUT(queue, keys_under_fire, LIMIT)
+{
+	unsigned long i, rounds = nr_rounds(20000);
+	union record r;
+	__u32 subtype;
+	int key, ret;
+
+	ASSERT_EQ(0, queue_size(self->fd[0], 4096));
+	for (i = 0; i < rounds; i++) {
+		struct poster poster = {};
+
+		key = key_new("race");
+		ASSERT_GT(key, 0);
+		ASSERT_EQ(0, watch_add(key, self->fd[0], i & 0xff));
+		poster.key = key;
+		poster.update = i & 1;
+		subtype = i & 1 ? NOTIFY_KEY_UPDATED : NOTIFY_KEY_SETATTR;
+		ASSERT_EQ(0, poster_start(&poster));
+		ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+		ASSERT_EQ(0, key_unlink(key, RING_B));
+
+		/* The key is gone: that ends the poster. */
+		ASSERT_EQ(0, pthread_join(poster.thread, NULL));
+		ASSERT_TRUE(poster.error == -ENOKEY ||
+			    poster.error == -EACCES)
+			TH_LOG("errno %d", -poster.error);
+		do {
+			ret = read_one(self->fd[0], &r);
+			if (ret == -EAGAIN) {
+				ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+			} else if (!is_removal(&r) && !is_loss(&r)) {
+				ASSERT_TRUE(is_key(&r, subtype, i & 0xff, key,
+						   0))
+					print_record(ret, &r);
+			}
+		} while (ret == -EAGAIN || !is_removal(&r));
+		ASSERT_EQ(KEY_RECORD, ret);
+		ASSERT_EQ(i & 0xff, record_id(&r));
+		ASSERT_EQ(key, r.removal.id);
+		ASSERT_TRUE(got_nothing(self->fd[0]));
+	}
+}
+
+/*
+ * A filter that changes under fire: after each change at most the one record
+ * that was under way gets past the new filter, and what the new one lets in
+ * keeps coming.
+ */
+TEST_F_TIMEOUT(queue, filters_under_fire, LIMIT)
+{
+	struct poster poster = { .key = RING_A, .other = RING_B };
+	unsigned long i, rounds = nr_rounds(200), records = 0;
+	struct filter filter = { .nr_filters = 1 };
+	struct reader rd;
+	union record r;
+	int ret, n, stale;
+
+	reader_init(&rd, self->fd[0]);
+	ASSERT_EQ(0, queue_size(self->fd[0], 256));
+	ASSERT_EQ(0, watch_add(RING_A, self->fd[0], ID_A));
+	ASSERT_EQ(0, watch_add(RING_B, self->fd[0], ID_B));
+	ASSERT_EQ(0, poster_start(&poster));
+	for (i = 0; i < rounds; i++) {
+		unsigned int id = i & 1 ? ID_A : ID_B;
+
+		filter.rules[0].type = WATCH_TYPE_KEY_NOTIFY;
+		filter.rules[0].info_mask = WATCH_INFO_ID;
+		filter.rules[0].info_filter = id << WATCH_INFO_ID__SHIFT;
+		filter.rules[0].subtype_filter[0] = 1 << NOTIFY_KEY_SETATTR;
+		ASSERT_EQ(0, queue_filter(self->fd[0], &filter));
+		ASSERT_TRUE(reader_drain(&rd));
+		ASSERT_EQ(0, rd.bad);
+		ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+		for (n = 0, stale = 0; n < 8; n++) {
+			ret = read_one(self->fd[0], &r);
+			if (ret == -EAGAIN || is_loss(&r))
+				continue;
+			ASSERT_EQ(KEY_RECORD, ret);
+			records++;
+			stale += record_id(&r) != id;
+		}
+		ASSERT_LE(stale, 1);
+	}
+	EXPECT_TRUE(poster_stop(&poster));
+	EXPECT_GT(records, 0);
+	ASSERT_EQ(0, queue_filter(self->fd[0], NULL));
+	ASSERT_EQ(0, watch_del(RING_A, self->fd[0]));
+	ASSERT_EQ(0, watch_del(RING_B, self->fd[0]));
+	ASSERT_TRUE(reader_drain(&rd));
+	EXPECT_EQ(0, rd.bad);
+	EXPECT_TRUE(has_depth(self->fd[0], 256));
+}
+
+/*
+ * Queues that are closed under fire, sized or not, read or not: the poster
+ * does not notice, and the watches are given back at once.
+ */
+TEST_F_TIMEOUT(queue, close_under_fire, LIMIT)
+{
+	struct rlimit limit = { .rlim_cur = 16, .rlim_max = 16 };
+	struct poster poster = { .key = RING_A };
+	unsigned long i, rounds = nr_rounds(500);
+	struct reader rd;
+	int fd[2];
+
+	reader_init(&rd, self->fd[0]);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	ASSERT_EQ(0, poster_start(&poster));
+	for (i = 0; i < rounds; i++) {
+		ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK));
+		if (i & 1)
+			ASSERT_EQ(0, queue_size(fd[0], 8));
+		ASSERT_EQ(0, watch_add(RING_A, fd[0], ID_A));
+		ASSERT_EQ(0, watch_add(RING_B, fd[0], ID_B));
+		if (i & 2)
+			ASSERT_EQ(i & 1 ? -EBUSY : 0, queue_size(fd[1], 8));
+		if (!(i & 12)) {
+			rd.fd = fd[0];
+			ASSERT_EQ(POLLIN, poll_in(fd[0]));
+			ASSERT_GT(readable_bytes(fd[0]), 0);
+			ASSERT_TRUE(reader_drain(&rd));
+			ASSERT_EQ(0, rd.bad);
+		}
+		ASSERT_EQ(0, close(fd[i & 1]));
+		ASSERT_EQ(0, close(fd[!(i & 1)]));
+	}
+	EXPECT_TRUE(poster_stop(&poster));
+	ASSERT_EQ(0, queue_size(self->fd[0], 8));
+	EXPECT_TRUE(has_depth(self->fd[0], 8));
+}
+
+/* A thread that sizes the queue whose number it is given */
+struct sizer {
+	pthread_t thread;
+	int fd;
+	int result;
+	unsigned long round;	/* that may begin */
+	unsigned long done;
+	unsigned long rounds;
+};
+
+static void *sizer_run(void *arg)
+{
+	struct sizer *s = arg;
+
+	while (s->done < s->rounds) {
+		while (__atomic_load_n(&s->round, __ATOMIC_ACQUIRE) == s->done)
+			sched_yield();
+		s->result = queue_size(s->fd, 16);
+		__atomic_store_n(&s->done, s->done + 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/*
+ * Two who size one queue under fire: one of them does, for the other it is
+ * EBUSY.  What was lost until then is reported, and reported first.
+ */
+TEST_F_TIMEOUT(queue, size_under_fire, LIMIT)
+{
+	struct poster poster = { .key = RING_A };
+	struct sizer sizer = { .rounds = nr_rounds(2000) };
+	struct queue_info info;
+	unsigned long i;
+	struct reader rd;
+	int fd[2], ret;
+
+	ASSERT_EQ(0, poster_start(&poster));
+	ASSERT_EQ(0, pthread_create(&sizer.thread, NULL, sizer_run, &sizer));
+	for (i = 0; i < sizer.rounds; i++) {
+		ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK));
+		ASSERT_EQ(0, watch_add(RING_A, fd[0], ID_A));
+		if (i & 1)
+			ASSERT_EQ(POLLIN, poll_in(fd[0]));
+		sizer.fd = fd[1];
+		__atomic_store_n(&sizer.round, i + 1, __ATOMIC_RELEASE);
+		ret = queue_size(fd[0], 8);
+		while (__atomic_load_n(&sizer.done, __ATOMIC_ACQUIRE) == i)
+			sched_yield();
+		ASSERT_EQ(-EBUSY, ret + sizer.result);
+		ASSERT_TRUE(queue_info(fd[0], &info));
+		ASSERT_EQ(ret ? 16 : 8, info.depth);
+
+		/* From here on nobody posts, and the sums must hold. */
+		ASSERT_EQ(0, watch_del(RING_A, fd[0]));
+		reader_init(&rd, fd[0]);
+		ASSERT_TRUE(reader_drain(&rd));
+		ASSERT_EQ(0, rd.bad);
+		ASSERT_TRUE(queue_info(fd[0], &info));
+		ASSERT_EQ(0, info.queued);
+		ASSERT_EQ(info.posted, rd.records + info.lost);
+		if (!rd.saturated)
+			ASSERT_EQ(info.lost, rd.lost);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	ASSERT_EQ(0, pthread_join(sizer.thread, NULL));
+	EXPECT_TRUE(poster_stop(&poster));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,1039 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: read() in all its forms, and being told that there is something
+ */
+#include <linux/io_uring.h>
+#include <signal.h>
+#include <sys/epoll.h>
+
+#include "common.h"
+
+#define READERS		4
+
+FIXTURE(queue)
+{
+	int fd[2];
+	int key;
+};
+
+FIXTURE_SETUP(queue)
+{
+	session_open(_metadata);
+	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
+	self->key = key_new("read");
+	ASSERT_GT(self->key, 0);
+	ASSERT_EQ(0, queue_size(self->fd[0], 64));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 7));
+}
+
+FIXTURE_TEARDOWN(queue)
+{
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+static void set_blocking(int fd)
+{
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+}
+
+/*
+ * What the tests below put into the queue, so that every place of the stream
+ * differs from its neighbours: UPDATED and SETATTR in turn, from UPDATED on.
+ */
+static bool post_stream(int key, int from, int nr)
+{
+	int i;
+
+	for (i = from; i < from + nr; i++)
+		if (i & 1 ? key_touch(key) : key_update(key))
+			return false;
+	return true;
+}
+
+static bool is_stream(const void *buf, int key, int from, int nr)
+{
+	const char *at = buf;
+	union record r;
+	int i;
+
+	for (i = from; i < from + nr; i++, at += KEY_RECORD) {
+		memcpy(&r, at, KEY_RECORD);
+		if (!is_key(&r, i & 1 ? NOTIFY_KEY_SETATTR : NOTIFY_KEY_UPDATED,
+			    7, key, 0)) {
+			print_record(KEY_RECORD, &r);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool got_stream(int fd, int key, int from, int nr)
+{
+	union record r;
+	int i, ret;
+
+	for (i = from; i < from + nr; i++) {
+		ret = read_one(fd, &r);
+		if (ret != KEY_RECORD || !is_stream(&r, key, i, 1)) {
+			print_record(ret, &r);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* read() of no bytes is 0, whether there are records or not, and takes none. */
+TEST_F(queue, nothing_asked)
+{
+	char buf[1];
+
+	EXPECT_EQ(0, neg(read(self->fd[0], buf, 0)));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_EQ(0, neg(read(self->fd[0], buf, 0)));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+}
+
+/* An empty queue is EAGAIN for O_NONBLOCK, however short the buffer is. */
+TEST_F(queue, empty)
+{
+	char buf[64];
+
+	EXPECT_EQ(-EAGAIN, neg(read(self->fd[0], buf, 1)));
+	EXPECT_EQ(-EAGAIN, neg(read(self->fd[0], buf, sizeof(buf))));
+}
+
+/* An empty queue is EAGAIN before it has its size, too. */
+TEST_F(queue, empty_unsized)
+{
+	int fd[2];
+
+	queue_open(_metadata, fd, O_NONBLOCK);
+	EXPECT_TRUE(got_nothing(fd[0]));
+}
+
+/* read() gives as many whole records as fit, whatever is left of the buffer. */
+TEST_F(queue, whole_records)
+{
+	char buf[8 * KEY_RECORD];
+	unsigned int len, fit;
+
+	for (len = KEY_RECORD; len <= sizeof(buf); len++) {
+		fit = len / KEY_RECORD;
+		ASSERT_TRUE(post_stream(self->key, 0, 8));
+		memset(buf, 0xa5, sizeof(buf));
+		ASSERT_EQ(fit * KEY_RECORD, neg(read(self->fd[0], buf, len)));
+		ASSERT_TRUE(is_stream(buf, self->key, 0, fit));
+		if (len % KEY_RECORD)
+			ASSERT_EQ(0xa5, (unsigned char)buf[fit * KEY_RECORD]);
+		ASSERT_TRUE(got_stream(self->fd[0], self->key, fit, 8 - fit));
+		ASSERT_TRUE(got_nothing(self->fd[0]));
+	}
+}
+
+/* A large buffer takes all that is there and no more. */
+TEST_F(queue, all_records)
+{
+	static char buf[65536];
+
+	ASSERT_TRUE(post_stream(self->key, 0, 64));
+	ASSERT_EQ(64 * KEY_RECORD, neg(read(self->fd[0], buf, sizeof(buf))));
+	EXPECT_TRUE(is_stream(buf, self->key, 0, 64));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* Where the first record does not fit it is EMSGSIZE, nothing is lost. */
+TEST_F(queue, emsgsize)
+{
+	char buf[KEY_RECORD];
+	unsigned int len;
+
+	ASSERT_TRUE(post_stream(self->key, 0, 2));
+	for (len = 1; len < KEY_RECORD; len++)
+		EXPECT_EQ(-EMSGSIZE, neg(read(self->fd[0], buf, len)));
+	EXPECT_EQ(2 * KEY_RECORD, readable_bytes(self->fd[0]));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 2));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* EMSGSIZE is found before the buffer is touched, EAGAIN before EMSGSIZE. */
+TEST_F(queue, error_order)
+{
+	void *bad;
+
+	bad = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(bad != MAP_FAILED);
+	EXPECT_EQ(0, neg(read(self->fd[0], bad, 0)));
+	EXPECT_EQ(-EAGAIN, neg(read(self->fd[0], bad, KEY_RECORD)));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_EQ(-EMSGSIZE, neg(read(self->fd[0], bad, KEY_RECORD - 1)));
+	EXPECT_EQ(-EFAULT, neg(read(self->fd[0], bad, KEY_RECORD)));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+}
+
+/*
+ * A buffer that goes bad after @good bytes takes the records that fit in front
+ * of that; the others stay, none half.  If none fits it is EFAULT.
+ */
+static bool fault_after(int fd, int key, char *hole, int good)
+{
+	int fit = good / KEY_RECORD, ret;
+
+	if (!post_stream(key, 0, 5))
+		return false;
+	ret = neg(read(fd, hole - good, 5 * KEY_RECORD));
+	if (ret != (fit ? fit * (int)KEY_RECORD : -EFAULT)) {
+		ksft_print_msg("%d good bytes: %d\n", good, ret);
+		return false;
+	}
+	return is_stream(hole - good, key, 0, fit) &&
+	       readable_bytes(fd) == (5 - fit) * (int)KEY_RECORD &&
+	       got_stream(fd, key, fit, 5 - fit) && got_nothing(fd);
+}
+
+/* That holds for a page that is not there ... */
+TEST_F(queue, fault_unmapped)
+{
+	int good, page = sysconf(_SC_PAGESIZE);
+	char *map;
+
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(map != MAP_FAILED);
+	ASSERT_EQ(0, munmap(map + page, page));
+	for (good = 0; good < 5 * (int)KEY_RECORD; good++)
+		ASSERT_TRUE(fault_after(self->fd[0], self->key, map + page,
+					good));
+}
+
+/* ... and for one that must not be written. */
+TEST_F(queue, fault_readonly)
+{
+	int good, page = sysconf(_SC_PAGESIZE);
+	char *map;
+
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(map != MAP_FAILED);
+	ASSERT_EQ(0, mprotect(map + page, page, PROT_READ));
+	for (good = 0; good < 5 * (int)KEY_RECORD; good++)
+		ASSERT_TRUE(fault_after(self->fd[0], self->key, map + page,
+					good));
+}
+
+/* A segment of readv() that is bad stops it in the same way. */
+TEST_F(queue, fault_segment)
+{
+	char buf[5 * KEY_RECORD];
+	struct iovec iov[3];
+	int good, fit;
+
+	for (good = 0; good < 4 * (int)KEY_RECORD; good++) {
+		fit = good / KEY_RECORD;
+		iov[0].iov_base = buf;
+		iov[0].iov_len = good;
+		iov[1].iov_base = NULL;
+		iov[1].iov_len = 3;
+		iov[2].iov_base = buf + good;
+		iov[2].iov_len = sizeof(buf) - good;
+		ASSERT_TRUE(post_stream(self->key, 0, 5));
+		ASSERT_EQ(fit ? fit * (int)KEY_RECORD : -EFAULT,
+			  neg(readv(self->fd[0], iov, 3)));
+		ASSERT_TRUE(is_stream(buf, self->key, 0, fit));
+		ASSERT_TRUE(got_stream(self->fd[0], self->key, fit, 5 - fit));
+	}
+}
+
+/* Pages that were never touched are no fault: they are brought in. */
+TEST_F(queue, fault_in)
+{
+	int page = sysconf(_SC_PAGESIZE);
+	char *map;
+
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(map != MAP_FAILED);
+	ASSERT_TRUE(post_stream(self->key, 0, 8));
+	ASSERT_EQ(8 * KEY_RECORD, neg(read(self->fd[0],
+					   map + page - 4 * KEY_RECORD - 5,
+					   page)));
+	EXPECT_TRUE(is_stream(map + page - 4 * KEY_RECORD - 5, self->key, 0,
+			      8));
+}
+
+/* readv() scatters the stream over segments of any size, also empty ones. */
+TEST_F(queue, readv)
+{
+	static const unsigned char sizes[] = {
+		1, 2, 3, 0, 5, 7, 11, 13, 17, 0, 19, 23, 1, 1, 25,
+	};
+	char buf[8 * KEY_RECORD], *at = buf;
+	struct iovec iov[ARRAY_SIZE(sizes)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		iov[i].iov_base = at;
+		iov[i].iov_len = sizes[i];
+		at += sizes[i];
+	}
+	ASSERT_EQ(sizeof(buf), at - buf);
+	ASSERT_TRUE(post_stream(self->key, 0, 9));
+	ASSERT_EQ(sizeof(buf), neg(readv(self->fd[0], iov,
+					 ARRAY_SIZE(sizes))));
+	EXPECT_TRUE(is_stream(buf, self->key, 0, 8));
+
+	/* The segments count together: 15 bytes do not do, 16 do. */
+	EXPECT_EQ(-EMSGSIZE, neg(readv(self->fd[0], iov, 5)));
+	EXPECT_EQ(KEY_RECORD, neg(readv(self->fd[0], iov, 6)));
+	EXPECT_TRUE(is_stream(buf, self->key, 8, 1));
+}
+
+/* RWF_NOWAIT does not wait where O_NONBLOCK is not set, and reads as usual. */
+TEST_F(queue, nowait)
+{
+	char buf[2 * KEY_RECORD];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+
+	set_blocking(self->fd[0]);
+	EXPECT_EQ(-EAGAIN, neg(preadv2(self->fd[0], &iov, 1, -1, RWF_NOWAIT)));
+	ASSERT_TRUE(post_stream(self->key, 0, 3));
+	EXPECT_EQ(2 * KEY_RECORD,
+		  neg(preadv2(self->fd[0], &iov, 1, -1, RWF_NOWAIT)));
+	EXPECT_TRUE(is_stream(buf, self->key, 0, 2));
+	EXPECT_EQ(KEY_RECORD,
+		  neg(preadv2(self->fd[0], &iov, 1, -1, RWF_NOWAIT)));
+	EXPECT_TRUE(is_stream(buf, self->key, 2, 1));
+	EXPECT_EQ(-EAGAIN, neg(preadv2(self->fd[0], &iov, 1, -1, RWF_NOWAIT)));
+	EXPECT_EQ(-ESPIPE, neg(preadv2(self->fd[0], &iov, 1, 0, RWF_NOWAIT)));
+}
+
+/* A reopened read end is another file for the same queue. */
+TEST_F(queue, reopen_read)
+{
+	int fd;
+
+	fd = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK);
+	ASSERT_GE(fd, 0);
+	ASSERT_TRUE(post_stream(self->key, 0, 2));
+	EXPECT_TRUE(got_stream(fd, self->key, 0, 1));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 1, 1));
+	EXPECT_TRUE(got_nothing(fd));
+	EXPECT_EQ(-EBUSY, queue_size(fd, 8));
+	EXPECT_EQ(0, queue_filter(fd, NULL));
+	EXPECT_EQ(-EBUSY, neg(fcntl(fd, F_SETPIPE_SZ, 4096)));
+	EXPECT_EQ(fcntl(self->fd[0], F_GETPIPE_SZ), fcntl(fd, F_GETPIPE_SZ));
+	EXPECT_EQ(-EBUSY, watch_add(self->key, fd, 8));
+	EXPECT_EQ(-EINVAL, neg(splice(fd, NULL, self->fd[1], NULL, 1, 0)));
+	EXPECT_EQ(-EBADF, neg(write(fd, "x", 1)));
+
+	/* O_NONBLOCK is a matter of the open file. */
+	EXPECT_EQ(0, close(fd));
+	fd = queue_reopen(self->fd[1], O_RDONLY);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(0, fcntl(fd, F_GETFL) & O_NONBLOCK);
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_TRUE(got_stream(fd, self->key, 0, 1));
+}
+
+/* A reopened write end keeps the queue from its end, and still cannot write. */
+TEST_F(queue, reopen_write)
+{
+	int fd;
+
+	fd = queue_reopen(self->fd[0], O_WRONLY);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-EXDEV, neg(write(fd, "x", 1)));
+	EXPECT_EQ(0, watch_del(self->key, fd));
+	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
+	EXPECT_EQ(0, close(self->fd[1]));
+	EXPECT_EQ(0, poll_now(self->fd[0]));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
+	self->fd[1] = -1;
+}
+
+/* One file can be both ends. */
+TEST_F(queue, reopen_both)
+{
+	int fd;
+
+	fd = queue_reopen(self->fd[0], O_RDWR | O_NONBLOCK);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(0, close(self->fd[0]));
+	EXPECT_EQ(0, close(self->fd[1]));
+	EXPECT_EQ(-EXDEV, neg(write(fd, "x", 1)));
+	EXPECT_EQ(POLLOUT | POLLWRNORM, poll_now(fd));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_EQ(POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM, poll_now(fd));
+	EXPECT_TRUE(got_stream(fd, self->key, 0, 1));
+	EXPECT_TRUE(got_nothing(fd));
+	self->fd[0] = -1;
+	self->fd[1] = fd;
+}
+
+/* The queue of a reopened file is alive when those of pipe2() are closed. */
+TEST_F(queue, reopen_survives)
+{
+	int fd;
+
+	fd = queue_reopen(self->fd[1], O_RDONLY | O_NONBLOCK);
+	ASSERT_GE(fd, 0);
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_EQ(0, close(self->fd[0]));
+	EXPECT_EQ(0, close(self->fd[1]));
+	ASSERT_TRUE(post_stream(self->key, 1, 1));
+	EXPECT_TRUE(got_stream(fd, self->key, 0, 2));
+	EXPECT_TRUE(got_nothing(fd));
+	self->fd[0] = fd;
+	self->fd[1] = -1;
+}
+
+/* FIONREAD is the number of bytes that read() would give to a large buffer. */
+TEST_F(queue, fionread)
+{
+	int i;
+
+	EXPECT_EQ(0, readable_bytes(self->fd[0]));
+	for (i = 1; i <= 64; i++) {
+		ASSERT_TRUE(post_stream(self->key, i - 1, 1));
+		ASSERT_EQ(i * KEY_RECORD, readable_bytes(self->fd[0]));
+	}
+	for (i = 63; i >= 0; i--) {
+		ASSERT_TRUE(got_stream(self->fd[0], self->key, 63 - i, 1));
+		ASSERT_EQ(i * KEY_RECORD, readable_bytes(self->fd[0]));
+	}
+}
+
+/* poll(): POLLIN if there are records; always POLLOUT on the write end. */
+TEST_F(queue, poll)
+{
+	EXPECT_EQ(0, poll_now(self->fd[0]));
+	EXPECT_EQ(POLLOUT | POLLWRNORM, poll_now(self->fd[1]));
+	ASSERT_TRUE(post_stream(self->key, 0, 64));
+	EXPECT_EQ(POLLIN | POLLRDNORM, poll_now(self->fd[0]));
+	EXPECT_EQ(POLLOUT | POLLWRNORM, poll_now(self->fd[1]));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 64));
+	EXPECT_EQ(0, poll_now(self->fd[0]));
+	EXPECT_EQ(0, close(self->fd[0]));
+	EXPECT_EQ(POLLOUT | POLLWRNORM | POLLERR, poll_now(self->fd[1]));
+	self->fd[0] = -1;
+}
+
+/* poll() says the same before the queue has its size. */
+TEST_F(queue, poll_unsized)
+{
+	int fd[2];
+
+	queue_open(_metadata, fd, 0);
+	EXPECT_EQ(0, poll_now(fd[0]));
+	EXPECT_EQ(POLLOUT | POLLWRNORM, poll_now(fd[1]));
+	EXPECT_EQ(0, close(fd[1]));
+	EXPECT_EQ(POLLHUP, poll_now(fd[0]));
+}
+
+/* Level-triggered epoll tells of records for as long as there are some. */
+TEST_F(queue, epoll_level)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int ep;
+
+	ep = epoll_create1(0);
+	ASSERT_GE(ep, 0);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
+	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+	ASSERT_TRUE(post_stream(self->key, 0, 2));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+	EXPECT_EQ(EPOLLIN, event.events);
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 1, 1));
+	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+}
+
+/* Edge-triggered epoll tells of every post, also if nothing was read. */
+TEST_F(queue, epoll_edge)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int ep, i;
+
+	ep = epoll_create1(0);
+	ASSERT_GE(ep, 0);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
+	for (i = 0; i < 10; i++) {
+		EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+		ASSERT_TRUE(post_stream(self->key, i, 1));
+		EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+		EXPECT_EQ(EPOLLIN, event.events);
+	}
+	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 10));
+	ASSERT_TRUE(post_stream(self->key, 10, 1));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+}
+
+/* With O_ASYNC there is a SIGIO for a post, again after the queue was read. */
+TEST_F(queue, sigio)
+{
+	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
+	siginfo_t si;
+	sigset_t set;
+	int i;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+	ASSERT_EQ(O_ASYNC, fcntl(self->fd[0], F_GETFL) & O_ASYNC);
+	for (i = 0; i < 4; i++) {
+		ASSERT_TRUE(post_stream(self->key, i, 1));
+		ASSERT_EQ(SIGIO, sigtimedwait(&set, &si, &patience));
+		if (i & 1)
+			EXPECT_TRUE(got_stream(self->fd[0], self->key, i - 1,
+					       2));
+	}
+
+	/* No longer, once it is switched off. */
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_NONBLOCK));
+	patience.tv_sec = 0;
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_EQ(-EAGAIN, neg(sigtimedwait(&set, &si, &patience)));
+}
+
+/* With F_SETSIG the signal says which file it is about and what poll() says. */
+TEST_F(queue, sigio_info)
+{
+	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
+	int sig = SIGRTMIN;
+	siginfo_t si = {};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETSIG, sig));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	ASSERT_EQ(sig, sigtimedwait(&set, &si, &patience));
+	EXPECT_EQ(self->fd[0], si.si_fd);
+	EXPECT_EQ(POLL_IN, si.si_code);
+}
+
+/* A thread that sleeps in one of the calls below */
+struct sleeper {
+	pthread_t thread;
+	int tid;
+	int fd;
+	int result;
+	int events;
+	union record record;
+};
+
+static void *sleep_in_read(void *arg)
+{
+	struct sleeper *s = arg;
+
+	thread_announce(&s->tid);
+	s->result = read_one(s->fd, &s->record);
+	return NULL;
+}
+
+static void *sleep_in_poll(void *arg)
+{
+	struct sleeper *s = arg;
+
+	thread_announce(&s->tid);
+	s->result = poll_for(s->fd, s->events, -1);
+	return NULL;
+}
+
+static void *sleep_in_epoll(void *arg)
+{
+	struct epoll_event event = {};
+	struct sleeper *s = arg;
+
+	thread_announce(&s->tid);
+	s->result = neg(epoll_wait(s->fd, &event, 1, -1));
+	s->events = event.events;
+	return NULL;
+}
+
+static bool sleeper_start(struct sleeper *s, void *(*fn)(void *), int fd,
+			  int events)
+{
+	memset(s, 0, sizeof(*s));
+	s->fd = fd;
+	s->events = events;
+	return !pthread_create(&s->thread, NULL, fn, s) &&
+	       thread_asleep(&s->tid);
+}
+
+/* read() of an empty queue waits for a record. */
+TEST_F(queue, blocking)
+{
+	struct sleeper s;
+
+	set_blocking(self->fd[0]);
+	ASSERT_TRUE(sleeper_start(&s, sleep_in_read, self->fd[0], 0));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(KEY_RECORD, s.result);
+	EXPECT_TRUE(is_stream(&s.record, self->key, 0, 1));
+}
+
+/* read() of a queue that has no size yet waits as well. */
+TEST_F(queue, blocking_unsized)
+{
+	struct sleeper s;
+	int fd[2];
+
+	queue_open(_metadata, fd, 0);
+	ASSERT_TRUE(sleeper_start(&s, sleep_in_read, fd[0], 0));
+	ASSERT_EQ(0, queue_size(fd[1], 4));
+	ASSERT_EQ(0, watch_add(self->key, fd[1], 7));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(KEY_RECORD, s.result);
+	EXPECT_TRUE(is_stream(&s.record, self->key, 0, 1));
+}
+
+/* While one reader sleeps the queue is not locked for others. */
+TEST_F(queue, blocking_no_lock)
+{
+	struct queue_info info;
+	struct sleeper s;
+	int fd;
+
+	set_blocking(self->fd[0]);
+	ASSERT_TRUE(sleeper_start(&s, sleep_in_read, self->fd[0], 0));
+	fd = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK);
+	ASSERT_GE(fd, 0);
+	EXPECT_TRUE(got_nothing(fd));
+	EXPECT_EQ(0, poll_now(fd));
+	EXPECT_EQ(0, readable_bytes(fd));
+	EXPECT_EQ(-EBUSY, queue_size(fd, 4));
+	EXPECT_EQ(0, queue_filter(fd, NULL));
+	EXPECT_TRUE(queue_info(fd, &info));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(KEY_RECORD, s.result);
+}
+
+/* Several readers that sleep get a record each, as many as are posted. */
+TEST_F(queue, blocking_several)
+{
+	struct sleeper s[READERS];
+	int i, seen = 0;
+
+	set_blocking(self->fd[0]);
+	for (i = 0; i < READERS; i++)
+		ASSERT_TRUE(sleeper_start(&s[i], sleep_in_read, self->fd[0],
+					  0));
+	ASSERT_TRUE(post_stream(self->key, 0, READERS));
+	for (i = 0; i < READERS; i++) {
+		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
+		EXPECT_EQ(KEY_RECORD, s[i].result);
+		seen += s[i].record.watch.subtype == NOTIFY_KEY_UPDATED;
+	}
+	EXPECT_EQ(READERS / 2, seen);
+	EXPECT_EQ(0, readable_bytes(self->fd[0]));
+}
+
+static void on_signal(int sig)
+{
+}
+
+/* A signal ends the sleep in read() with EINTR. */
+TEST_F(queue, blocking_signal)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	struct sleeper s;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &act, NULL));
+	set_blocking(self->fd[0]);
+	ASSERT_TRUE(sleeper_start(&s, sleep_in_read, self->fd[0], 0));
+	ASSERT_EQ(0, pthread_kill(s.thread, SIGUSR1));
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(-EINTR, s.result);
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+}
+
+/* All who sleep in poll() and epoll_wait() are woken by one post. */
+TEST_F(queue, poll_wakes)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct sleeper s[READERS + 1];
+	int i, ep;
+
+	ep = epoll_create1(0);
+	ASSERT_GE(ep, 0);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
+	for (i = 0; i < READERS; i++)
+		ASSERT_TRUE(sleeper_start(&s[i], sleep_in_poll, self->fd[0],
+					  POLLIN));
+	ASSERT_TRUE(sleeper_start(&s[i], sleep_in_epoll, ep, 0));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	for (i = 0; i <= READERS; i++)
+		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
+	for (i = 0; i < READERS; i++)
+		EXPECT_EQ(POLLIN, s[i].result);
+	EXPECT_EQ(1, s[i].result);
+	EXPECT_EQ(EPOLLIN, s[i].events);
+}
+
+/*
+ * The queue ends when the write end is closed and no watch is left.  While a
+ * watch is there closing the write end changes nothing.
+ */
+TEST_F(queue, end_of_file)
+{
+	EXPECT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	EXPECT_EQ(0, poll_now(self->fd[0]));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	ASSERT_TRUE(post_stream(self->key, 0, 2));
+	EXPECT_EQ(POLLIN | POLLRDNORM, poll_now(self->fd[0]));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 2));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+
+	/* What is in the queue at the end is still read. */
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_EQ(POLLIN | POLLRDNORM | POLLHUP, poll_now(self->fd[0]));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
+	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
+	EXPECT_EQ(0, read(self->fd[0], &(union record){}, KEY_RECORD));
+	EXPECT_EQ(0, read(self->fd[0], &(union record){}, 1));
+}
+
+/* The last of several watches ends it, in whichever order they go. */
+TEST_F(queue, end_of_file_last)
+{
+	int other;
+
+	other = key_new("other");
+	ASSERT_GT(other, 0);
+	ASSERT_EQ(0, watch_add(other, self->fd[1], 9));
+	EXPECT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	EXPECT_EQ(0, poll_now(self->fd[0]));
+	ASSERT_EQ(0, watch_del(other, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 9, other));
+	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
+}
+
+/* Without a watch the queue lives for as long as a write end is open. */
+TEST_F(queue, end_of_file_write_end)
+{
+	int fd;
+
+	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
+	EXPECT_EQ(0, poll_now(self->fd[0]));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	fd = dup(self->fd[1]);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
+	EXPECT_EQ(0, read(self->fd[0], &(union record){}, KEY_RECORD));
+}
+
+/* A queue that ended comes back to life with a watch. */
+TEST_F(queue, end_of_file_undone)
+{
+	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
+	EXPECT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 7));
+	EXPECT_EQ(0, poll_now(self->fd[0]));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+}
+
+/* Closing the write end of a queue without a watch wakes who sleeps there. */
+TEST_F(queue, end_wakes_close)
+{
+	struct sleeper s[3];
+	int i;
+
+	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
+	set_blocking(self->fd[0]);
+	ASSERT_TRUE(sleeper_start(&s[0], sleep_in_read, self->fd[0], 0));
+	ASSERT_TRUE(sleeper_start(&s[1], sleep_in_poll, self->fd[0], POLLIN));
+	ASSERT_TRUE(sleeper_start(&s[2], sleep_in_poll, self->fd[0], 0));
+	EXPECT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
+	EXPECT_EQ(0, s[0].result);
+	EXPECT_EQ(POLLHUP, s[1].result);
+	EXPECT_EQ(POLLHUP, s[2].result);
+}
+
+/* So does removing the last watch, after the write end was closed. */
+TEST_F(queue, end_wakes_removal)
+{
+	struct sleeper s[3];
+	int i;
+
+	EXPECT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	set_blocking(self->fd[0]);
+	ASSERT_TRUE(sleeper_start(&s[0], sleep_in_read, self->fd[0], 0));
+	ASSERT_TRUE(sleeper_start(&s[1], sleep_in_read, self->fd[0], 0));
+	ASSERT_TRUE(sleeper_start(&s[2], sleep_in_poll, self->fd[0], 0));
+	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
+	EXPECT_EQ(KEY_RECORD, s[0].result + s[1].result);
+	EXPECT_EQ(0, s[0].result * s[1].result);
+	EXPECT_EQ(POLLHUP, s[2].result);
+}
+
+/*
+ * io_uring by its system calls: a ring of four entries, used by one thread and
+ * with one request under way.
+ */
+struct uring {
+	int fd;
+	struct io_uring_params p;
+	struct io_uring_sqe *sqes;
+	char *sq;
+	char *cq;
+};
+
+static unsigned int *uring_u32(char *ring, __u32 offset)
+{
+	return (unsigned int *)(ring + offset);
+}
+
+static int uring_open(struct uring *u)
+{
+	size_t sq_size, cq_size;
+
+	memset(u, 0, sizeof(*u));
+	u->fd = neg(syscall(__NR_io_uring_setup, 4, &u->p));
+	if (u->fd < 0)
+		return u->fd;
+	sq_size = u->p.sq_off.array + u->p.sq_entries * sizeof(__u32);
+	cq_size = u->p.cq_off.cqes +
+		  u->p.cq_entries * sizeof(struct io_uring_cqe);
+	u->sq = mmap(NULL, sq_size, PROT_READ | PROT_WRITE, MAP_SHARED, u->fd,
+		     IORING_OFF_SQ_RING);
+	u->cq = mmap(NULL, cq_size, PROT_READ | PROT_WRITE, MAP_SHARED, u->fd,
+		     IORING_OFF_CQ_RING);
+	u->sqes = mmap(NULL, u->p.sq_entries * sizeof(struct io_uring_sqe),
+		       PROT_READ | PROT_WRITE, MAP_SHARED, u->fd,
+		       IORING_OFF_SQES);
+	if (u->sq == MAP_FAILED || u->cq == MAP_FAILED ||
+	    (void *)u->sqes == MAP_FAILED)
+		return -ENOMEM;
+	return 0;
+}
+
+static int uring_submit(struct uring *u, const struct io_uring_sqe *sqe)
+{
+	unsigned int *tail = uring_u32(u->sq, u->p.sq_off.tail);
+	unsigned int index = *tail & *uring_u32(u->sq, u->p.sq_off.ring_mask);
+
+	u->sqes[index] = *sqe;
+	uring_u32(u->sq, u->p.sq_off.array)[index] = index;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	return neg(syscall(__NR_io_uring_enter, u->fd, 1, 0, 0, NULL, 0));
+}
+
+static bool uring_done(struct uring *u)
+{
+	return __atomic_load_n(uring_u32(u->cq, u->p.cq_off.tail),
+			       __ATOMIC_ACQUIRE) !=
+	       *uring_u32(u->cq, u->p.cq_off.head);
+}
+
+/* Waits for a request to complete and gives its result. */
+static int uring_result(struct uring *u)
+{
+	unsigned int *head = uring_u32(u->cq, u->p.cq_off.head);
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (!uring_done(u)) {
+		ret = neg(syscall(__NR_io_uring_enter, u->fd, 0, 1,
+				  IORING_ENTER_GETEVENTS, NULL, 0));
+		if (ret < 0)
+			return ret;
+	}
+	cqe = (struct io_uring_cqe *)(u->cq + u->p.cq_off.cqes);
+	ret = cqe[*head & *uring_u32(u->cq, u->p.cq_off.ring_mask)].res;
+	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+	return ret;
+}
+
+FIXTURE(uring)
+{
+	int fd[2];
+	int key;
+	struct uring u;
+	struct io_uring_sqe sqe;
+	char buf[4 * KEY_RECORD];
+};
+
+FIXTURE_VARIANT(uring)
+{
+	int flags;
+};
+
+FIXTURE_VARIANT_ADD(uring, blocking) {
+	.flags = 0,
+};
+
+/* Waits as well: for io_uring only RWF_NOWAIT of the request says not to. */
+FIXTURE_VARIANT_ADD(uring, nonblocking) {
+	.flags = O_NONBLOCK,
+};
+
+FIXTURE_SETUP(uring)
+{
+	int ret;
+
+	if (access("/proc/sys/kernel/io_uring_disabled", F_OK))
+		SKIP(_exit(KSFT_SKIP), "CONFIG_IO_URING is not set");
+	ret = uring_open(&self->u);
+	if (ret == -EPERM)
+		SKIP(_exit(KSFT_SKIP), "io_uring is disabled by sysctl");
+	ASSERT_EQ(0, ret);
+	session_open(_metadata);
+	queue_open(_metadata, self->fd, variant->flags);
+	self->key = key_new("uring");
+	ASSERT_GT(self->key, 0);
+	ASSERT_EQ(0, queue_size(self->fd[0], 64));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 7));
+	self->sqe.opcode = IORING_OP_READ;
+	self->sqe.fd = self->fd[0];
+	self->sqe.addr = (uintptr_t)self->buf;
+	self->sqe.len = sizeof(self->buf);
+	self->sqe.off = -1;
+}
+
+FIXTURE_TEARDOWN(uring)
+{
+	close(self->u.fd);
+	close(self->fd[0]);
+	close(self->fd[1]);
+}
+
+/* A read through io_uring takes the records that are there at once. */
+TEST_F(uring, inline)
+{
+	ASSERT_TRUE(post_stream(self->key, 0, 3));
+	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
+	EXPECT_TRUE(uring_done(&self->u));
+	EXPECT_EQ(3 * KEY_RECORD, uring_result(&self->u));
+	EXPECT_TRUE(is_stream(self->buf, self->key, 0, 3));
+	EXPECT_EQ(0, readable_bytes(self->fd[0]));
+}
+
+/* On an empty queue it completes when a record is posted ... */
+TEST_F(uring, waits)
+{
+	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
+	EXPECT_FALSE(uring_done(&self->u));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_EQ(KEY_RECORD, uring_result(&self->u));
+	EXPECT_TRUE(is_stream(self->buf, self->key, 0, 1));
+	EXPECT_EQ(0, readable_bytes(self->fd[0]));
+}
+
+/* ... or with EAGAIN, if it must not wait. */
+TEST_F(uring, nowait)
+{
+	self->sqe.rw_flags = RWF_NOWAIT;
+	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
+	EXPECT_EQ(-EAGAIN, uring_result(&self->u));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
+	EXPECT_EQ(KEY_RECORD, uring_result(&self->u));
+	EXPECT_TRUE(is_stream(self->buf, self->key, 0, 1));
+}
+
+/* Too short a buffer is EMSGSIZE there as well, and nothing is lost. */
+TEST_F(uring, emsgsize)
+{
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	self->sqe.len = KEY_RECORD - 1;
+	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
+	EXPECT_EQ(-EMSGSIZE, uring_result(&self->u));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+}
+
+/* A poll through io_uring completes when a record is posted. */
+TEST_F(uring, poll)
+{
+	self->sqe = (struct io_uring_sqe) {
+		.opcode = IORING_OP_POLL_ADD,
+		.fd = self->fd[0],
+		.poll32_events = POLLIN,
+	};
+	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
+	EXPECT_FALSE(uring_done(&self->u));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_EQ(POLLIN, uring_result(&self->u));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+}
+
+/* A write through io_uring is refused like any other. */
+TEST_F(uring, write)
+{
+	self->sqe.opcode = IORING_OP_WRITE;
+	self->sqe.fd = self->fd[1];
+	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
+	EXPECT_EQ(-EXDEV, uring_result(&self->u));
+	EXPECT_EQ(0, readable_bytes(self->fd[0]));
+}
+
+/* So is a splice. */
+TEST_F(uring, splice)
+{
+	int pipefd[2];
+
+	ASSERT_EQ(0, pipe(pipefd));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	self->sqe = (struct io_uring_sqe) {
+		.opcode = IORING_OP_SPLICE,
+		.fd = pipefd[1],
+		.splice_fd_in = self->fd[0],
+		.splice_off_in = -1,
+		.off = -1,
+		.len = 64,
+	};
+	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
+	EXPECT_EQ(-EINVAL, uring_result(&self->u));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+}
+
+/* Without a watch, closing the write end completes a read with 0. */
+TEST_F(uring, end_of_file)
+{
+	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
+	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
+	EXPECT_FALSE(uring_done(&self->u));
+	EXPECT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	EXPECT_EQ(0, uring_result(&self->u));
+}
+
+TEST_HARNESS_MAIN
