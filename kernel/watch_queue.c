@@ -31,16 +31,16 @@
  *	watch_queue
  *	  wait, limit		wait.lock
  *	  head			wait.lock to write; see (A) to read
- *	  marks[], nr_marks	wait.lock to write; see (A) to read
+ *	  overrun		wait.lock to write; READ_ONCE() in read and poll
  *	  slots[]		posters own [head, limit), readers [tail, head)
- *	  tail			pipe->mutex and wait.lock to write, either to
- *				read; READ_ONCE() in poll
- *	  lost_due		wait.lock to write; READ_ONCE() in read and poll
+ *	  tail, nr_read,	pipe->mutex and wait.lock to write, either to
+ *	  nr_lost		read; READ_ONCE() of tail in poll
+ *	  marks[], nr_marks	pipe->mutex
+ *	  lost_due		pipe->mutex to write; READ_ONCE() in poll
  *	  mask, depth, slots,	set once under pipe->mutex and wait.lock, either
  *	  marks			to read; taken back when no pipe is left
- *	  nr_read		as tail
- *	  nr_lost, closed,
- *	  watches, nr_watches	wait.lock; fdinfo walks watches by RCU
+ *	  closed, watches,
+ *	  nr_watches		wait.lock; fdinfo walks watches by RCU
  *	  fasync		fasync_helper() and kill_fasync() see to it
  *	  filter		pipe->mutex to write, RCU to read
  *	  atime			READ_ONCE() and WRITE_ONCE(), a stale value is
@@ -73,22 +73,19 @@
  * Ordering
  *
  *	(A) The poster fills a slot, then stores head with release.  The reader
- *	    loads head with acquire, then looks at the slots before it.  It also
- *	    looks at nr_marks after head: a mark on a slot other than the last
- *	    one was made before head moved on, so it is seen.
+ *	    loads head with acquire, then looks at the slots before it.
  *	(B) The reader's loads from a slot come before the wait.lock section
  *	    that raises limit; the poster reads limit in a later section of the
  *	    same lock.  No other barrier is needed.
  *
  * Loss
  *
- * A record that finds the ring full leaves a mark, with a count, on the slot of
- * the last record queued, which the reader cannot have passed: the ring would
- * not be full.  When the reader consumes that slot, the mark turns into
- * lost_due, the number of losses to report before any further record.  Losses
- * before the ring exists go to lost_due at once.  As head cannot move while the
- * ring is full, a reader that publishes its tail need only look once more at
- * the last slot it consumed.
+ * A record that finds the ring full only adds to overrun.  The ring stays full
+ * until a reader gives slots back, and before it does so it moves overrun into
+ * the mark of the last slot filled: the place in the stream where the records
+ * are missing.  When the reader consumes a slot with a mark, the mark turns into
+ * lost_due, the number of losses to report before any further record.  A queue
+ * without a size yet is full with nothing in it; its overrun goes to lost_due.
  */
 
 #include <linux/cred.h>
@@ -150,6 +147,7 @@ struct watch_queue {
 	struct fasync_struct *fasync;	/* who wants SIGIO */
 	struct watch_filter __rcu *filter;
 	u32 mask;			/* index to slot */
+	u64 overrun;			/* losses since the ring is full */
 
 	/* What a read touches */
 	u32 tail ____cacheline_aligned_in_smp;	/* next slot to read */
@@ -158,7 +156,7 @@ struct watch_queue {
 	u32 nr_marks;			/* marks that are not 0 */
 	u16 *marks;			/* losses after the record in a slot */
 	u64 nr_read;			/* records ever read */
-	u64 nr_lost;			/* records ever lost */
+	u64 nr_lost;			/* records ever lost, less overrun */
 	unsigned long atime;		/* when the inode's was last set, jiffies */
 	const unsigned int *max_bytes;	/* fs.pipe-max-size */
 
@@ -237,6 +235,26 @@ EXPORT_SYMBOL_GPL(put_watch_queue);
  * The ring
  */
 
+/* Note where in the stream the records are missing, before there is room again */
+static void settle_overrun(struct watch_queue *wqueue)
+{
+	u32 lost = min(wqueue->overrun, U16_MAX);
+
+	lockdep_assert_held(&wqueue->wait.lock);
+
+	if (likely(!lost))
+		return;
+
+	wqueue->nr_lost += wqueue->overrun;
+	WRITE_ONCE(wqueue->overrun, 0);
+	if (wqueue->slots) {
+		wqueue->marks[(wqueue->head - 1) & wqueue->mask] = lost;
+		wqueue->nr_marks++;
+	} else {
+		WRITE_ONCE(wqueue->lost_due, min(wqueue->lost_due + lost, U16_MAX));
+	}
+}
+
 static int watch_ring_alloc(struct watch_queue *wqueue, u32 depth)
 {
 	u32 nr_slots = roundup_pow_of_two(depth);
@@ -254,6 +272,7 @@ static int watch_ring_alloc(struct watch_queue *wqueue, u32 depth)
 	}
 
 	spin_lock_irq(&wqueue->wait.lock);
+	settle_overrun(wqueue);
 	wqueue->slots = slots;
 	wqueue->marks = marks;
 	wqueue->mask = nr_slots - 1;
@@ -284,12 +303,15 @@ static void watch_ring_free(struct watch_queue *wqueue)
  */
 
 /* Bit 7 belongs to no field: set, it is the length that is too long */
+static u32 watch_info_len(u32 info)
+{
+	return info & ~(WATCH_INFO_ID | WATCH_INFO_TYPE_INFO);
+}
+
 static bool watch_info_valid(u32 info)
 {
-	u32 len = info & ~(WATCH_INFO_ID | WATCH_INFO_TYPE_INFO);
-
-	return len >= sizeof(struct watch_notification) &&
-	       len <= WATCH_INFO_LENGTH;
+	return watch_info_len(info) >= sizeof(struct watch_notification) &&
+	       watch_info_len(info) <= WATCH_INFO_LENGTH;
 }
 
 static bool watch_filter_passes(const struct watch_filter *filter,
@@ -317,87 +339,100 @@ static void watch_queue_wake(struct watch_queue *wqueue)
 		wake_up_locked_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-/* No room for a record: see "Loss" above.  Returns true if there is news. */
-static noinline bool watch_queue_lose(struct watch_queue *wqueue)
-{
-	u16 *mark;
-
-	lockdep_assert_held(&wqueue->wait.lock);
-
-	if (wqueue->closed)
-		return false;
-
-	wqueue->nr_lost++;
-	if (!wqueue->slots) {
-		if (wqueue->lost_due < U16_MAX)
-			WRITE_ONCE(wqueue->lost_due, wqueue->lost_due + 1);
-		watch_queue_wake(wqueue);
-		return true;
-	}
-
-	/* The ring is full, the reader has something to read: do not wake it */
-	mark = &wqueue->marks[(wqueue->head - 1) & wqueue->mask];
-	if (*mark == 0)
-		WRITE_ONCE(wqueue->nr_marks, wqueue->nr_marks + 1);
-	if (*mark < U16_MAX)
-		++*mark;
-	return false;
-}
-
 /*
- * Queue a record whose length was checked.  Returns true if the caller must
- * send a SIGIO once it dropped the lock.
+ * Queue a record of @len bytes, which @info says too and was checked.  Returns
+ * true if the reader should be told: it knows that there is something to read
+ * when the ring is full.
  */
 static __always_inline bool
 watch_queue_add(struct watch_queue *wqueue, const struct watch_notification *n,
-		u32 info)
+		u32 info, u32 len)
 {
-	u32 len = info & WATCH_INFO_LENGTH;
 	u32 head = wqueue->head;
 	struct watch_slot *slot;
 
 	lockdep_assert_held(&wqueue->wait.lock);
 
 	/* Full, without a size yet, or closed */
-	if (unlikely(head == wqueue->limit))
-		return watch_queue_lose(wqueue);
+	if (unlikely(head == wqueue->limit)) {
+		WRITE_ONCE(wqueue->overrun, wqueue->overrun + 1);
+		return !wqueue->slots;
+	}
 
 	slot = &wqueue->slots[head & wqueue->mask];
 	slot->n = *n;
 	slot->n.info = info;
-	if (likely(len == 16))
-		memcpy(slot->data, n + 1, 8);
-	else
-		memcpy(slot->data, n + 1, len - sizeof(*n));
+	memcpy(slot->data, n + 1, len - sizeof(*n));
 
 	/* Ordering (A): pairs with the reader's load of head */
 	smp_store_release(&wqueue->head, head + 1);
-	watch_queue_wake(wqueue);
 	return true;
 }
 
-static void watch_queue_signal(struct watch_queue *wqueue)
+static noinline void watch_queue_tell(struct watch_queue *wqueue,
+				      unsigned long flags)
+	__releases(&wqueue->wait.lock)
 {
-	if (unlikely(READ_ONCE(wqueue->fasync)))
-		kill_fasync(&wqueue->fasync, SIGIO, POLL_IN);
+	watch_queue_wake(wqueue);
+	spin_unlock_irqrestore(&wqueue->wait.lock, flags);
+	/* Not under the lock; RCU keeps the queue although its pipe may go */
+	kill_fasync(&wqueue->fasync, SIGIO, POLL_IN);
 }
 
-static void watch_queue_post(struct watch *watch,
-			     const struct watch_notification *n, u32 info)
+static __always_inline void
+watch_queue_post(struct watch *watch, const struct watch_notification *n,
+		 u32 info, u32 len)
 {
 	struct watch_queue *wqueue = watch->queue;
 	unsigned long flags;
-	bool news = false;
 
 	spin_lock_irqsave(&wqueue->wait.lock, flags);
 	/* Nothing may follow the record that tells of the watch's removal */
-	if (likely(!hlist_unhashed(&watch->queue_node)))
-		news = watch_queue_add(wqueue, n, info);
-	spin_unlock_irqrestore(&wqueue->wait.lock, flags);
+	if (likely(!hlist_unhashed(&watch->queue_node)) &&
+	    watch_queue_add(wqueue, n, info | watch->info_id, len) &&
+	    /* Exact under the lock, see watch_queue_wake() */
+	    unlikely(waitqueue_active(&wqueue->wait) || wqueue->fasync))
+		watch_queue_tell(wqueue, flags);
+	else
+		spin_unlock_irqrestore(&wqueue->wait.lock, flags);
+}
 
-	/* RCU keeps the queue although the pipe may be gone */
-	if (news)
-		watch_queue_signal(wqueue);
+static __always_inline void
+post_to_watchers(struct watch_list *wlist, const struct watch_notification *n,
+		 const struct cred *cred, u64 id, u32 len)
+{
+	u32 info = n->info & ~WATCH_INFO_ID;
+	const struct watch_filter *filter;
+	struct watch *watch;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(watch, &wlist->watchers, list_node) {
+		if (watch->id != id)
+			continue;
+
+		filter = rcu_dereference(watch->queue->filter);
+		if (unlikely(filter) && n->type != WATCH_TYPE_META &&
+		    !watch_filter_passes(filter, n, info | watch->info_id))
+			continue;
+
+		/* The hook's argument is not const, but no module writes to it */
+		if (security_post_notification(watch->cred, cred,
+					       (struct watch_notification *)n))
+			continue;
+
+		watch_queue_post(watch, n, info, len);
+	}
+	rcu_read_unlock();
+}
+
+static noinline void
+post_any_length(struct watch_list *wlist, const struct watch_notification *n,
+		const struct cred *cred, u64 id)
+{
+	if (WARN_ON_ONCE(!watch_info_valid(n->info)))
+		return;
+
+	post_to_watchers(wlist, n, cred, id, watch_info_len(n->info));
 }
 
 /**
@@ -422,33 +457,14 @@ void __post_watch_notification(struct watch_list *wlist,
 			       const struct watch_notification *n,
 			       const struct cred *cred, u64 id)
 {
-	const struct watch_filter *filter;
-	struct watch *watch;
-	u32 info = n->info;
-
-	if (WARN_ON_ONCE(!watch_info_valid(info) || in_nmi()))
+	if (WARN_ON_ONCE(in_nmi()))
 		return;
 
-	info &= ~WATCH_INFO_ID;
-
-	rcu_read_lock();
-	hlist_for_each_entry_rcu(watch, &wlist->watchers, list_node) {
-		if (watch->id != id)
-			continue;
-
-		filter = rcu_dereference(watch->queue->filter);
-		if (unlikely(filter) && n->type != WATCH_TYPE_META &&
-		    !watch_filter_passes(filter, n, info | watch->info_id))
-			continue;
-
-		/* The hook's argument is not const, but no module writes to it */
-		if (security_post_notification(watch->cred, cred,
-					       (struct watch_notification *)n))
-			continue;
-
-		watch_queue_post(watch, n, info | watch->info_id);
-	}
-	rcu_read_unlock();
+	/* Most records: known to the compiler, this length is copied in a move */
+	if (likely(watch_info_len(n->info) == 16))
+		post_to_watchers(wlist, n, cred, id, 16);
+	else
+		post_any_length(wlist, n, cred, id);
 }
 EXPORT_SYMBOL_GPL(__post_watch_notification);
 
@@ -610,26 +626,25 @@ static void watch_unlink(struct watch *watch,
 			 const struct watch_notification_removal *removal)
 {
 	struct watch_queue *wqueue = watch->queue;
-	bool news;
+	unsigned long flags;
 
 	lockdep_assert_held(&watch->list->lock);
 	/* Off its list, the watch no longer keeps the queue from being freed */
 	guard(rcu)();
 
 	hlist_del_init_rcu(&watch->list_node);
-	scoped_guard(spinlock_irq, &wqueue->wait.lock) {
-		/* All of the record, not the header that it begins with */
-		news = watch_queue_add(wqueue, (const void *)removal,
-				       removal->watch.info | watch->info_id);
-		hlist_del_init_rcu(&watch->queue_node);
-		/* It may be the end of file, for every sleeper */
-		if (!--wqueue->nr_watches)
-			wake_up_all_locked(&wqueue->wait);
-	}
-
 	atomic_dec(&watch->cred->user->nr_watches);
-	if (news)
-		watch_queue_signal(wqueue);
+
+	spin_lock_irqsave(&wqueue->wait.lock, flags);
+	/* All of the record, not the header that it begins with */
+	watch_queue_add(wqueue, (const void *)removal,
+			removal->watch.info | watch->info_id,
+			removal->watch.info);
+	hlist_del_init_rcu(&watch->queue_node);
+	/* It may be the end of file, for every sleeper */
+	if (!--wqueue->nr_watches)
+		wake_up_all_locked(&wqueue->wait);
+	watch_queue_tell(wqueue, flags);
 }
 
 /* @release is the list's: the list itself may be gone by now */
@@ -772,7 +787,7 @@ static void watch_queue_close(struct watch_queue *wqueue)
 static bool watch_queue_readable(const struct watch_queue *wqueue)
 {
 	return READ_ONCE(wqueue->head) != READ_ONCE(wqueue->tail) ||
-	       READ_ONCE(wqueue->lost_due);
+	       READ_ONCE(wqueue->lost_due) || READ_ONCE(wqueue->overrun);
 }
 
 /* Nothing more will come: no watch is left, and nobody holds the write end */
@@ -844,16 +859,12 @@ fault:
 	goto end;
 }
 
-/*
- * Everything from @tail to @head is there to be read, but a loss must be
- * reported after the first slot with a mark.  The last slot does not matter
- * here: publish_tail() looks at it anyway.
- */
+/* A loss must be reported after the first slot with a mark: go no further */
 static u32 stop_at_mark(const struct watch_queue *wqueue, u32 tail, u32 head)
 {
-	for (u32 i = tail; i != head - 1; i++) {
-		if (wqueue->marks[i & wqueue->mask])
-			return i + 1;
+	for (; tail != head; tail++) {
+		if (wqueue->marks[tail & wqueue->mask])
+			return tail + 1;
 	}
 
 	return head;
@@ -866,16 +877,18 @@ static void publish_tail(struct watch_queue *wqueue, u32 tail)
 
 	/* Ordering (B): the loads from the slots do not sink below the unlock */
 	spin_lock_irq(&wqueue->wait.lock);
-	if (unlikely(*mark)) {
-		/* Which is 0 now: read_loss() went first */
-		WRITE_ONCE(wqueue->lost_due, *mark);
-		WRITE_ONCE(wqueue->nr_marks, wqueue->nr_marks - 1);
-		*mark = 0;
-	}
+	settle_overrun(wqueue);
 	wqueue->nr_read += tail - wqueue->tail;
 	WRITE_ONCE(wqueue->tail, tail);
 	wqueue->limit = tail + wqueue->depth;
 	spin_unlock_irq(&wqueue->wait.lock);
+
+	if (unlikely(*mark)) {
+		/* Which is 0 now: read_loss() went first */
+		WRITE_ONCE(wqueue->lost_due, *mark);
+		wqueue->nr_marks--;
+		*mark = 0;
+	}
 }
 
 static int read_records(struct watch_queue *wqueue, struct iov_iter *to)
@@ -887,8 +900,8 @@ static int read_records(struct watch_queue *wqueue, struct iov_iter *to)
 
 	if (head == tail)
 		return 0;
-	/* After head, also (A).  Do not search beyond what can fit. */
-	if (unlikely(READ_ONCE(wqueue->nr_marks))) {
+	/* The search need not go beyond what can fit */
+	if (unlikely(wqueue->nr_marks)) {
 		size_t fit = iov_iter_count(to) / sizeof(struct watch_notification);
 
 		head = tail + min_t(size_t, head - tail, fit + 1);
@@ -907,7 +920,7 @@ static int read_records(struct watch_queue *wqueue, struct iov_iter *to)
 
 static int read_loss(struct watch_queue *wqueue, struct iov_iter *to)
 {
-	u32 lost = READ_ONCE(wqueue->lost_due);
+	u32 lost = wqueue->lost_due;
 	struct watch_notification n = {
 		.type		= WATCH_TYPE_META,
 		.subtype	= WATCH_META_LOSS_NOTIFICATION,
@@ -920,10 +933,7 @@ static int read_loss(struct watch_queue *wqueue, struct iov_iter *to)
 	if (copy_record(&n, sizeof(n), to))
 		return -EFAULT;
 
-	/* A queue without a size may have lost more in the meantime */
-	spin_lock_irq(&wqueue->wait.lock);
-	WRITE_ONCE(wqueue->lost_due, wqueue->lost_due - lost);
-	spin_unlock_irq(&wqueue->wait.lock);
+	WRITE_ONCE(wqueue->lost_due, 0);
 	return 0;
 }
 
@@ -937,12 +947,18 @@ static ssize_t watch_queue_take(struct watch_queue *wqueue, struct iov_iter *to)
 	size_t room = iov_iter_count(to);
 	int err = 0;
 
+	if (unlikely(!wqueue->slots)) {
+		spin_lock_irq(&wqueue->wait.lock);
+		settle_overrun(wqueue);
+		spin_unlock_irq(&wqueue->wait.lock);
+	}
+
 	do {
-		if (unlikely(READ_ONCE(wqueue->lost_due)))
+		if (unlikely(wqueue->lost_due))
 			err = read_loss(wqueue, to);
 		if (!err)
 			err = read_records(wqueue, to);
-	} while (!err && READ_ONCE(wqueue->lost_due));
+	} while (!err && wqueue->lost_due);
 
 	return room - iov_iter_count(to) ?: err;
 }
@@ -1196,9 +1212,8 @@ static int watch_queue_bytes(struct pipe_inode_info *pipe)
 
 	guard(mutex)(&pipe->mutex);
 	head = smp_load_acquire(&wqueue->head);		/* Ordering (A) */
-	bytes = READ_ONCE(wqueue->nr_marks) * sizeof(struct watch_notification);
-	if (READ_ONCE(wqueue->lost_due))
-		bytes += sizeof(struct watch_notification);
+	bytes = (wqueue->nr_marks + !!wqueue->lost_due +
+		 !!READ_ONCE(wqueue->overrun)) * sizeof(struct watch_notification);
 	for (u32 i = wqueue->tail; i != head; i++)
 		bytes += wqueue->slots[i & wqueue->mask].n.info & WATCH_INFO_LENGTH;
 	return bytes;
@@ -1261,7 +1276,7 @@ static void watch_queue_show_fdinfo(struct seq_file *m, struct file *file)
 	scoped_guard(spinlock_irq, &wqueue->wait.lock) {
 		depth = wqueue->depth;
 		queued = wqueue->head - wqueue->tail;
-		lost = wqueue->nr_lost;
+		lost = wqueue->nr_lost + wqueue->overrun;
 		posted = wqueue->nr_read + queued + lost;
 		nr_watches = wqueue->nr_watches;
 	}

@@ -36,7 +36,6 @@ struct watch_queue;
 
 /**
  * struct watch - one queue's interest in one object
- * @rcu: for freeing; posters may hold a removed watch until a grace period
  * @list_node: link in the object's list; wlist->lock, posters walk it by RCU
  * @queue_node: link in the queue's list; the queue's lock, fdinfo walks it by
  *	RCU.  Nothing is posted through a watch off this list
@@ -51,13 +50,13 @@ struct watch_queue;
  *	watch is added, then constant
  * @type: type of the source; set by init_watch() to WATCH_TYPE_KEY_NOTIFY,
  *	other sources change it before the watch is added, then constant
+ * @rcu: for freeing; posters may hold a removed watch until a grace period
  *
  * The source allocates it with kzalloc() and prepares it with init_watch().
  * Once it was added it belongs to the queue, which frees it; until then the
  * source may kfree() it.
  */
 struct watch {
-	struct rcu_head		rcu;
 	struct hlist_node	list_node;
 	struct hlist_node	queue_node;
 	struct watch_queue	*queue;
@@ -67,6 +66,7 @@ struct watch {
 	u64			id;
 	u32			info_id;
 	u32			type;
+	struct rcu_head		rcu;
 };
 
 /**
