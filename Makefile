@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The front door. Each target is one script in bin/; "bin/SCRIPT --help" says
+# more. What is missing on the machine is installed through apt.
+
+MAKEFLAGS += --no-print-directory
+export RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY
+
+.PHONY: help run shell guest kernel test vm kunit debug kcsan judge-test
+.PHONY: check series bisect refresh clean
+
+help:	## this text
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+run:	## see it work: build, boot, show key events and an overflow
+	@bin/run
+
+shell:	## a shell in the guest, on this terminal
+	@bin/shell
+
+guest:	## make guest RUN='prog args' FILES='prog ...': run a program of yours
+	@bin/guest "$$RUN"
+
+kernel:	## build the guest's kernel; the last line is the path of the bzImage
+	@bin/kernel
+
+test:	## everything below up to judge-test: ends with "N passed, N failed"
+	@bin/test
+
+vm:	## kselftests, 64 and 32 bit, in QEMU on two processors
+	@bin/vm
+
+kunit:	## unit tests, in user-mode Linux
+	@bin/kunit
+
+judge-test:	## does the judge find what it must? canned logs in vm/judge-cases
+	@bin/judge-test
+
+debug:	## kselftests under KASAN, UBSAN, lockdep, kmemleak (slow)
+	@bin/vm debug
+
+kcsan:	## kselftests under the data race detector (slow)
+	@bin/vm kcsan
+
+check:	## style, warnings, documentation: all that needs no machine to run
+	@bin/check
+
+series:	## print the patch series and its git repository in build/
+	@bin/series
+
+bisect:	## build each prefix of the series, option on and off
+	@bin/bisect
+
+refresh:	## edits made in build/linux back into PATH.patch
+	@bin/refresh
+
+clean:	## remove build/, that is all that is generated
+	@rm -rf build

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PID 1 of the test machine: run the programs listed in /jobs one after the
+ * other, report on the second serial port, end the machine.
+ *
+ * A line of /jobs is "NAME SECONDS MODE COMMAND...". MODE is for bin/judge;
+ * COMMAND goes to sh. Kernel messages have the first serial port for
+ * themselves, so the second carries nothing but
+ *
+ *	@@ begin NAME MODE
+ *	(what the program wrote to stdout and stderr)
+ *	@@ end NAME exit STATUS | signal NUMBER | timeout SECONDS
+ *	...
+ *	@@ end of run
+ *
+ * An empty line goes before each "@@ end": the program's last line may lack
+ * its newline. Two programs are always run last: "kmemleak", where the kernel
+ * has it, and "taint". With the argument "shell", a shell on the console.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+static FILE *report;
+
+/* PID 1 cannot exit; the missing end mark says that something went wrong */
+static void give_up(const char *what)
+{
+	fprintf(stderr, "init: %s: %s\n", what, strerror(errno));
+	reboot(RB_AUTOBOOT);
+	pause();
+}
+
+static void mount_one(const char *type, const char *dir, int must)
+{
+	mkdir(dir, 0755);
+	if (mount(type, dir, type, 0, NULL) && must)
+		give_up(dir);
+}
+
+static int write_to(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Bytes pass as they are: no echo, no carriage returns */
+static FILE *open_port(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios tio;
+
+	if (fd < 0 || tcgetattr(fd, &tio))
+		give_up(path);
+	cfmakeraw(&tio);
+	tcsetattr(fd, TCSANOW, &tio);
+	return fdopen(fd, "w");
+}
+
+static pid_t start(const char *command, int in, int out)
+{
+	pid_t pid = fork();
+	sigset_t none;
+
+	if (pid)
+		return pid;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	/* As a login does: without it, each program would make its own */
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	dup2(in, 0);
+	dup2(out, 1);
+	dup2(out, 2);
+	ioctl(0, TIOCSCTTY, 0);		/* job control, where 0 is the console */
+	execl("/bin/sh", "sh", "-c", command, NULL);
+	_exit(127);
+}
+
+/* Wait for @pid until the clock says @end; adopted orphans are reaped too */
+static int wait_until(pid_t pid, time_t end, int *status)
+{
+	struct timespec now, left = { };
+	sigset_t child;
+	pid_t dead;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	for (;;) {
+		while ((dead = waitpid(-1, status, WNOHANG)) > 0)
+			if (dead == pid)
+				return 1;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec >= end)
+			return 0;
+		left.tv_sec = end - now.tv_sec;
+		sigtimedwait(&child, NULL, &left);
+	}
+}
+
+static void run(const char *name, unsigned int limit, const char *mode,
+		const char *command)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), status, ended;
+	struct timespec now;
+	pid_t pid;
+
+	fprintf(report, "@@ begin %s %s\n", name, mode);
+	fflush(report);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pid = start(command, null, fileno(report));
+	ended = wait_until(pid, now.tv_sec + limit, &status);
+	close(null);
+
+	/*
+	 * Nothing may outlive its test. Tests make process groups and sessions
+	 * of their own, so take all there is: PID 1 is spared by the kernel.
+	 */
+	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+
+	fprintf(report, "\n@@ end %s ", name);
+	if (!ended)
+		fprintf(report, "timeout %u\n", limit);
+	else if (WIFSIGNALED(status))
+		fprintf(report, "signal %d\n", WTERMSIG(status));
+	else
+		fprintf(report, "exit %d\n", WEXITSTATUS(status));
+	fflush(report);
+}
+
+static void run_all(void)
+{
+	char line[4096], name[64], mode[16];
+	FILE *jobs = fopen("/jobs", "re");
+	unsigned int limit;
+	int at = 0;
+
+	if (!jobs)
+		give_up("/jobs");
+	while (fgets(line, sizeof(line), jobs)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, "%63s %u %15s %n", name, &limit, mode, &at) != 3)
+			give_up(line);
+		run(name, limit, mode, line + at);
+	}
+	fclose(jobs);
+}
+
+int main(int argc, char **argv)
+{
+	int console = open("/dev/console", O_RDWR), i;
+	sigset_t child;
+
+	for (i = 0; console >= 0 && i < 3; i++)
+		dup2(console, i);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	mount_one("proc", "/proc", 1);
+	mount_one("sysfs", "/sys", 1);
+	mount_one("devtmpfs", "/dev", 1);
+	mount_one("tmpfs", "/tmp", 1);
+	chmod("/tmp", 01777);
+	mount_one("cgroup2", "/sys/fs/cgroup", 0);
+	mount_one("debugfs", "/sys/kernel/debug", 0);
+	write_to("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	setenv("PATH", "/t:/bin:/sbin", 1);
+	setenv("HOME", "/root", 1);
+	chdir("/tmp");
+
+	if (argc > 1 && !strcmp(argv[1], "shell")) {
+		console = open("/dev/ttyS0", O_RDWR | O_NOCTTY | O_CLOEXEC);
+		waitpid(start("exec sh -l", console, console), NULL, 0);
+	} else {
+		report = open_port("/dev/ttyS1");
+		run_all();
+		/* kmemleak reports what is 5 s old or more, hence the pause */
+		if (write_to("/sys/kernel/debug/kmemleak", "scan"))
+			run("kmemleak", 300, "plain",
+			    "cd /sys/kernel/debug; sleep 6; echo scan >kmemleak; "
+			    "! grep . kmemleak");
+		run("taint", 60, "plain",
+		    "cd /proc/sys/kernel; cat tainted; grep -qx 0 tainted");
+		fputs("@@ end of run\n", report);
+		fflush(report);
+		tcdrain(fileno(report));
+	}
+	sync();
+	reboot(RB_AUTOBOOT);
+	pause();
+}
