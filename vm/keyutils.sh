@@ -32,6 +32,7 @@ echo 1..3
 
 # watch_session runs a program in a new session with a queue on descriptor 4,
 # watch_add adds a key to it, and watch_sync waits until all was read.
+# shellcheck disable=SC2016 # the inner shell expands them
 keyctl watch_session -n demo notes collected 4 sh -ec '
 	keyctl add user demo a @s >key
 	keyctl watch_add 4 $(cat key)
