@@ -314,8 +314,9 @@ static bool watch_info_valid(u32 info)
 	       watch_info_len(info) <= WATCH_INFO_LENGTH;
 }
 
-static bool watch_filter_passes(const struct watch_filter *filter,
-				const struct watch_notification *n, u32 info)
+static __always_inline bool
+watch_filter_passes(const struct watch_filter *filter,
+		    const struct watch_notification *n, u32 info)
 {
 	const struct watch_notification_type_filter *rule = filter->rules;
 	u32 word = n->subtype / 32, bit = BIT(n->subtype % 32);
@@ -391,7 +392,8 @@ watch_queue_post(struct watch *watch, const struct watch_notification *n,
 	if (likely(!hlist_unhashed(&watch->queue_node)) &&
 	    watch_queue_add(wqueue, n, info | watch->info_id, len) &&
 	    /* Exact under the lock, see watch_queue_wake() */
-	    unlikely(waitqueue_active(&wqueue->wait) || wqueue->fasync))
+	    unlikely(waitqueue_active(&wqueue->wait) ||
+		     READ_ONCE(wqueue->fasync)))
 		watch_queue_tell(wqueue, flags);
 	else
 		spin_unlock_irqrestore(&wqueue->wait.lock, flags);
@@ -844,7 +846,11 @@ static int copy_records_ubuf(const struct watch_queue *wqueue, u32 *tail,
 			err = -EMSGSIZE;
 			break;
 		}
-		unsafe_copy_to_user(buf, slot, len, fault);
+		/* Most records: a length known to the compiler needs no loop */
+		if (likely(len == 16))
+			unsafe_copy_to_user(buf, slot, 16, fault);
+		else
+			unsafe_copy_to_user(buf, slot, len, fault);
 		buf += len;
 		left -= len;
 	}
