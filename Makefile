@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-print-directory
 export RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY
 
-.PHONY: help run shell guest kernel test vm kunit debug kcsan judge-test
+.PHONY: help run shell guest kernel test vm kunit mutate debug kcsan judge-test
 .PHONY: check series bisect refresh clean
 
 help:	## this text
@@ -34,6 +34,9 @@ kunit:	## unit tests, in user-mode Linux
 
 judge-test:	## does the judge find what it must? canned logs in vm/judge-cases
 	@bin/judge-test
+
+mutate:	## break the code in 150 ways: does a test notice each? (an hour)
+	@bin/mutate
 
 debug:	## kselftests under KASAN, UBSAN, lockdep, kmemleak (slow)
 	@bin/vm debug

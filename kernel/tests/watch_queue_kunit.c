@@ -237,6 +237,35 @@ static void watch_queue_test_payload(struct kunit *test)
 	}
 }
 
+/* The same into the buffer of a program's read(), which is filled in other ways */
+static void watch_queue_test_payload_user(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	char __user *ubuf;
+
+	ubuf = (char __user *)kunit_vm_mmap(test, NULL, 0, PAGE_SIZE,
+					    PROT_READ | PROT_WRITE,
+					    MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NOT_NULL(test, (void __force *)ubuf);
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 4));
+	for (u32 len = 8; len <= WATCH_INFO_LENGTH; len++) {
+		struct iov_iter to;
+
+		test_post_len(ctx, 2, len);
+		KUNIT_ASSERT_EQ(test, 0, clear_user(ubuf, PAGE_SIZE));
+		iov_iter_ubuf(&to, ITER_DEST, ubuf, 2 * len + 1);
+		KUNIT_ASSERT_EQ(test, 2 * len, watch_queue_take(ctx->wqueue, &to));
+		KUNIT_ASSERT_EQ(test, 1, iov_iter_count(&to));
+		KUNIT_ASSERT_EQ(test, 0, copy_from_user(ctx->buf, ubuf, PAGE_SIZE));
+		KUNIT_ASSERT_EQ(test, TEST_ID << 8 | len, *(u32 *)(ctx->buf + 4));
+		for (u32 i = 12; i < len; i++) {
+			KUNIT_ASSERT_EQ(test, 0xa5, ctx->buf[i]);
+			KUNIT_ASSERT_EQ(test, 0xa5, ctx->buf[len + i]);
+		}
+		KUNIT_ASSERT_EQ(test, 0, ctx->buf[2 * len]);
+	}
+}
+
 /*
  *	posts	0  1 .. depth		depth+1 and on
  *	read	nothing, all of them	depth, then the count of the rest
@@ -354,6 +383,26 @@ static void watch_queue_test_loss_unsized(struct kunit *test)
 	test_expect_end(test);
 }
 
+/* What was not reported yet counts on, and no further than sixteen bits hold */
+static void watch_queue_test_loss_unsized_adds(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	test_post(ctx, 1);
+	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 7));
+	test_post(ctx, 2);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_loss(test, 3);
+	test_expect_end(test);
+
+	test_post(ctx, 0xffff);
+	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 7));
+	test_post(ctx, 3);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_loss(test, 0xffff);
+	test_expect_end(test);
+}
+
 /* The count stays at what sixteen bits hold, in both places where it is kept */
 static void watch_queue_test_loss_saturates(struct kunit *test)
 {
@@ -388,6 +437,18 @@ static void watch_queue_test_short_buffer(struct kunit *test)
 	test_expect_records(test, 0, 1);
 	KUNIT_EXPECT_EQ(test, 16, test_read(ctx, 16));
 	test_expect_records(test, 1, 1);
+	test_expect_end(test);
+
+	/* The same in front of a mark */
+	test_post(ctx, 5);
+	KUNIT_EXPECT_EQ(test, 16, test_read(ctx, 16));
+	test_expect_records(test, 2, 1);
+	KUNIT_EXPECT_EQ(test, 1, ctx->wqueue->nr_marks);
+	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 15));
+	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 7));
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_records(test, 3, 3);
+	test_expect_loss(test, 1);
 	test_expect_end(test);
 }
 
@@ -840,11 +901,13 @@ static void watch_queue_test_hardirq(struct kunit *test)
 static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_length),
 	KUNIT_CASE(watch_queue_test_payload),
+	KUNIT_CASE(watch_queue_test_payload_user),
 	KUNIT_CASE(watch_queue_test_depth),
 	KUNIT_CASE(watch_queue_test_wrap),
 	KUNIT_CASE(watch_queue_test_loss_place),
 	KUNIT_CASE(watch_queue_test_loss_pending),
 	KUNIT_CASE(watch_queue_test_loss_unsized),
+	KUNIT_CASE(watch_queue_test_loss_unsized_adds),
 	KUNIT_CASE(watch_queue_test_loss_saturates),
 	KUNIT_CASE(watch_queue_test_short_buffer),
 	KUNIT_CASE(watch_queue_test_filter_subtypes),

@@ -207,6 +207,17 @@ TEST_F(queue, setpipe_sz)
 	}
 }
 
+/* A file that is no pipe of any kind is still EBADF for both. */
+TEST_F(queue, pipe_sz_no_pipe)
+{
+	int file;
+
+	file = memfd_create("file", 0);
+	ASSERT_GE(file, 0);
+	EXPECT_EQ(-EBADF, neg(fcntl(file, F_GETPIPE_SZ)));
+	EXPECT_EQ(-EBADF, neg(fcntl(file, F_SETPIPE_SZ, 4096)));
+}
+
 /* An ioctl that a queue does not know is ENOTTY. */
 TEST_F(queue, unknown_ioctl)
 {
@@ -438,7 +449,7 @@ TEST_F(queue, splice_between)
  */
 TEST_F(queue, fdinfo)
 {
-	char line[512], want[512];
+	char line[512], want[512], buf[8 * KEY_RECORD];
 	struct queue_info info;
 	int end, other;
 
@@ -458,6 +469,9 @@ TEST_F(queue, fdinfo)
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 0xab));
 	ASSERT_EQ(0, watch_add(other, self->fd[0], 0));
 	ASSERT_TRUE(post(self->key, 5));
+	ASSERT_TRUE(queue_info(self->fd[0], &info));
+	EXPECT_EQ(5, info.posted);
+	EXPECT_EQ(2, info.lost);
 	ASSERT_TRUE(got_updated(self->fd[0], 0xab, self->key));
 	for (end = 0; end < 2; end++) {
 		ASSERT_TRUE(queue_info(self->fd[end], &info));
@@ -486,6 +500,14 @@ TEST_F(queue, fdinfo)
 	EXPECT_EQ(1, info.watch_lines);
 	EXPECT_EQ(6, info.posted);
 	EXPECT_EQ(3, info.queued);
+	EXPECT_EQ(2, info.lost);
+
+	/* What was read, many at a time or one by one, was posted, too. */
+	EXPECT_EQ(3 * KEY_RECORD + LOSS_RECORD,
+		  neg(read(self->fd[0], buf, sizeof(buf))));
+	ASSERT_TRUE(queue_info(self->fd[0], &info));
+	EXPECT_EQ(6, info.posted);
+	EXPECT_EQ(0, info.queued);
 	EXPECT_EQ(2, info.lost);
 }
 
@@ -550,19 +572,31 @@ FIXTURE_TEARDOWN(plain)
 	close(self->fd[1]);
 }
 
-/* On an ordinary pipe both ioctls are ENODEV, whatever their argument. */
+/*
+ * On an ordinary pipe both ioctls are ENODEV, whatever their argument.  Without
+ * CONFIG_WATCH_QUEUE they are ENOTTY, and O_NOTIFICATION_PIPE is ENOPKG.
+ */
 TEST_F(plain, ioctls)
 {
 	struct filter filter = { .nr_filters = 1 };
-	int end;
+	int end, fd[2], ret, want;
 
+	ret = neg(pipe2(fd, O_NOTIFICATION_PIPE));
+	if (ret) {
+		EXPECT_EQ(-ENOPKG, ret);
+		want = -ENOTTY;
+	} else {
+		close(fd[0]);
+		close(fd[1]);
+		want = -ENODEV;
+	}
 	for (end = 0; end < 2; end++) {
-		EXPECT_EQ(-ENODEV, queue_size(self->fd[end], 0));
-		EXPECT_EQ(-ENODEV, queue_size(self->fd[end], 8));
-		EXPECT_EQ(-ENODEV, queue_size(self->fd[end], -1UL));
-		EXPECT_EQ(-ENODEV, queue_filter(self->fd[end], NULL));
-		EXPECT_EQ(-ENODEV, queue_filter(self->fd[end], &filter));
-		EXPECT_EQ(-ENODEV, queue_filter(self->fd[end], (void *)1));
+		EXPECT_EQ(want, queue_size(self->fd[end], 0));
+		EXPECT_EQ(want, queue_size(self->fd[end], 8));
+		EXPECT_EQ(want, queue_size(self->fd[end], -1UL));
+		EXPECT_EQ(want, queue_filter(self->fd[end], NULL));
+		EXPECT_EQ(want, queue_filter(self->fd[end], &filter));
+		EXPECT_EQ(want, queue_filter(self->fd[end], (void *)1));
 	}
 	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0xff), 0)));
 }
@@ -748,6 +782,22 @@ TEST_F(limits, hard)
 	ASSERT_EQ(0, become_user(SOME_USER));
 	EXPECT_EQ(-EPERM, try_size(65 * page / SLOT_SIZE));
 	EXPECT_EQ(0, try_size(8 * page / SLOT_SIZE));
+}
+
+/*
+ * What counts is the ring as it is made: a power of two of records, and beside
+ * them two bytes for each, a page for the 64 pages here.
+ */
+TEST_F(limits, rounded_up)
+{
+	unsigned long records = 64 * sysconf(_SC_PAGESIZE) / SLOT_SIZE;
+
+	ASSERT_EQ(0, sysctl_set(PIPE_SOFT, 0));
+	ASSERT_EQ(0, sysctl_set(PIPE_HARD, 64));
+	ASSERT_EQ(0, become_user(SOME_USER));
+	EXPECT_EQ(0, try_size(records / 2));
+	EXPECT_EQ(-EPERM, try_size(records / 2 + 1));
+	EXPECT_EQ(-EPERM, try_size(records));
 }
 
 /* Neither limit holds for CAP_SYS_RESOURCE. */

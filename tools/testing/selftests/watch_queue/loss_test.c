@@ -457,7 +457,7 @@ static unsigned int draw(unsigned int *seed, unsigned int below)
 	return (*seed >> 16) % below;
 }
 
-TEST_F(queue, model)
+TEST_F_TIMEOUT(queue, model, 300)
 {
 	static const unsigned int depths[MODEL_DEPTHS] = {
 		1, 2, 3, 4, 5, 16, 31, 33, 64, 100,

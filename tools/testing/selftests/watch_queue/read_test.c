@@ -5,6 +5,7 @@
 #include <linux/io_uring.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 #include "common.h"
 
@@ -335,6 +336,47 @@ TEST_F(queue, reopen_read)
 	EXPECT_TRUE(got_stream(fd, self->key, 0, 1));
 }
 
+/* RWF_NOWAIT works on a reopened file as on those of pipe2(). */
+TEST_F(queue, reopen_nowait)
+{
+	char buf[KEY_RECORD];
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	int fd;
+
+	fd = queue_reopen(self->fd[0], O_RDONLY);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-EAGAIN, neg(preadv2(fd, &iov, 1, -1, RWF_NOWAIT)));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_EQ(KEY_RECORD, neg(preadv2(fd, &iov, 1, -1, RWF_NOWAIT)));
+	EXPECT_TRUE(is_stream(buf, self->key, 0, 1));
+}
+
+/* The fourth access mode, neither reading nor writing, is EINVAL. */
+TEST_F(queue, reopen_no_mode)
+{
+	EXPECT_EQ(-EINVAL, queue_reopen(self->fd[0], O_ACCMODE));
+	EXPECT_EQ(-EINVAL, queue_reopen(self->fd[1], O_ACCMODE));
+}
+
+/* A queue that is gone cannot be reopened, though O_PATH still names it. */
+TEST_F(queue, reopen_gone)
+{
+	int path, fd;
+
+	path = queue_reopen(self->fd[0], O_PATH);
+	ASSERT_GE(path, 0);
+	EXPECT_EQ(0, close(self->fd[0]));
+	self->fd[0] = -1;
+	fd = queue_reopen(path, O_RDONLY);
+	EXPECT_GE(fd, 0);
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	EXPECT_EQ(-ENXIO, queue_reopen(path, O_RDONLY));
+	EXPECT_EQ(-ENXIO, queue_reopen(path, O_WRONLY));
+	EXPECT_EQ(-ENXIO, queue_reopen(path, O_RDWR));
+}
+
 /* A reopened write end keeps the queue from its end, and still cannot write. */
 TEST_F(queue, reopen_write)
 {
@@ -387,6 +429,24 @@ TEST_F(queue, reopen_survives)
 	EXPECT_TRUE(got_nothing(fd));
 	self->fd[0] = fd;
 	self->fd[1] = -1;
+}
+
+/* read() sets the time of access, unless it finds nothing. */
+TEST_F(queue, atime)
+{
+	struct stat before, after;
+
+	ASSERT_EQ(0, fstat(self->fd[0], &before));
+	usleep(50000);
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	ASSERT_EQ(0, fstat(self->fd[0], &after));
+	EXPECT_EQ(before.st_atim.tv_sec, after.st_atim.tv_sec);
+	EXPECT_EQ(before.st_atim.tv_nsec, after.st_atim.tv_nsec);
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+	ASSERT_EQ(0, fstat(self->fd[0], &after));
+	EXPECT_TRUE(before.st_atim.tv_sec != after.st_atim.tv_sec ||
+		    before.st_atim.tv_nsec != after.st_atim.tv_nsec);
 }
 
 /* FIONREAD is the number of bytes that read() would give to a large buffer. */
@@ -521,6 +581,41 @@ TEST_F(queue, sigio_info)
 	EXPECT_EQ(POLL_IN, si.si_code);
 }
 
+/* The write end has nothing to read: no SIGIO for a post. */
+TEST_F(queue, sigio_write_end)
+{
+	struct timespec patience = {};
+	siginfo_t si;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	ASSERT_EQ(0, fcntl(self->fd[1], F_SETOWN, getpid()));
+	ASSERT_EQ(0, fcntl(self->fd[1], F_SETFL, O_ASYNC));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_EQ(-EAGAIN, neg(sigtimedwait(&set, &si, &patience)));
+}
+
+/* The end of the queue is a SIGIO, too. */
+TEST_F(queue, sigio_end)
+{
+	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
+	siginfo_t si;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+	EXPECT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	EXPECT_EQ(SIGIO, sigtimedwait(&set, &si, &patience));
+}
+
 /* A thread that sleeps in one of the calls below */
 struct sleeper {
 	pthread_t thread;
@@ -537,6 +632,16 @@ static void *sleep_in_read(void *arg)
 
 	thread_announce(&s->tid);
 	s->result = read_one(s->fd, &s->record);
+	return NULL;
+}
+
+/* With a buffer that takes no record of a key */
+static void *sleep_in_short_read(void *arg)
+{
+	struct sleeper *s = arg;
+
+	thread_announce(&s->tid);
+	s->result = neg(read(s->fd, &s->record, KEY_RECORD / 2));
 	return NULL;
 }
 
@@ -639,6 +744,43 @@ TEST_F(queue, blocking_several)
 	}
 	EXPECT_EQ(READERS / 2, seen);
 	EXPECT_EQ(0, readable_bytes(self->fd[0]));
+}
+
+/* A reader that was woken and cannot take the record leaves it to the next. */
+TEST_F(queue, blocking_pass_on)
+{
+	struct sleeper s[READERS];
+	int i;
+
+	set_blocking(self->fd[0]);
+	for (i = 0; i < READERS; i++)
+		ASSERT_TRUE(sleeper_start(&s[i], i < READERS - 1 ?
+					  sleep_in_short_read : sleep_in_read,
+					  self->fd[0], 0));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	for (i = 0; i < READERS; i++) {
+		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
+		EXPECT_EQ(i < READERS - 1 ? -EMSGSIZE : (int)KEY_RECORD,
+			  s[i].result);
+	}
+	EXPECT_TRUE(is_stream(&s[READERS - 1].record, self->key, 0, 1));
+}
+
+/* The record that tells of a removal wakes like any other. */
+TEST_F(queue, blocking_removal)
+{
+	struct sleeper s;
+	int other;
+
+	other = key_new("other");
+	ASSERT_GT(other, 0);
+	ASSERT_EQ(0, watch_add(other, self->fd[1], 9));
+	set_blocking(self->fd[0]);
+	ASSERT_TRUE(sleeper_start(&s, sleep_in_read, self->fd[0], 0));
+	ASSERT_EQ(0, watch_del(other, self->fd[0]));
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(sizeof(s.record.removal), s.result);
+	EXPECT_TRUE(is_removal(&s.record));
 }
 
 static void on_signal(int sig)
