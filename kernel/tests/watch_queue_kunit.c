@@ -838,13 +838,27 @@ struct test_irq {
 	bool in_context;
 };
 
+/* From the interrupt: post, and keep whether it is the one that was meant */
+static void test_irq_post(struct test_irq *t, bool in_context)
+{
+	t->in_context = in_context;
+	test_post(t->ctx, 1);
+	complete(&t->done);
+}
+
+static void test_irq_expect(struct kunit *test, const struct test_irq *t)
+{
+	KUNIT_EXPECT_TRUE(test, t->in_context);
+	test_read(t->ctx, sizeof(t->ctx->buf));
+	test_expect_records(test, 0, 1);
+	test_expect_end(test);
+}
+
 static void test_timer_fn(struct timer_list *timer)
 {
 	struct test_irq *t = from_timer(t, timer, timer);
 
-	t->in_context = in_serving_softirq();
-	test_post(t->ctx, 1);
-	complete(&t->done);
+	test_irq_post(t, in_serving_softirq());
 }
 
 /* A post from a softirq */
@@ -860,19 +874,14 @@ static void watch_queue_test_timer(struct kunit *test)
 	timer_delete_sync(&t.timer);
 	destroy_timer_on_stack(&t.timer);
 
-	KUNIT_EXPECT_TRUE(test, t.in_context);
-	test_read(t.ctx, sizeof(t.ctx->buf));
-	test_expect_records(test, 0, 1);
-	test_expect_end(test);
+	test_irq_expect(test, &t);
 }
 
 static void test_irq_fn(struct irq_work *work)
 {
 	struct test_irq *t = container_of(work, struct test_irq, work);
 
-	t->in_context = in_hardirq();
-	test_post(t->ctx, 1);
-	complete(&t->done);
+	test_irq_post(t, in_hardirq());
 }
 
 /* A post from a hard interrupt */
@@ -892,10 +901,7 @@ static void watch_queue_test_hardirq(struct kunit *test)
 	wait_for_completion(&t.done);
 	irq_work_sync(&t.work);
 
-	KUNIT_EXPECT_TRUE(test, t.in_context);
-	test_read(t.ctx, sizeof(t.ctx->buf));
-	test_expect_records(test, 0, 1);
-	test_expect_end(test);
+	test_irq_expect(test, &t);
 }
 
 static struct kunit_case watch_queue_test_cases[] = {
