@@ -39,8 +39,9 @@
  *	  lost_due		pipe->mutex to write; READ_ONCE() in poll
  *	  mask, depth, slots,	set once under pipe->mutex and wait.lock, either
  *	  marks			to read; taken back when no pipe is left
- *	  closed, watches,
- *	  nr_watches		wait.lock; fdinfo walks watches by RCU
+ *	  closed, watches	wait.lock; fdinfo and watch_find() walk watches
+ *				by RCU
+ *	  nr_watches		wait.lock to write, READ_ONCE() in watch_find()
  *	  fasync		fasync_helper() and kill_fasync() see to it
  *	  filter		pipe->mutex to write, RCU to read
  *	  atime			READ_ONCE() and WRITE_ONCE(), a stale value is
@@ -492,6 +493,7 @@ void init_watch_list(struct watch_list *wlist,
 {
 	INIT_HLIST_HEAD(&wlist->watchers);
 	spin_lock_init(&wlist->lock);
+	wlist->nr_watches = 0;
 	wlist->release_watch = release_watch;
 }
 EXPORT_SYMBOL_GPL(init_watch_list);
@@ -524,17 +526,33 @@ static void watch_free_rcu(struct rcu_head *rcu)
 	kfree(watch);
 }
 
-static bool watch_is_dup(const struct watch *watch, struct watch_list *wlist)
+/*
+ * The watch that @wqueue has on the object @id.  It is on both lists or on
+ * neither, so the shorter one will do: many queues may watch the object, or the
+ * queue many objects.  The lock held keeps in place what is on both; RCU lets
+ * us step over what else the queue watches.
+ */
+static struct watch *watch_find(const struct watch_list *wlist,
+				const struct watch_queue *wqueue, u64 id)
 {
-	const struct watch *w;
+	struct watch *watch;
 
 	lockdep_assert_held(&wlist->lock);
-	hlist_for_each_entry(w, &wlist->watchers, list_node) {
-		if (w->queue == watch->queue && w->id == watch->id)
-			return true;
+
+	if (wlist->nr_watches <= READ_ONCE(wqueue->nr_watches)) {
+		hlist_for_each_entry(watch, &wlist->watchers, list_node) {
+			if (watch->queue == wqueue && watch->id == id)
+				return watch;
+		}
+		return NULL;
 	}
 
-	return false;
+	guard(rcu)();
+	hlist_for_each_entry_rcu(watch, &wqueue->watches, queue_node) {
+		if (watch->list == wlist && watch->id == id)
+			return watch;
+	}
+	return NULL;
 }
 
 static bool watch_charge(struct user_struct *user)
@@ -561,7 +579,8 @@ static int watch_link(struct watch *watch, struct watch_list *wlist)
 	spin_lock_irq(&wqueue->wait.lock);
 	if (!wqueue->closed) {
 		watch->list = wlist;
-		wqueue->nr_watches++;
+		wlist->nr_watches++;
+		WRITE_ONCE(wqueue->nr_watches, wqueue->nr_watches + 1);
 		hlist_add_head_rcu(&watch->queue_node, &wqueue->watches);
 		hlist_add_head_rcu(&watch->list_node, &wlist->watchers);
 		ret = 0;
@@ -603,7 +622,7 @@ int add_watch_to_object(struct watch *watch, struct watch_list *wlist)
 	user = watch->cred->user;
 
 	spin_lock(&wlist->lock);
-	if (watch_is_dup(watch, wlist)) {
+	if (watch_find(wlist, watch->queue, watch->id)) {
 		ret = -EBUSY;
 	} else if (!watch_charge(user)) {
 		ret = -EAGAIN;
@@ -635,6 +654,7 @@ static void watch_unlink(struct watch *watch,
 	guard(rcu)();
 
 	hlist_del_init_rcu(&watch->list_node);
+	watch->list->nr_watches--;
 	atomic_dec(&watch->cred->user->nr_watches);
 
 	spin_lock_irqsave(&wqueue->wait.lock, flags);
@@ -692,19 +712,16 @@ int remove_watch_from_object(struct watch_list *wlist,
 
 	watch_removal_init(&removal, id);
 	for (;;) {
-		bool found = false;
-
 		scoped_guard(spinlock, &wlist->lock) {
-			hlist_for_each_entry(watch, &wlist->watchers, list_node) {
-				found = all || (watch->queue == wqueue &&
-						watch->id == id);
-				if (found)
-					break;
-			}
-			if (found)
+			if (all)
+				watch = hlist_entry_safe(wlist->watchers.first,
+							 struct watch, list_node);
+			else
+				watch = watch_find(wlist, wqueue, id);
+			if (watch)
 				watch_unlink(watch, &removal);
 		}
-		if (!found)
+		if (!watch)
 			return ret;
 
 		watch_release(watch, wlist->release_watch);

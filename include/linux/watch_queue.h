@@ -76,12 +76,14 @@ struct watch {
  * @release_watch: called when a watch was taken off the list, or NULL; see
  *	init_watch_list()
  * @lock: serialises changes of @watchers; taken in process context only
+ * @nr_watches: how many there are; @lock
  */
 struct watch_list {
 	struct rcu_head		rcu;
 	struct hlist_head	watchers;
 	void			(*release_watch)(struct watch *watch);
-	spinlock_t		lock;	/* protects watchers */
+	spinlock_t		lock;	/* protects watchers, nr_watches */
+	u32			nr_watches;
 };
 
 void __post_watch_notification(struct watch_list *wlist,

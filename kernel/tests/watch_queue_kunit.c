@@ -677,6 +677,58 @@ static void watch_queue_test_remove(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, ctx->wqueue->nr_watches);
 }
 
+/*
+ * Exactly the watch that is meant is found, on the object's list or on the
+ * queue's, whichever is shorter.  Newest first, these are on them, and what could
+ * be taken for it comes before it:
+ *
+ *	object	other's on OBJECT ... , queue's on OBJECT + 1, queue's on OBJECT
+ *	queue	second object's OBJECT, OBJECT + 1, OBJECT
+ */
+static void test_find(struct kunit *test, u32 nr_others)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_list *object = ctx->object, *second = test_object_new(test);
+	struct watch_queue *queue = ctx->wqueue, *other = watch_queue_alloc();
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(queue, 8));
+	KUNIT_ASSERT_EQ(test, 0, test_watch(test, queue, object, TEST_OBJECT + 1, 2));
+	KUNIT_ASSERT_EQ(test, 0, test_watch(test, queue, second, TEST_OBJECT, 3));
+	for (u32 i = nr_others; i; i--)
+		KUNIT_ASSERT_EQ(test, 0, test_watch(test, other, object,
+						    TEST_OBJECT + i - 1, 4));
+	KUNIT_EXPECT_EQ(test, nr_others + 2, object->nr_watches);
+	KUNIT_EXPECT_EQ(test, 3, queue->nr_watches);
+
+	KUNIT_EXPECT_EQ(test, -EBUSY, test_watch(test, queue, object, TEST_OBJECT, 5));
+	KUNIT_EXPECT_EQ(test, -EBADSLT,
+			remove_watch_from_object(object, queue, TEST_OBJECT + 2, false));
+	KUNIT_EXPECT_EQ(test, 0,
+			remove_watch_from_object(object, queue, TEST_OBJECT, false));
+	KUNIT_EXPECT_EQ(test, -EBADSLT,
+			remove_watch_from_object(object, queue, TEST_OBJECT, false));
+	KUNIT_EXPECT_EQ(test, nr_others + 1, object->nr_watches);
+	KUNIT_EXPECT_EQ(test, 1, second->nr_watches);
+	KUNIT_EXPECT_EQ(test, 2, queue->nr_watches);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_removal(test, TEST_ID, TEST_OBJECT);
+	test_expect_end(test);
+
+	remove_watch_list(second, 0);
+	test_close(other);
+}
+
+static void watch_queue_test_find_by_object(struct kunit *test)
+{
+	test_find(test, 1);
+}
+
+static void watch_queue_test_find_by_queue(struct kunit *test)
+{
+	test_find(test, 5);
+}
+
 /* A poster that found the watch before it was removed posts nothing after it */
 static void watch_queue_test_post_after_remove(struct kunit *test)
 {
@@ -924,6 +976,8 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_id),
 	KUNIT_CASE(watch_queue_test_add),
 	KUNIT_CASE(watch_queue_test_remove),
+	KUNIT_CASE(watch_queue_test_find_by_object),
+	KUNIT_CASE(watch_queue_test_find_by_queue),
 	KUNIT_CASE(watch_queue_test_post_after_remove),
 	KUNIT_CASE(watch_queue_test_remove_list),
 	KUNIT_CASE(watch_queue_test_end_orders),
