@@ -37,6 +37,7 @@
  *	  nr_lost		read; READ_ONCE() of tail in poll
  *	  marks[], nr_marks	pipe->mutex
  *	  lost_due		pipe->mutex to write; READ_ONCE() in poll
+ *	  cred, max_bytes	constant
  *	  mask, depth, slots,	set once under pipe->mutex and wait.lock, either
  *	  marks			to read; taken back when no pipe is left
  *	  closed, watches	wait.lock; fdinfo and watch_find() walk watches
@@ -160,6 +161,7 @@ struct watch_queue {
 	u64 nr_lost;			/* records ever lost, less overrun */
 	unsigned long atime;		/* when the inode's was last set, jiffies */
 	const unsigned int *max_bytes;	/* fs.pipe-max-size */
+	const struct cred *cred;	/* who opened it, as its files have it */
 
 	struct hlist_head watches;
 	u32 nr_watches;
@@ -184,6 +186,7 @@ static struct watch_queue *watch_queue_alloc(void)
 
 	init_waitqueue_head(&wqueue->wait);
 	kref_init(&wqueue->ref);
+	wqueue->cred = get_current_cred();
 	return wqueue;
 }
 
@@ -217,6 +220,7 @@ static void watch_queue_free(struct kref *ref)
 {
 	struct watch_queue *wqueue = container_of(ref, struct watch_queue, ref);
 
+	put_cred(wqueue->cred);
 	kfree_rcu(wqueue, rcu);
 }
 
@@ -568,6 +572,18 @@ static bool watch_charge(struct user_struct *user)
 	return true;
 }
 
+/*
+ * Who sets a watch.  It must not keep alive what it watches, so it takes a copy
+ * without keyrings; but not of what the queue's files have anyway, and that is
+ * the usual case.
+ */
+static const struct cred *watch_cred(const struct watch_queue *wqueue)
+{
+	if (current_cred() == wqueue->cred)
+		return get_cred(wqueue->cred);
+	return prepare_kernel_cred(current);
+}
+
 /* Put a watch on both lists, unless the queue takes no more */
 static int watch_link(struct watch *watch, struct watch_list *wlist)
 {
@@ -615,8 +631,7 @@ int add_watch_to_object(struct watch *watch, struct watch_list *wlist)
 	if (WARN_ON_ONCE(watch->info_id & ~WATCH_INFO_ID))
 		return -EINVAL;
 
-	/* Without keyrings: a watch must not keep alive what it watches */
-	watch->cred = prepare_kernel_cred(current);
+	watch->cred = watch_cred(watch->queue);
 	if (!watch->cred)
 		return -ENOMEM;
 	user = watch->cred->user;
