@@ -655,8 +655,8 @@ int add_watch_to_object(struct watch *watch, struct watch_list *wlist)
 EXPORT_SYMBOL_GPL(add_watch_to_object);
 
 /*
- * Take a watch off both lists and, if the queue lives on, let the reader know.
- * The caller passes it to watch_release() after dropping the list's lock.
+ * Take a watch off both lists and, if the queue is not closed, let the reader
+ * know.  The caller passes it to watch_release() after dropping the list's lock.
  */
 static void watch_unlink(struct watch *watch,
 			 const struct watch_notification_removal *removal)
@@ -673,13 +673,18 @@ static void watch_unlink(struct watch *watch,
 	atomic_dec(&watch->cred->user->nr_watches);
 
 	spin_lock_irqsave(&wqueue->wait.lock, flags);
+	hlist_del_init_rcu(&watch->queue_node);
+	WRITE_ONCE(wqueue->nr_watches, wqueue->nr_watches - 1);
+	if (wqueue->closed) {
+		spin_unlock_irqrestore(&wqueue->wait.lock, flags);
+		return;
+	}
 	/* All of the record, not the header that it begins with */
 	watch_queue_add(wqueue, (const void *)removal,
 			removal->watch.info | watch->info_id,
 			removal->watch.info);
-	hlist_del_init_rcu(&watch->queue_node);
 	/* It may be the end of file, for every sleeper */
-	if (!--wqueue->nr_watches)
+	if (!wqueue->nr_watches)
 		wake_up_all_locked(&wqueue->wait);
 	watch_queue_tell(wqueue, flags);
 }
@@ -767,17 +772,15 @@ EXPORT_SYMBOL_GPL(__remove_watch_list);
 /* Way C of the banner, for one watch.  Returns false when none is left. */
 static bool watch_queue_close_one(struct watch_queue *wqueue)
 {
-	struct watch_notification_removal removal;
 	void (*release)(struct watch *watch);
 	struct watch_list *wlist;
 	struct watch *watch;
 	bool ours;
 
-	watch_removal_init(&removal, 0);
 	scoped_guard(rcu) {
-		scoped_guard(spinlock_irq, &wqueue->wait.lock)
-			watch = hlist_entry_safe(wqueue->watches.first,
-						 struct watch, queue_node);
+		/* Closed: none is added any more */
+		watch = hlist_entry_safe(rcu_dereference(hlist_first_rcu(&wqueue->watches)),
+					 struct watch, queue_node);
 		if (!watch)
 			return false;
 
@@ -786,7 +789,7 @@ static bool watch_queue_close_one(struct watch_queue *wqueue)
 		scoped_guard(spinlock, &wlist->lock) {
 			ours = !hlist_unhashed(&watch->list_node);
 			if (ours)
-				watch_unlink(watch, &removal);
+				watch_unlink(watch, NULL);
 		}
 	}
 
