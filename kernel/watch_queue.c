@@ -824,7 +824,7 @@ static void watch_queue_close(struct watch_queue *wqueue)
 static bool watch_queue_readable(const struct watch_queue *wqueue)
 {
 	return READ_ONCE(wqueue->head) != READ_ONCE(wqueue->tail) ||
-	       READ_ONCE(wqueue->lost_due) || READ_ONCE(wqueue->overrun);
+	       (READ_ONCE(wqueue->lost_due) | READ_ONCE(wqueue->overrun));
 }
 
 /* Nothing more will come: no watch is left, and nobody holds the write end */
@@ -881,13 +881,18 @@ static int copy_records_ubuf(const struct watch_queue *wqueue, u32 *tail,
 			err = -EMSGSIZE;
 			break;
 		}
-		/* Most records: a length known to the compiler needs no loop */
-		if (likely(len == 16))
-			unsafe_copy_to_user(buf, slot, 16, fault);
-		else
-			unsafe_copy_to_user(buf, slot, len, fault);
-		buf += len;
 		left -= len;
+		/* Most records: a length known to the compiler needs no loop */
+		if (likely(len == 16)) {
+			unsafe_copy_to_user(buf, slot, 16, fault);
+			buf += 16;
+			continue;
+		}
+		/* Two words at a time take half as long as one does */
+		for (; len >= 16; buf += 16, slot += 16, len -= 16)
+			unsafe_copy_to_user(buf, slot, 16, fault);
+		unsafe_copy_to_user(buf, slot, len, fault);
+		buf += len;
 	}
 end:
 	user_write_access_end();
@@ -1017,6 +1022,10 @@ static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 	struct watch_queue *wqueue = pipe->watch_queue;
 	int ret = 0;
 
+	/* There was nothing, and that was not the end of file */
+	if (nowait && READ_ONCE(pipe->writers))
+		return -EAGAIN;
+
 	spin_lock_irq(&wqueue->wait.lock);
 	if (!nowait)
 		ret = wait_event_interruptible_exclusive_locked_irq(wqueue->wait,
@@ -1088,6 +1097,12 @@ static ssize_t watch_queue_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	return -EXDEV;
 }
 
+static noinline __poll_t watch_queue_poll_hup(const struct pipe_inode_info *pipe)
+{
+	guard(spinlock_irq)(&pipe->watch_queue->wait.lock);
+	return watch_queue_hung_up(pipe) ? EPOLLHUP : 0;
+}
+
 static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
 {
 	struct pipe_inode_info *pipe = file->private_data;
@@ -1099,15 +1114,11 @@ static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
 
 	if (file->f_mode & FMODE_READ) {
 		/*
-		 * Before looking for records: the one that tells of the last
-		 * watch's removal is queued before the watch is taken off.
+		 * Before looking for records: the last watch is taken off and
+		 * its removal queued in one section of the lock taken here.
 		 */
-		if (unlikely(!READ_ONCE(pipe->writers))) {
-			spin_lock_irq(&wqueue->wait.lock);
-			if (watch_queue_hung_up(pipe))
-				mask |= EPOLLHUP;
-			spin_unlock_irq(&wqueue->wait.lock);
-		}
+		if (unlikely(!READ_ONCE(pipe->writers)))
+			mask = watch_queue_poll_hup(pipe);
 		if (watch_queue_readable(wqueue))
 			mask |= EPOLLIN | EPOLLRDNORM;
 	}
@@ -1251,12 +1262,13 @@ static int watch_queue_bytes(struct pipe_inode_info *pipe)
 	struct watch_queue *wqueue = pipe->watch_queue;
 	u32 head, bytes;
 
-	guard(mutex)(&pipe->mutex);
+	mutex_lock(&pipe->mutex);
 	head = smp_load_acquire(&wqueue->head);		/* Ordering (A) */
 	bytes = (wqueue->nr_marks + !!wqueue->lost_due +
 		 !!READ_ONCE(wqueue->overrun)) * sizeof(struct watch_notification);
 	for (u32 i = wqueue->tail; i != head; i++)
-		bytes += wqueue->slots[i & wqueue->mask].n.info & WATCH_INFO_LENGTH;
+		bytes += watch_info_len(wqueue->slots[i & wqueue->mask].n.info);
+	mutex_unlock(&pipe->mutex);
 	return bytes;
 }
 
