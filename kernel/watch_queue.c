@@ -901,6 +901,8 @@ end:
 	return err;
 
 fault:
+	/* Nothing of this record counts: it stays */
+	left += slots[i & mask].n.info & WATCH_INFO_LENGTH;
 	err = -EFAULT;
 	goto end;
 }
