@@ -1441,12 +1441,18 @@ static const struct file_operations watch_queue_fops = {
 int watch_queue_init(struct inode *inode, const unsigned int *max_bytes)
 {
 	struct watch_queue *wqueue = watch_queue_alloc();
+	struct pipe_inode_info *pipe = inode->i_pipe;
 
 	if (!wqueue)
 		return -ENOMEM;
 
+	/* Nobody uses the ring of an ordinary pipe, as large as an empty queue */
+	kfree(pipe->bufs);
+	pipe->bufs = NULL;
+	pipe->ring_size = 0;
+
 	wqueue->max_bytes = max_bytes;
-	inode->i_pipe->watch_queue = wqueue;
+	pipe->watch_queue = wqueue;
 	inode->i_fop = &watch_queue_fops;
 	return 0;
 }
