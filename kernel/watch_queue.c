@@ -654,29 +654,35 @@ int add_watch_to_object(struct watch *watch, struct watch_list *wlist)
 }
 EXPORT_SYMBOL_GPL(add_watch_to_object);
 
-/*
- * Take a watch off both lists and, if the queue is not closed, let the reader
- * know.  The caller passes it to watch_release() after dropping the list's lock.
- */
-static void watch_unlink(struct watch *watch,
+/* Take a watch off both lists; the caller then passes it to watch_release() */
+static __always_inline void watch_unlink(struct watch *watch)
+{
+	struct watch_queue *wqueue = watch->queue;
+	struct watch_list *wlist = watch->list;
+
+	lockdep_assert_held(&wlist->lock);
+	lockdep_assert_held(&wqueue->wait.lock);
+
+	hlist_del_init_rcu(&watch->list_node);
+	wlist->nr_watches--;
+	hlist_del_init_rcu(&watch->queue_node);
+	WRITE_ONCE(wqueue->nr_watches, wqueue->nr_watches - 1);
+	atomic_dec(&watch->cred->user->nr_watches);
+}
+
+/* Ways R and L of the banner: let the reader know, if there may be one */
+static void watch_remove(struct watch *watch,
 			 const struct watch_notification_removal *removal)
 {
 	struct watch_queue *wqueue = watch->queue;
-	unsigned long flags;
 
-	lockdep_assert_held(&watch->list->lock);
-	/* Off its list, the watch no longer keeps the queue from being freed */
+	/* Off its lists, the watch no longer keeps the queue from being freed */
 	guard(rcu)();
 
-	hlist_del_init_rcu(&watch->list_node);
-	watch->list->nr_watches--;
-	atomic_dec(&watch->cred->user->nr_watches);
-
-	spin_lock_irqsave(&wqueue->wait.lock, flags);
-	hlist_del_init_rcu(&watch->queue_node);
-	WRITE_ONCE(wqueue->nr_watches, wqueue->nr_watches - 1);
+	spin_lock_irq(&wqueue->wait.lock);
+	watch_unlink(watch);
 	if (wqueue->closed) {
-		spin_unlock_irqrestore(&wqueue->wait.lock, flags);
+		spin_unlock_irq(&wqueue->wait.lock);
 		return;
 	}
 	/* All of the record, not the header that it begins with */
@@ -686,7 +692,9 @@ static void watch_unlink(struct watch *watch,
 	/* It may be the end of file, for every sleeper */
 	if (!wqueue->nr_watches)
 		wake_up_all_locked(&wqueue->wait);
-	watch_queue_tell(wqueue, flags);
+	watch_queue_wake(wqueue);
+	spin_unlock_irq(&wqueue->wait.lock);
+	kill_fasync(&wqueue->fasync, SIGIO, POLL_IN);
 }
 
 /* @release is the list's: the list itself may be gone by now */
@@ -739,7 +747,7 @@ int remove_watch_from_object(struct watch_list *wlist,
 			else
 				watch = watch_find(wlist, wqueue, id);
 			if (watch)
-				watch_unlink(watch, &removal);
+				watch_remove(watch, &removal);
 		}
 		if (!watch)
 			return ret;
@@ -774,24 +782,30 @@ static bool watch_queue_close_one(struct watch_queue *wqueue)
 {
 	void (*release)(struct watch *watch);
 	struct watch_list *wlist;
+	struct hlist_node *first;
 	struct watch *watch;
 	bool ours;
 
-	scoped_guard(rcu) {
-		/* Closed: none is added any more */
-		watch = hlist_entry_safe(rcu_dereference(hlist_first_rcu(&wqueue->watches)),
-					 struct watch, queue_node);
-		if (!watch)
-			return false;
-
-		wlist = watch->list;
-		release = wlist->release_watch;
-		scoped_guard(spinlock, &wlist->lock) {
-			ours = !hlist_unhashed(&watch->list_node);
-			if (ours)
-				watch_unlink(watch, NULL);
-		}
+	rcu_read_lock();
+	/* Closed: none is added any more */
+	first = rcu_dereference(hlist_first_rcu(&wqueue->watches));
+	if (!first) {
+		rcu_read_unlock();
+		return false;
 	}
+
+	watch = hlist_entry(first, struct watch, queue_node);
+	wlist = watch->list;
+	release = wlist->release_watch;
+	spin_lock(&wlist->lock);
+	ours = !hlist_unhashed(&watch->list_node);
+	if (ours) {
+		spin_lock_irq(&wqueue->wait.lock);
+		watch_unlink(watch);
+		spin_unlock_irq(&wqueue->wait.lock);
+	}
+	spin_unlock(&wlist->lock);
+	rcu_read_unlock();
 
 	if (ours)
 		watch_release(watch, release);
