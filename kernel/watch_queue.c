@@ -103,6 +103,7 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/poll.h>
 #include <linux/preempt.h>
+#include <linux/printk.h>
 #include <linux/rculist.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
@@ -436,10 +437,13 @@ static noinline void
 post_any_length(struct watch_list *wlist, const struct watch_notification *n,
 		const struct cred *cred, u64 id)
 {
-	if (WARN_ON_ONCE(!watch_info_valid(n->info)))
-		return;
-
 	post_to_watchers(wlist, n, cred, id, watch_info_len(n->info));
+}
+
+/* A mistake of the source at @caller, told in any context and no reason to stop */
+static noinline __cold void post_refused(const void *caller, const char *why)
+{
+	pr_warn_ratelimited("watch_queue: record of %pS refused: %s\n", caller, why);
 }
 
 /**
@@ -452,7 +456,8 @@ post_any_length(struct watch_list *wlist, const struct watch_notification *n,
  * Puts a copy of the record, with the ID of the watch filled in, into the queue
  * of every watch on the object that the queue's filter and the security modules
  * let it into.  A queue without room loses it and tells its reader so.  A record
- * whose length is below 8 or above 127 is refused with a warning.
+ * whose length is below 8 or above 127 is refused with a warning, and so is any
+ * from an NMI.
  *
  * Context: Any context but NMI, with interrupts on or off; a scheduler lock
  *	must not be held, as readers are woken.  Never sleeps, never allocates.
@@ -464,14 +469,15 @@ void __post_watch_notification(struct watch_list *wlist,
 			       const struct watch_notification *n,
 			       const struct cred *cred, u64 id)
 {
-	if (WARN_ON_ONCE(in_nmi()))
-		return;
-
+	if (unlikely(in_nmi()))
+		post_refused(__builtin_return_address(0), "in an NMI");
 	/* Most records: known to the compiler, this length is copied in a move */
-	if (likely(watch_info_len(n->info) == 16))
+	else if (likely(watch_info_len(n->info) == 16))
 		post_to_watchers(wlist, n, cred, id, 16);
-	else
+	else if (likely(watch_info_valid(n->info)))
 		post_any_length(wlist, n, cred, id);
+	else
+		post_refused(__builtin_return_address(0), "bad length");
 }
 EXPORT_SYMBOL_GPL(__post_watch_notification);
 
