@@ -31,12 +31,12 @@
  *	watch_queue
  *	  wait, limit		wait.lock
  *	  head			wait.lock to write; see (A) to read
- *	  overrun		wait.lock to write; READ_ONCE() in read and poll
+ *	  overrun		wait.lock
+ *	  nr_reports		wait.lock to write; READ_ONCE() elsewhere
  *	  slots[]		posters own [head, limit), readers [tail, head)
  *	  tail, nr_read,	pipe->mutex and wait.lock to write, either to
  *	  nr_lost		read; READ_ONCE() of tail in poll
- *	  marks[], nr_marks	pipe->mutex
- *	  lost_due		pipe->mutex to write; READ_ONCE() in poll
+ *	  marks[], lost_due	pipe->mutex
  *	  cred, max_bytes	constant
  *	  mask, depth, slots,	set once under pipe->mutex and wait.lock, either
  *	  marks			to read; taken back when no pipe is left
@@ -74,11 +74,20 @@
  *
  * Ordering
  *
+ * Names in parentheses are litmus tests of tools/memory-model/litmus-tests that
+ * have the same shape, and whose bad outcome never happens.
+ *
  *	(A) The poster fills a slot, then stores head with release.  The reader
  *	    loads head with acquire, then looks at the slots before it.
+ *	    (MP+pooncerelease+poacquireonce)
  *	(B) The reader's loads from a slot come before the wait.lock section
  *	    that raises limit; the poster reads limit in a later section of the
- *	    same lock.  No other barrier is needed.
+ *	    same lock, and only then writes the slot.  No other barrier is needed:
+ *	    unlock releases, lock acquires.  (LB+poacquireonce+pooncerelease)
+ *	(C) Who wants to sleep enters the wait queue, under wait.lock, then looks
+ *	    at what is there.  The poster changes that, and looks for sleepers, in
+ *	    one section of the same lock.  Of the two sections, the later one sees
+ *	    what the earlier one did.  (MP+polocks)
  *
  * Loss
  *
@@ -88,6 +97,10 @@
  * are missing.  When the reader consumes a slot with a mark, the mark turns into
  * lost_due, the number of losses to report before any further record.  A queue
  * without a size yet is full with nothing in it; its overrun goes to lost_due.
+ *
+ * Each of these places, where a loss is, holds one report that the reader is due,
+ * and nr_reports counts them.  It does not change while a loss moves on, so that
+ * poll(), which looks without a lock, cannot miss one on its way.
  */
 
 #include <linux/cred.h>
@@ -150,13 +163,13 @@ struct watch_queue {
 	struct fasync_struct *fasync;	/* who wants SIGIO */
 	struct watch_filter __rcu *filter;
 	u32 mask;			/* index to slot */
+	u32 nr_reports;			/* of losses, that the reader is due */
 	u64 overrun;			/* losses since the ring is full */
 
 	/* What a read touches */
 	u32 tail ____cacheline_aligned_in_smp;	/* next slot to read */
 	u32 depth;			/* how many records fit */
 	u32 lost_due;			/* losses to report before the next record */
-	u32 nr_marks;			/* marks that are not 0 */
 	u16 *marks;			/* losses after the record in a slot */
 	u64 nr_read;			/* records ever read */
 	u64 nr_lost;			/* records ever lost, less overrun */
@@ -242,23 +255,25 @@ EXPORT_SYMBOL_GPL(put_watch_queue);
  */
 
 /* Note where in the stream the records are missing, before there is room again */
-static void settle_overrun(struct watch_queue *wqueue)
+static __always_inline void settle_overrun(struct watch_queue *wqueue)
 {
 	u32 lost = min(wqueue->overrun, U16_MAX);
 
 	lockdep_assert_held(&wqueue->wait.lock);
 
-	if (likely(!lost))
+	if (likely(!wqueue->overrun))
 		return;
 
 	wqueue->nr_lost += wqueue->overrun;
-	WRITE_ONCE(wqueue->overrun, 0);
+	wqueue->overrun = 0;
 	if (wqueue->slots) {
 		wqueue->marks[(wqueue->head - 1) & wqueue->mask] = lost;
-		wqueue->nr_marks++;
-	} else {
-		WRITE_ONCE(wqueue->lost_due, min(wqueue->lost_due + lost, U16_MAX));
+		return;
 	}
+	/* Two reports become one */
+	if (wqueue->lost_due)
+		WRITE_ONCE(wqueue->nr_reports, wqueue->nr_reports - 1);
+	wqueue->lost_due = min(wqueue->lost_due + lost, U16_MAX);
 }
 
 static int watch_ring_alloc(struct watch_queue *wqueue, u32 depth)
@@ -362,7 +377,8 @@ watch_queue_add(struct watch_queue *wqueue, const struct watch_notification *n,
 
 	/* Full, without a size yet, or closed */
 	if (unlikely(head == wqueue->limit)) {
-		WRITE_ONCE(wqueue->overrun, wqueue->overrun + 1);
+		if (!wqueue->overrun++)
+			WRITE_ONCE(wqueue->nr_reports, wqueue->nr_reports + 1);
 		return !wqueue->slots;
 	}
 
@@ -844,7 +860,7 @@ static void watch_queue_close(struct watch_queue *wqueue)
 static bool watch_queue_readable(const struct watch_queue *wqueue)
 {
 	return READ_ONCE(wqueue->head) != READ_ONCE(wqueue->tail) ||
-	       (READ_ONCE(wqueue->lost_due) | READ_ONCE(wqueue->overrun));
+	       READ_ONCE(wqueue->nr_reports);
 }
 
 /* Nothing more will come: no watch is left, and nobody holds the write end */
@@ -946,17 +962,15 @@ static void publish_tail(struct watch_queue *wqueue, u32 tail)
 	/* Ordering (B): the loads from the slots do not sink below the unlock */
 	spin_lock_irq(&wqueue->wait.lock);
 	settle_overrun(wqueue);
+	if (unlikely(*mark)) {
+		/* Which is 0 now: read_loss() went first */
+		wqueue->lost_due = *mark;
+		*mark = 0;
+	}
 	wqueue->nr_read += tail - wqueue->tail;
 	WRITE_ONCE(wqueue->tail, tail);
 	wqueue->limit = tail + wqueue->depth;
 	spin_unlock_irq(&wqueue->wait.lock);
-
-	if (unlikely(*mark)) {
-		/* Which is 0 now: read_loss() went first */
-		WRITE_ONCE(wqueue->lost_due, *mark);
-		wqueue->nr_marks--;
-		*mark = 0;
-	}
 }
 
 static int read_records(struct watch_queue *wqueue, struct iov_iter *to)
@@ -969,7 +983,7 @@ static int read_records(struct watch_queue *wqueue, struct iov_iter *to)
 	if (head == tail)
 		return 0;
 	/* The search need not go beyond what can fit */
-	if (unlikely(wqueue->nr_marks)) {
+	if (unlikely(READ_ONCE(wqueue->nr_reports))) {
 		size_t fit = iov_iter_count(to) / sizeof(struct watch_notification);
 
 		head = tail + min_t(size_t, head - tail, fit + 1);
@@ -1001,7 +1015,9 @@ static int read_loss(struct watch_queue *wqueue, struct iov_iter *to)
 	if (copy_record(&n, sizeof(n), to))
 		return -EFAULT;
 
-	WRITE_ONCE(wqueue->lost_due, 0);
+	wqueue->lost_due = 0;
+	scoped_guard(spinlock_irq, &wqueue->wait.lock)
+		WRITE_ONCE(wqueue->nr_reports, wqueue->nr_reports - 1);
 	return 0;
 }
 
@@ -1119,33 +1135,26 @@ static ssize_t watch_queue_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	return -EXDEV;
 }
 
-static noinline __poll_t watch_queue_poll_hup(const struct pipe_inode_info *pipe)
+/* Of either end, whoever has the other */
+static noinline __poll_t watch_queue_events(const struct pipe_inode_info *pipe,
+					    fmode_t mode)
 {
-	guard(spinlock_irq)(&pipe->watch_queue->wait.lock);
-	return watch_queue_hung_up(pipe) ? EPOLLHUP : 0;
-}
-
-static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
-{
-	struct pipe_inode_info *pipe = file->private_data;
 	struct watch_queue *wqueue = pipe->watch_queue;
 	__poll_t mask = 0;
 
-	/* First enter, then look: whoever posts after the look wakes us */
-	poll_wait(file, &wqueue->wait, wait);
-
-	if (file->f_mode & FMODE_READ) {
+	if (mode & FMODE_READ) {
 		/*
 		 * Before looking for records: the last watch is taken off and
-		 * its removal queued in one section of the lock taken here.
+		 * its removal queued in one section of this lock.
 		 */
-		if (unlikely(!READ_ONCE(pipe->writers)))
-			mask = watch_queue_poll_hup(pipe);
+		scoped_guard(spinlock_irq, &wqueue->wait.lock)
+			if (watch_queue_hung_up(pipe))
+				mask |= EPOLLHUP;
 		if (watch_queue_readable(wqueue))
 			mask |= EPOLLIN | EPOLLRDNORM;
 	}
 
-	if (file->f_mode & FMODE_WRITE) {
+	if (mode & FMODE_WRITE) {
 		/* write() fails at once, and there it does not block */
 		mask |= EPOLLOUT | EPOLLWRNORM;
 		if (!READ_ONCE(pipe->readers))
@@ -1153,6 +1162,22 @@ static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
 	}
 
 	return mask;
+}
+
+static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
+{
+	const struct pipe_inode_info *pipe = file->private_data;
+	fmode_t mode;
+
+	/* First enter, then look: see Ordering (C) */
+	poll_wait(file, &pipe->watch_queue->wait, wait);
+
+	mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
+	/* What most programs poll, and there is a write end: no lock is needed */
+	if (likely(mode == FMODE_READ && READ_ONCE(pipe->writers)))
+		return watch_queue_readable(pipe->watch_queue) ?
+		       EPOLLIN | EPOLLRDNORM : 0;
+	return watch_queue_events(pipe, mode);
 }
 
 static int watch_queue_fasync(int fd, struct file *file, int on)
@@ -1175,8 +1200,8 @@ static unsigned long watch_ring_pages(unsigned long nr_slots)
 			    PAGE_SIZE);
 }
 
-static int watch_queue_set_size(struct pipe_inode_info *pipe,
-				unsigned long depth)
+static noinline int watch_queue_set_size(struct pipe_inode_info *pipe,
+					 unsigned long depth)
 {
 	struct watch_queue *wqueue = pipe->watch_queue;
 	unsigned long user_bufs, pages;
@@ -1259,8 +1284,9 @@ watch_filter_get(const struct watch_notification_filter __user *arg)
 	return filter;
 }
 
-static int watch_queue_set_filter(struct pipe_inode_info *pipe,
-				  const struct watch_notification_filter __user *arg)
+static noinline int
+watch_queue_set_filter(struct pipe_inode_info *pipe,
+		       const struct watch_notification_filter __user *arg)
 {
 	struct watch_filter *filter = NULL;
 
@@ -1279,18 +1305,20 @@ static int watch_queue_set_filter(struct pipe_inode_info *pipe,
 }
 
 /* How many bytes read() would return to a reader with a buffer for them all */
-static int watch_queue_bytes(struct pipe_inode_info *pipe)
+static u32 watch_queue_bytes(const struct watch_queue *wqueue)
 {
-	struct watch_queue *wqueue = pipe->watch_queue;
-	u32 head, bytes;
+	u32 bytes = READ_ONCE(wqueue->nr_reports) * sizeof(struct watch_notification);
+	/* Ordering (A) */
+	u32 nr = smp_load_acquire(&wqueue->head) - wqueue->tail;
+	/* In bytes too, as a multiplication for each record would cost more */
+	u32 mask = wqueue->mask * sizeof(struct watch_slot);
+	u32 at = wqueue->tail * sizeof(struct watch_slot) & mask;
 
-	mutex_lock(&pipe->mutex);
-	head = smp_load_acquire(&wqueue->head);		/* Ordering (A) */
-	bytes = (wqueue->nr_marks + !!wqueue->lost_due +
-		 !!READ_ONCE(wqueue->overrun)) * sizeof(struct watch_notification);
-	for (u32 i = wqueue->tail; i != head; i++)
-		bytes += watch_info_len(wqueue->slots[i & wqueue->mask].n.info);
-	mutex_unlock(&pipe->mutex);
+	for (; nr; nr--, at = (at + sizeof(struct watch_slot)) & mask) {
+		const struct watch_notification *n = (void *)wqueue->slots + at;
+
+		bytes += watch_info_len(n->info);
+	}
 	return bytes;
 }
 
@@ -1299,9 +1327,16 @@ static long watch_queue_ioctl(struct file *file, unsigned int cmd,
 {
 	struct pipe_inode_info *pipe = file->private_data;
 
+	if (likely(cmd == FIONREAD)) {
+		u32 bytes;
+
+		mutex_lock(&pipe->mutex);
+		bytes = watch_queue_bytes(pipe->watch_queue);
+		mutex_unlock(&pipe->mutex);
+		return put_user(bytes, (int __user *)arg);
+	}
+
 	switch (cmd) {
-	case FIONREAD:
-		return put_user(watch_queue_bytes(pipe), (int __user *)arg);
 	case IOC_WATCH_QUEUE_SET_SIZE:
 		return watch_queue_set_size(pipe, arg);
 	case IOC_WATCH_QUEUE_SET_FILTER:

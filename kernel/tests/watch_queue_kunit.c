@@ -221,6 +221,29 @@ static void watch_queue_test_length(struct kunit *test)
 				    rows[i].info);
 }
 
+/* What a source must not post does not get in; the log says who it was */
+static void watch_queue_test_refused(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 4));
+	test_post_len(ctx, 1, 7);
+	test_post_len(ctx, 1, 128);
+
+	/* As in an NMI, which cannot be had at will */
+	preempt_disable();
+	preempt_count_add(NMI_OFFSET);
+	test_post(ctx, 1);
+	preempt_count_sub(NMI_OFFSET);
+	preempt_enable();
+	test_expect_end(test);
+
+	test_post(ctx, 1);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_records(test, 3, 1);
+	test_expect_end(test);
+}
+
 /* Every length comes out as it went in, and nothing of the slot beyond it */
 static void watch_queue_test_payload(struct kunit *test)
 {
@@ -344,7 +367,7 @@ static void watch_queue_test_loss_place(struct kunit *test)
 	test_expect_records(test, 9, 1);
 	test_expect_loss(test, 3);
 	test_expect_end(test);
-	KUNIT_EXPECT_EQ(test, 0, ctx->wqueue->nr_marks);
+	KUNIT_EXPECT_EQ(test, 0, ctx->wqueue->nr_reports);
 }
 
 /* A report that finds no room waits for the next read, and readers know */
@@ -443,7 +466,7 @@ static void watch_queue_test_short_buffer(struct kunit *test)
 	test_post(ctx, 5);
 	KUNIT_EXPECT_EQ(test, 16, test_read(ctx, 16));
 	test_expect_records(test, 2, 1);
-	KUNIT_EXPECT_EQ(test, 1, ctx->wqueue->nr_marks);
+	KUNIT_EXPECT_EQ(test, 1, ctx->wqueue->nr_reports);
 	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 15));
 	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 7));
 	test_read(ctx, sizeof(ctx->buf));
@@ -648,7 +671,9 @@ static void watch_queue_test_add(struct kunit *test)
 static void watch_queue_test_remove(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
+	struct watch_queue *other = watch_queue_alloc();
 
+	KUNIT_ASSERT_NOT_NULL(test, other);
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 8));
 	KUNIT_ASSERT_EQ(test, 0, test_watch(test, ctx->wqueue, ctx->object,
 					    TEST_OBJECT + 1, TEST_ID + 1));
@@ -657,7 +682,7 @@ static void watch_queue_test_remove(struct kunit *test)
 			remove_watch_from_object(ctx->object, ctx->wqueue,
 						 TEST_OBJECT + 2, false));
 	KUNIT_EXPECT_EQ(test, -EBADSLT,
-			remove_watch_from_object(ctx->object, NULL,
+			remove_watch_from_object(ctx->object, other,
 						 TEST_OBJECT, false));
 	KUNIT_EXPECT_EQ(test, 0, test_released);
 	test_post(ctx, 1);
@@ -675,6 +700,7 @@ static void watch_queue_test_remove(struct kunit *test)
 	test_expect_removal(test, TEST_ID, TEST_OBJECT);
 	test_expect_end(test);
 	KUNIT_EXPECT_EQ(test, 1, ctx->wqueue->nr_watches);
+	test_close(other);
 }
 
 /*
@@ -958,6 +984,7 @@ static void watch_queue_test_hardirq(struct kunit *test)
 
 static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_length),
+	KUNIT_CASE(watch_queue_test_refused),
 	KUNIT_CASE(watch_queue_test_payload),
 	KUNIT_CASE(watch_queue_test_payload_user),
 	KUNIT_CASE(watch_queue_test_depth),

@@ -546,6 +546,63 @@ TEST_F_TIMEOUT(wake, none_missed, LIMIT)
 	EXPECT_EQ(self->w.rounds, self->w.seen);
 }
 
+/* A thread that polls without waiting; @round is odd while there is something */
+struct poller {
+	pthread_t thread;
+	int fd;
+	int stop;
+	unsigned long round;
+	unsigned long looks;	/* within one odd round */
+	unsigned long missed;
+};
+
+static void *poller_run(void *arg)
+{
+	struct poller *p = arg;
+	unsigned long round;
+	int events;
+
+	run_on(1);
+	while (!__atomic_load_n(&p->stop, __ATOMIC_RELAXED)) {
+		round = __atomic_load_n(&p->round, __ATOMIC_ACQUIRE);
+		if (!(round & 1))
+			continue;
+		events = poll_for(p->fd, POLLIN, 0);
+		if (__atomic_load_n(&p->round, __ATOMIC_SEQ_CST) != round)
+			continue;
+		p->looks++;
+		p->missed += events != POLLIN;
+	}
+	return NULL;
+}
+
+/*
+ * From the post of a record and a loss until the loss is reported there is
+ * something to read, at each moment: also in the middle of the read() that takes
+ * the record, and has no room for the report.
+ */
+TEST_F_TIMEOUT(queue, loss_on_its_way, LIMIT)
+{
+	unsigned long i, rounds = nr_rounds(50);
+	struct poller p = { .fd = self->fd[0] };
+
+	run_on(0);
+	ASSERT_EQ(0, queue_size(self->fd[0], 1));
+	ASSERT_EQ(0, watch_add(RING_A, self->fd[0], ID_A));
+	ASSERT_EQ(0, pthread_create(&p.thread, NULL, poller_run, &p));
+	for (i = 0; i < rounds; i++) {
+		ASSERT_TRUE(post_cheap(RING_A, 2));
+		__atomic_store_n(&p.round, 2 * i + 1, __ATOMIC_SEQ_CST);
+		ASSERT_TRUE(got_setattr(self->fd[0], ID_A, self->a));
+		__atomic_store_n(&p.round, 2 * i + 2, __ATOMIC_SEQ_CST);
+		ASSERT_TRUE(got_loss(self->fd[0], 1));
+	}
+	__atomic_store_n(&p.stop, 1, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(p.thread, NULL));
+	EXPECT_GT(p.looks, 0);
+	EXPECT_EQ(0, p.missed);
+}
+
 /* A thread that looks at fdinfo and FIONREAD all the time */
 struct looker {
 	pthread_t thread;

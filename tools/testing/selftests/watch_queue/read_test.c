@@ -454,6 +454,9 @@ TEST_F(queue, fionread)
 {
 	int i;
 
+	/* From the middle of the ring on, and round its end */
+	ASSERT_TRUE(post_stream(self->key, 0, 40));
+	ASSERT_TRUE(got_stream(self->fd[0], self->key, 0, 40));
 	EXPECT_EQ(0, readable_bytes(self->fd[0]));
 	for (i = 1; i <= 64; i++) {
 		ASSERT_TRUE(post_stream(self->key, i - 1, 1));
@@ -579,6 +582,22 @@ TEST_F(queue, sigio_info)
 	ASSERT_EQ(sig, sigtimedwait(&set, &si, &patience));
 	EXPECT_EQ(self->fd[0], si.si_fd);
 	EXPECT_EQ(POLL_IN, si.si_code);
+}
+
+/* The record of a removal is one like any other. */
+TEST_F(queue, sigio_removal)
+{
+	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
+	siginfo_t si;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_EQ(SIGIO, sigtimedwait(&set, &si, &patience));
 }
 
 /* The write end has nothing to read: no SIGIO for a post. */
