@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY
 
 .PHONY: help run shell guest kernel test vm kunit mutate debug kcsan judge-test
-.PHONY: check series bisect refresh clean
+.PHONY: check series bisect refresh bench clean
 
 help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ debug:	## kselftests under KASAN, UBSAN, lockdep, kmemleak (slow)
 
 kcsan:	## kselftests under the data race detector (slow)
 	@bin/vm kcsan
+
+bench:	## instructions, the kernel as shipped against ours (minutes, then one)
+	@bin/bench
 
 check:	## style, warnings, documentation: all that needs no machine to run
 	@bin/check

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Posting: from a loop in the kernel, and by updating a watched key */
+#include "bench.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <linux/keyctl.h>
+
+static long key;
+static int queues[512][2];
+
+static long keyctl(int cmd, long a, long b, long c)
+{
+	return syscall(SYS_keyctl, cmd, a, b, c);
+}
+
+static bool setup_post(const struct scenario *s)
+{
+	object = open_object();
+	for (unsigned int i = 0; i < s->nr; i++) {
+		if (!open_queue(queues[i], BATCH * 2))
+			return false;
+		driver(object, WQBENCH_WATCH, (struct wqbench){
+			.fd = queues[i][0], .nr = 1,
+		});
+	}
+	return true;
+}
+
+static bool setup_key(const struct scenario *s)
+{
+	key = syscall(SYS_add_key, "user", "bench", "x", 1L,
+		      KEY_SPEC_PROCESS_KEYRING);
+	if (key < 0)
+		die("add_key");
+	/* Nobody watches it: what the last scenario opened is closed */
+	for (unsigned int i = 0; i < s->nr; i++) {
+		if (!open_queue(queues[i], BATCH * 2))
+			return false;
+		if (keyctl(KEYCTL_WATCH_KEY, key, queues[i][0], 1))
+			die("KEYCTL_WATCH_KEY");
+	}
+	return true;
+}
+
+static void prepare_empty(const struct scenario *s)
+{
+	for (unsigned int i = 0; i < s->nr; i++)
+		drain(queues[i][0]);
+}
+
+static uint64_t run_post(const struct scenario *s)
+{
+	return driver(object, WQBENCH_POST, (struct wqbench){
+		.len = s->len, .nr = s->ops,
+	});
+}
+
+static void prepare_full(const struct scenario *s)
+{
+	driver(object, WQBENCH_POST, (struct wqbench){
+		.len = s->len, .nr = BATCH * 4,
+	});
+}
+
+static uint64_t run_update(const struct scenario *s)
+{
+	uint64_t start = ticks();
+
+	for (unsigned int i = 0; i < s->ops; i++)
+		keyctl(KEYCTL_UPDATE, key, (long)"y", 1);
+	return ticks() - start;
+}
+
+static void prepare_update_full(const struct scenario *s)
+{
+	struct scenario more = { .ops = BATCH * 4 };
+
+	run_update(&more);
+}
+
+/* One rule, for one subtype of key events */
+static bool set_filter(unsigned int subtype)
+{
+	struct {
+		struct watch_notification_filter header;
+		struct watch_notification_type_filter rule;
+	} f = {
+		.header.nr_filters = 1,
+		.rule.type = WATCH_TYPE_KEY_NOTIFY,
+		.rule.subtype_filter[0] = 1 << subtype,
+	};
+
+	return !ioctl(queues[0][0], IOC_WATCH_QUEUE_SET_FILTER, &f);
+}
+
+/* Both sources post subtype 1 */
+static bool setup_post_accept(const struct scenario *s)
+{
+	return setup_post(s) && set_filter(NOTIFY_KEY_UPDATED);
+}
+
+static bool setup_post_reject(const struct scenario *s)
+{
+	return setup_post(s) && set_filter(NOTIFY_KEY_LINKED);
+}
+
+static bool setup_key_accept(const struct scenario *s)
+{
+	return setup_key(s) && set_filter(NOTIFY_KEY_UPDATED);
+}
+
+static bool setup_key_reject(const struct scenario *s)
+{
+	return setup_key(s) && set_filter(NOTIFY_KEY_LINKED);
+}
+
+/*
+ * Somebody waits
+ */
+
+static void sleep_in_poll(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	for (;;) {
+		poll(&p, 1, -1);
+		drain(fd);
+	}
+}
+
+static void sleep_in_epoll(int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = epoll_create1(0);
+
+	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+	for (;;) {
+		epoll_wait(ep, &ev, 1, -1);
+		drain(fd);
+	}
+}
+
+static void sleep_in_read(int fd)
+{
+	fcntl(fd, F_SETFL, 0);
+	for (;;)
+		if (read(fd, buffer, sizeof(buffer)) < 0)
+			_exit(1);
+}
+
+static void prepare_poller(const struct scenario *s)
+{
+	child(sleep_in_poll, queues[0][0]);
+}
+
+static void prepare_epoll_waiter(const struct scenario *s)
+{
+	child(sleep_in_epoll, queues[0][0]);
+}
+
+static void prepare_reader(const struct scenario *s)
+{
+	child(sleep_in_read, queues[0][0]);
+}
+
+/* In an epoll set, and nobody asks that at the moment */
+static bool setup_in_epoll(const struct scenario *s)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	return setup_post(s) &&
+	       !epoll_ctl(keep(epoll_create1(EPOLL_CLOEXEC)), EPOLL_CTL_ADD,
+			  queues[0][0], &ev);
+}
+
+static bool setup_sigio(const struct scenario *s)
+{
+	signal(SIGIO, SIG_IGN);
+	return setup_post(s) &&
+	       !fcntl(queues[0][0], F_SETOWN, getpid()) &&
+	       !fcntl(queues[0][0], F_SETFL, O_NONBLOCK | O_ASYNC);
+}
+
+#define POST(NAME, LEN, NR, ...)					\
+	{ "post-" NAME, .setup = setup_post, .prepare = prepare_empty,	\
+	  .run = run_post, .ops = BATCH, .len = LEN, .nr = NR, ##__VA_ARGS__ }
+/* A waiter is woken by the first post only: one is measured */
+#define WAKE(NAME, PREPARE)						\
+	{ "post-16B-" NAME, .setup = setup_post, .prepare = PREPARE,	\
+	  .run = run_post, .ops = 1, .len = 16, .nr = 1 }
+/*
+ * Each update leaves an old payload to RCU, which now and then works off what it
+ * has: few in a row, so that some repetition is without
+ */
+#define UPDATES		8
+#define UPDATE(NAME, NR, ...)						\
+	{ "update-" NAME, .minus = "update-0w", .setup = setup_key,	\
+	  .prepare = prepare_empty, .run = run_update, .ops = UPDATES,	\
+	  .nr = NR, ##__VA_ARGS__ }
+
+struct group post_rows(void)
+{
+	static const struct scenario rows[] = {
+		POST("16B-0w", 16, 0),
+		POST("16B-1w", 16, 1),
+		POST("16B-2w", 16, 2),
+		POST("16B-8w", 16, 8),
+		POST("16B-64w", 16, 64),
+		POST("16B-512w", 16, 512),
+		POST("8B-1w", 8, 1),
+		POST("48B-1w", 48, 1),
+		POST("96B-1w", 96, 1),
+		POST("127B-1w", 127, 1),
+		POST("16B-lost", 16, 1, .prepare = prepare_full),
+		POST("16B-accepted", 16, 1, .setup = setup_post_accept),
+		POST("16B-rejected", 16, 1, .setup = setup_post_reject),
+		POST("16B-in-epoll", 16, 1, .setup = setup_in_epoll),
+		POST("16B-sigio", 16, 1, .setup = setup_sigio),
+		WAKE("wakes-poll", prepare_poller),
+		WAKE("wakes-epoll", prepare_epoll_waiter),
+		WAKE("wakes-read", prepare_reader),
+		{ "update-0w", .setup = setup_key, .run = run_update,
+		  .ops = UPDATES },
+		UPDATE("1w", 1),
+		UPDATE("2w", 2),
+		UPDATE("8w", 8),
+		UPDATE("64w", 64),
+		UPDATE("512w", 512),
+		UPDATE("lost", 1, .prepare = prepare_update_full),
+		UPDATE("accepted", 1, .setup = setup_key_accept),
+		UPDATE("rejected", 1, .setup = setup_key_reject),
+	};
+
+	return GROUP(rows);
+}
