@@ -278,14 +278,14 @@ static __always_inline void settle_overrun(struct watch_queue *wqueue)
 
 static int watch_ring_alloc(struct watch_queue *wqueue, u32 depth)
 {
+	/* Who asks for too much is told so, rather than somebody killed for it */
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	u32 nr_slots = roundup_pow_of_two(depth);
 	struct watch_slot *slots;
 	u16 *marks;
 
-	slots = kvcalloc(nr_slots, sizeof(*slots),
-			 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	marks = kvcalloc(nr_slots, sizeof(*marks),
-			 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	slots = kvcalloc(nr_slots, sizeof(*slots), gfp);
+	marks = kvcalloc(nr_slots, sizeof(*marks), gfp);
 	if (!slots || !marks) {
 		kvfree(slots);
 		kvfree(marks);
