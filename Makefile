@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-print-directory
 export RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY
 
-.PHONY: help run shell guest kernel test vm kunit mutate debug kcsan judge-test
+.PHONY: help run shell guest kernel test vm kunit mutate debug fault kcsan judge-test
 .PHONY: check series bisect refresh bench clean
 
 help:	## this text
@@ -40,6 +40,9 @@ mutate:	## break the code in 150 ways: does a test notice each? (an hour)
 
 debug:	## kselftests under KASAN, UBSAN, lockdep, kmemleak (slow)
 	@bin/vm debug
+
+fault:	## kselftest that fails each allocation and user copy in turn
+	@ONLY='fault_test.64 fault_test.32' bin/vm fault
 
 kcsan:	## kselftests under the data race detector (slow)
 	@bin/vm kcsan

@@ -1,0 +1,789 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: every allocation and every copy from and to the user fails once
+ *
+ * A call is made again and again: the first time its first point of failure
+ * fails, then its second, until it gets through before the one that is to fail
+ * is reached.  /proc/self/fail-nth counts allocations of objects and of pages
+ * and copies together.  A call that failed says why, and nothing has changed
+ * that can be seen of the queue, its files and its user; a call that cannot
+ * fail does what it should.  After all of them, the user has room left for as
+ * many pages and watches as before.  What leaks is for kmemleak to find.
+ *
+ * Not every point of failure makes its call fail: the kernel does without, or
+ * tries something else.
+ */
+#include <sys/prctl.h>
+
+#include "common.h"
+
+#define DEBUG_FS	"/sys/kernel/debug/"
+#define SYS_FS		"/proc/sys/fs/"
+#define SYS_KEYS	"/proc/sys/kernel/keys/"
+
+#define SOME_USER	64331	/* who owns nothing else */
+#define DEPTH		8	/* records */
+#define LARGE_DEPTH	65536	/* records: beyond kmalloc() */
+#define MIDDLE_DEPTH	2048	/* records: kmalloc(), if there are large pages */
+#define MAX_POINTS	5000	/* of failure in one call; 20, or one for each page */
+#define MAX_ROUNDS	20	/* over all of them */
+#define MAX_WATCHES	32
+#define MAX_PROBES	50
+
+/*
+ * What must be set for the test, and is put back after it.  Without the first
+ * lines only allocations that may not sleep would fail, and no single page.
+ */
+static const struct setting {
+	const char *path;
+	const char *value;
+} settings[] = {
+	{ DEBUG_FS "failslab/ignore-gfp-wait", "N" },
+	{ DEBUG_FS "fail_page_alloc/ignore-gfp-wait", "N" },
+	{ DEBUG_FS "fail_page_alloc/ignore-gfp-highmem", "N" },
+	{ DEBUG_FS "fail_page_alloc/min-order", "0" },
+	/* No report of each failure with its stack */
+	{ DEBUG_FS "failslab/verbose", "0" },
+	{ DEBUG_FS "fail_page_alloc/verbose", "0" },
+	{ DEBUG_FS "fail_usercopy/verbose", "0" },
+	/* For size_without(): only tasks with make-it-fail, and not for ever */
+	{ DEBUG_FS "fail_page_alloc/task-filter", "Y" },
+	{ DEBUG_FS "fail_page_alloc/times", "4096" },
+	/* Limits that leave room for the largest queue here, but do hold */
+	{ SYS_FS "pipe-max-size", "16777216" },
+	{ SYS_FS "pipe-user-pages-soft", "0" },
+	{ SYS_FS "pipe-user-pages-hard", "3000" },
+	{ SYS_KEYS "maxkeys", "10000" },
+	{ SYS_KEYS "maxbytes", "1000000" },
+};
+
+struct fault {
+	char saved[ARRAY_SIZE(settings)][24];
+	int fail_nth;			/* /proc/self/fail-nth */
+	int probability;		/* of fail_page_alloc */
+	int min_order;			/* of fail_page_alloc */
+	int probe[MAX_PROBES][2];	/* pipes of one page each */
+	int many[MAX_WATCHES + 1];	/* keys */
+	int fd[2];			/* the queue */
+	int key;			/* watched by it */
+	int other;			/* a key that nobody ever watched */
+	int made[2];			/* files that the call made */
+	char got[64];			/* what the call read */
+	int len;
+};
+
+FIXTURE(fault)
+{
+	struct fault f;
+};
+
+static bool setting_get(const char *path, char *value, int size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int len;
+
+	if (fd < 0)
+		return false;
+	len = read(fd, value, size - 1);
+	close(fd);
+	value[len > 0 ? len : 0] = 0;
+	return len > 0;
+}
+
+static bool setting_put(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, value, strlen(value)) == (ssize_t)strlen(value);
+	close(fd);
+	return ok;
+}
+
+/* What the kernel lacks, or NULL */
+static const char *missing(void)
+{
+	if (access("/proc/self/fail-nth", F_OK))
+		return "CONFIG_FAULT_INJECTION is not set";
+	if (geteuid())
+		return "needs root, to change settings and users";
+	if (access(DEBUG_FS "failslab", F_OK))
+		return "no failslab: CONFIG_FAILSLAB, CONFIG_FAULT_INJECTION_DEBUG_FS or debugfs";
+	if (access(DEBUG_FS "fail_page_alloc", F_OK))
+		return "CONFIG_FAIL_PAGE_ALLOC is not set";
+	if (access(DEBUG_FS "fail_usercopy", F_OK))
+		return "CONFIG_FAULT_INJECTION_USERCOPY is not set";
+	return NULL;
+}
+
+/* Pipes that pages_left() makes larger, to see whether it may */
+static bool probes_open(struct fault *f)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	int i;
+
+	for (i = 0; i < MAX_PROBES; i++) {
+		if (pipe2(f->probe[i], O_CLOEXEC) ||
+		    fcntl(f->probe[i][0], F_SETPIPE_SZ, page) != page)
+			return false;
+	}
+	return true;
+}
+
+static bool keys_open(struct fault *f)
+{
+	char name[16];
+	int i;
+
+	for (i = 0; i <= MAX_WATCHES; i++) {
+		snprintf(name, sizeof(name), "many%d", i);
+		f->many[i] = key_new(name);
+		if (f->many[i] < 0)
+			return false;
+	}
+	return true;
+}
+
+FIXTURE_SETUP(fault)
+{
+	const char *what = missing();
+	int fd[2], i;
+
+	if (what)
+		SKIP(_exit(KSFT_SKIP), "%s", what);
+	session_open(_metadata);
+	queue_open(_metadata, fd, 0);
+	close(fd[0]);
+	close(fd[1]);
+	self->f.fd[0] = -1;
+	self->f.fd[1] = -1;
+	for (i = 0; i < (int)ARRAY_SIZE(settings); i++) {
+		ASSERT_TRUE(setting_get(settings[i].path, self->f.saved[i],
+					sizeof(self->f.saved[i])));
+		ASSERT_TRUE(setting_put(settings[i].path, settings[i].value)) {
+			TH_LOG("cannot set %s", settings[i].path);
+		}
+	}
+
+	/* What an ordinary user may not open, but use */
+	ASSERT_TRUE(setting_put("/proc/self/make-it-fail", "1"));
+	self->f.probability = open(DEBUG_FS "fail_page_alloc/probability",
+				   O_WRONLY | O_CLOEXEC);
+	self->f.min_order = open(DEBUG_FS "fail_page_alloc/min-order",
+				 O_WRONLY | O_CLOEXEC);
+	self->f.fail_nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->f.probability, 0);
+	ASSERT_GE(self->f.min_order, 0);
+	ASSERT_GE(self->f.fail_nth, 0);
+
+	ASSERT_EQ(0, become_user(SOME_USER));
+	ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 1));	/* /proc/self is mine */
+	session_open(_metadata);
+	ASSERT_TRUE(probes_open(&self->f));
+	ASSERT_TRUE(keys_open(&self->f));
+}
+
+FIXTURE_TEARDOWN_PARENT(fault)
+{
+	int i;
+
+	for (i = 0; i < (int)ARRAY_SIZE(settings); i++)
+		EXPECT_TRUE(setting_put(settings[i].path, self->f.saved[i]));
+}
+
+/* How many more pages the user may have in pipes; all probes have one page */
+static int pages_left(struct fault *f)
+{
+	static const int sizes[] = { 256, 32, 4, 2 };
+	int page = sysconf(_SC_PAGESIZE), used = 0, left = 0, i;
+
+	for (i = 0; i < (int)ARRAY_SIZE(sizes); i++) {
+		while (used < MAX_PROBES &&
+		       fcntl(f->probe[used][0], F_SETPIPE_SZ,
+			     sizes[i] * page) > 0) {
+			left += sizes[i] - 1;
+			used++;
+		}
+	}
+	/* One must have been refused, or there is no limit */
+	if (used == MAX_PROBES)
+		return -1;
+	while (used--)
+		if (fcntl(f->probe[used][0], F_SETPIPE_SZ, page) != page)
+			return -1;
+	return left;
+}
+
+/* How many more watches the user may have, where RLIMIT_NOFILE is MAX_WATCHES */
+static int watches_left(struct fault *f)
+{
+	struct rlimit limit, few;
+	int fd[2], left = 0;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) ||
+	    pipe2(fd, O_NOTIFICATION_PIPE | O_CLOEXEC))
+		return -1;
+	few = limit;
+	few.rlim_cur = MAX_WATCHES;
+	if (setrlimit(RLIMIT_NOFILE, &few))
+		return -1;
+	while (left <= MAX_WATCHES && !watch_add(f->many[left], fd[0], 1))
+		left++;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return -1;
+	close(fd[0]);
+	close(fd[1]);
+	return left;
+}
+
+/* All that can be seen of the queue and of the descriptors of its user */
+static bool look(struct fault *f, char *text, size_t size)
+{
+	int end, file, len, lowest;
+	size_t at = 0;
+	char path[64];
+
+	for (end = 0; end < 2; end++) {
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d",
+			 f->fd[end]);
+		file = open(path, O_RDONLY | O_CLOEXEC);
+		if (file < 0)
+			return false;
+		while ((len = read(file, text + at, size - at - 64)) > 0)
+			at += len;
+		close(file);
+		at += snprintf(text + at, size - at, "flags %x bytes %d/%d\n",
+			       fcntl(f->fd[end], F_GETFL),
+			       fcntl(f->fd[end], F_GETPIPE_SZ),
+			       readable_bytes(f->fd[end]));
+	}
+	lowest = dup(0);
+	close(lowest);
+	snprintf(text + at, size - at, "next descriptor %d\n", lowest);
+	return at < size - 64;
+}
+
+/* Let the nth point of failure from now on fail, or none if 0 */
+static bool arm(struct fault *f, unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth);
+
+	return pwrite(f->fail_nth, text, len, 0) == len;
+}
+
+/*
+ * Returns 1 if the nth point was reached, 0 if not.  The calls that find out
+ * copy from and to the user: the point that fails may be one of theirs.
+ */
+static int disarm(struct fault *f)
+{
+	char text[16] = "";
+	int len = pread(f->fail_nth, text, sizeof(text) - 1, 0);
+
+	if (!arm(f, 0) && !arm(f, 0))
+		return -1;
+	return len > 0 && !strcmp(text, "0\n");
+}
+
+/* One call under test */
+struct call {
+	int (*make)(struct fault *f);
+	/* True if the call, which did not fail, did what it should */
+	bool (*check)(struct fault *f);
+	bool unsized;		/* the queue has no size before it */
+	bool new_cred;		/* made with other credentials than the files' */
+	bool lenient;		/* it may find a way out of each single failure */
+	int errors[4];		/* the ways in which it fails, 0 at the end */
+};
+
+/* A queue with a filter, a watch, two records, and one lost before them */
+static bool call_prepare(struct fault *f, const struct call *call)
+{
+	struct filter filter = {
+		.nr_filters = 1,
+		.rules = {
+			{ WATCH_TYPE_KEY_NOTIFY, .subtype_filter = { 0xff } },
+		},
+	};
+
+	f->made[0] = -1;
+	f->made[1] = -1;
+	f->key = key_new("watched");
+	f->other = key_new("other");
+	return f->key > 0 && f->other > 0 &&
+	       !pipe2(f->fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC) &&
+	       !queue_filter(f->fd[0], &filter) &&
+	       !watch_add(f->key, f->fd[0], 1) && post(f->key, 1) &&
+	       (call->unsized || (!queue_size(f->fd[0], DEPTH) &&
+				  post(f->key, 2))) &&
+	       /* Changes nothing, but what it leaves is a copy */
+	       (!call->new_cred || !prctl(PR_SET_KEEPCAPS, 0));
+}
+
+/* True if all is closed; the keys are new ones each time */
+static bool call_finish(struct fault *f)
+{
+	int end;
+
+	for (end = 0; end < 2; end++) {
+		if (f->made[end] >= 0 && close(f->made[end]))
+			return false;
+		if (f->fd[end] >= 0 && close(f->fd[end]))
+			return false;
+		f->fd[end] = -1;
+	}
+	return !key_unlink(f->key, KEY_SPEC_SESSION_KEYRING) &&
+	       !key_unlink(f->other, KEY_SPEC_SESSION_KEYRING);
+}
+
+/* True if it failed as it may, which is noted in @seen, and changed nothing */
+static bool failed_cleanly(struct fault *f, const struct call *call,
+			   int ret, const char *before, unsigned int *seen)
+{
+	char after[4096];
+	int i = 0;
+
+	while (call->errors[i] && call->errors[i] != -ret)
+		i++;
+	if (!call->errors[i])
+		return false;
+	*seen |= 1 << i;
+	if (look(f, after, sizeof(after)) && !strcmp(before, after))
+		return true;
+	ksft_print_msg("before:\n%safter:\n%s", before, after);
+	return false;
+}
+
+/* Makes the call; true if the nth point of failure was reached */
+static bool call_once(struct __test_metadata *_metadata,
+		      struct fault *f, const struct call *call,
+		      unsigned int nth, unsigned int *seen)
+{
+	char before[4096];
+	int ret, hit;
+	bool good;
+
+	ASSERT_TRUE(call_prepare(f, call));
+	ASSERT_TRUE(look(f, before, sizeof(before)));
+	ASSERT_TRUE(arm(f, nth));
+	ret = call->make(f);
+	hit = disarm(f);
+	ASSERT_GE(hit, 0);
+	if (ret >= 0)
+		good = call->check(f);
+	else
+		good = nth && hit &&
+		       failed_cleanly(f, call, ret, before, seen);
+	ASSERT_TRUE(good) {
+		TH_LOG("at point of failure %u, the call returned %d", nth, ret);
+	}
+	ASSERT_TRUE(call_finish(f));
+	return nth && hit;
+}
+
+/* The last point of failure; each before it failed once */
+static unsigned int sweep_once(struct __test_metadata *_metadata,
+			       struct fault *f, const struct call *call,
+			       unsigned int *seen)
+{
+	unsigned int nth = 1;
+
+	while (call_once(_metadata, f, call, nth, seen)) {
+		ASSERT_LT(nth, MAX_POINTS);
+		nth++;
+	}
+	return nth - 1;
+}
+
+/*
+ * Now and then the kernel needs a page more than it did the time before, and
+ * then a point is passed over.  So look again for a failure that did not come.
+ */
+static void sweep(struct __test_metadata *_metadata, struct fault *f,
+		  const struct call *call)
+{
+	unsigned int seen = 0, all = 0, rounds = 0, points;
+	int pages;
+
+	while (!call->lenient && call->errors[all])
+		all++;
+
+	/* Without a failure, so that its code and stack are there */
+	call_once(_metadata, f, call, 0, &seen);
+	ASSERT_EQ(MAX_WATCHES, watches_left(f));
+	pages = pages_left(f);
+	ASSERT_GT(pages, 0);
+
+	do {
+		points = sweep_once(_metadata, f, call, &seen);
+		ksft_print_msg("%u points of failure\n", points);
+	} while (seen < (1u << all) - 1 && ++rounds < MAX_ROUNDS);
+
+	EXPECT_GE(seen, (1u << all) - 1);
+	EXPECT_EQ(MAX_WATCHES, watches_left(f));
+	EXPECT_EQ(pages, pages_left(f));
+}
+
+static int make_queue(struct fault *f)
+{
+	return neg(pipe2(f->made, O_NOTIFICATION_PIPE | O_NONBLOCK));
+}
+
+static bool check_queue(struct fault *f)
+{
+	return got_nothing(f->made[0]);
+}
+
+/* ENFILE is what pipe2() says when it gets no inode or no ring for a pipe. */
+TEST_F(fault, pipe2)
+{
+	static const struct call call = {
+		.make = make_queue,
+		.check = check_queue,
+		.errors = { EFAULT, ENFILE, ENOMEM },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_size(struct fault *f)
+{
+	return queue_size(f->fd[0], DEPTH);
+}
+
+/* It takes records until it is full, and the loss before it is reported. */
+static bool check_size(struct fault *f)
+{
+	return post(f->key, DEPTH) && got_loss(f->fd[0], 1) &&
+	       got_updates(f->fd[0], 1, f->key, DEPTH) &&
+	       got_nothing(f->fd[0]);
+}
+
+TEST_F(fault, set_size)
+{
+	static const struct call call = {
+		.make = make_size,
+		.check = check_size,
+		.unsized = true,
+		.errors = { ENOMEM },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_size_large(struct fault *f)
+{
+	return queue_size(f->fd[0], LARGE_DEPTH);
+}
+
+TEST_F(fault, set_size_large)
+{
+	static const struct call call = {
+		.make = make_size_large,
+		.check = check_size,
+		.unsized = true,
+		.lenient = true,
+		.errors = { ENOMEM },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+/* Sets the size while no pages of at least this order can be had */
+static int size_without(struct fault *f, const char *order)
+{
+	static const char never[] = "0", always[] = "100";
+	int ret;
+
+	if (write(f->min_order, order, 1) != 1 ||
+	    write(f->probability, always, strlen(always)) < 0)
+		return -EIO;
+	ret = queue_size(f->fd[0], MIDDLE_DEPTH);
+	if (write(f->probability, never, strlen(never)) < 0)
+		return -EIO;
+	return ret;
+}
+
+/*
+ * A single failure does not keep a queue from its ring if there are pages of
+ * another size.  Have all of them fail, then all but the smallest.
+ */
+TEST_F(fault, set_size_pages)
+{
+	static const struct call call = { .unsized = true };
+	char before[4096], after[4096];
+	int pages;
+
+	ASSERT_TRUE(call_prepare(&self->f, &call));
+	pages = pages_left(&self->f);
+	ASSERT_TRUE(look(&self->f, before, sizeof(before)));
+	EXPECT_EQ(-ENOMEM, size_without(&self->f, "0"));
+	EXPECT_TRUE(look(&self->f, after, sizeof(after)));
+	EXPECT_STREQ(before, after);
+	EXPECT_EQ(pages, pages_left(&self->f));
+
+	EXPECT_EQ(0, size_without(&self->f, "1"));
+	EXPECT_TRUE(post(self->f.key, MIDDLE_DEPTH));
+	EXPECT_TRUE(got_loss(self->f.fd[0], 1));
+	EXPECT_TRUE(got_updates(self->f.fd[0], 1, self->f.key, MIDDLE_DEPTH));
+	EXPECT_TRUE(got_nothing(self->f.fd[0]));
+	EXPECT_TRUE(call_finish(&self->f));
+}
+
+/* As many rules as there can be, and no record that would pass any */
+static int make_filter(struct fault *f)
+{
+	static struct filter filter = { .nr_filters = MAX_RULES };
+	int i;
+
+	for (i = 0; i < MAX_RULES; i++)
+		filter.rules[i].type = WATCH_TYPE_KEY_NOTIFY;
+	return queue_filter(f->fd[0], &filter);
+}
+
+static bool check_filter(struct fault *f)
+{
+	char line[512];
+
+	return queue_info_line(f->fd[0], "filter:\ttype:1 ", MAX_RULES - 1,
+			       line, sizeof(line)) &&
+	       post(f->key, 1) &&
+	       readable_bytes(f->fd[0]) == LOSS_RECORD + 2 * KEY_RECORD;
+}
+
+TEST_F(fault, set_filter)
+{
+	static const struct call call = {
+		.make = make_filter,
+		.check = check_filter,
+		.errors = { EFAULT, ENOMEM },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_no_filter(struct fault *f)
+{
+	return queue_filter(f->fd[0], NULL);
+}
+
+static bool check_no_filter(struct fault *f)
+{
+	struct queue_info info;
+
+	return queue_info(f->fd[0], &info) && !info.filter_lines;
+}
+
+/* A filter can always be removed. */
+TEST_F(fault, remove_filter)
+{
+	static const struct call call = {
+		.make = make_no_filter,
+		.check = check_no_filter,
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_watch(struct fault *f)
+{
+	return watch_add(f->other, f->fd[0], 2);
+}
+
+static bool check_watch(struct fault *f)
+{
+	return post(f->other, 1) && got_loss(f->fd[0], 1) &&
+	       got_updates(f->fd[0], 1, f->key, 2) &&
+	       got_updated(f->fd[0], 2, f->other);
+}
+
+TEST_F(fault, add_watch)
+{
+	static const struct call call = {
+		.make = make_watch,
+		.check = check_watch,
+		.errors = { ENOMEM },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+/* The same where the watch cannot share the credentials of the queue's files */
+TEST_F(fault, add_watch_new_cred)
+{
+	static const struct call call = {
+		.make = make_watch,
+		.check = check_watch,
+		.new_cred = true,
+		.errors = { ENOMEM },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_no_watch(struct fault *f)
+{
+	return watch_del(f->key, f->fd[0]);
+}
+
+static bool check_no_watch(struct fault *f)
+{
+	return post(f->key, 1) && got_loss(f->fd[0], 1) &&
+	       got_updates(f->fd[0], 1, f->key, 2) &&
+	       got_removal(f->fd[0], 1, f->key) &&
+	       got_nothing(f->fd[0]);
+}
+
+/* A watch can always be removed. */
+TEST_F(fault, remove_watch)
+{
+	static const struct call call = {
+		.make = make_no_watch,
+		.check = check_no_watch,
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_post(struct fault *f)
+{
+	return key_touch(f->key);
+}
+
+static bool check_post(struct fault *f)
+{
+	return got_loss(f->fd[0], 1) &&
+	       got_updates(f->fd[0], 1, f->key, 2) &&
+	       got_setattr(f->fd[0], 1, f->key) &&
+	       got_nothing(f->fd[0]);
+}
+
+/* No record is lost for want of memory. */
+TEST_F(fault, post)
+{
+	static const struct call call = {
+		.make = make_post,
+		.check = check_post,
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_read(struct fault *f)
+{
+	struct iovec iov[] = {
+		{ f->got, 12 }, { f->got + 12, 20 }, { f->got + 32, 8 },
+	};
+
+	f->len = neg(readv(f->fd[0], iov, ARRAY_SIZE(iov)));
+	return f->len;
+}
+
+/* What the call returned, and what is left, are all there was. */
+static bool check_read(struct fault *f)
+{
+	const int all = LOSS_RECORD + 2 * KEY_RECORD;
+	union record loss = { }, key[2] = { };
+	int i;
+
+	if (f->len < all)
+		f->len += read(f->fd[0], f->got + f->len,
+				  sizeof(f->got) - f->len);
+	memcpy(&loss, f->got, LOSS_RECORD);
+	for (i = 0; i < 2; i++)
+		memcpy(&key[i], f->got + LOSS_RECORD + i * KEY_RECORD,
+		       KEY_RECORD);
+	return f->len == all && is_loss(&loss) && record_bits(&loss) == 1 &&
+	       is_key(&key[0], NOTIFY_KEY_UPDATED, 1, f->key, 0) &&
+	       is_key(&key[1], NOTIFY_KEY_UPDATED, 1, f->key, 0) &&
+	       got_nothing(f->fd[0]);
+}
+
+/* No record is lost, or is read twice, for a copy that failed. */
+TEST_F(fault, read)
+{
+	static const struct call call = {
+		.make = make_read,
+		.check = check_read,
+		.errors = { EFAULT },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_async(struct fault *f)
+{
+	return neg(fcntl(f->fd[0], F_SETFL, O_NONBLOCK | O_ASYNC));
+}
+
+static bool check_async(struct fault *f)
+{
+	return fcntl(f->fd[0], F_GETFL) & O_ASYNC;
+}
+
+TEST_F(fault, async)
+{
+	static const struct call call = {
+		.make = make_async,
+		.check = check_async,
+		.errors = { ENOMEM },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_again(struct fault *f)
+{
+	f->made[0] = queue_reopen(f->fd[0], O_RDONLY | O_NONBLOCK);
+	return f->made[0];
+}
+
+static bool check_again(struct fault *f)
+{
+	return got_loss(f->made[0], 1) &&
+	       got_updates(f->made[0], 1, f->key, 2) &&
+	       got_nothing(f->fd[0]);
+}
+
+TEST_F(fault, reopen)
+{
+	static const struct call call = {
+		.make = make_again,
+		.check = check_again,
+		.errors = { EFAULT, ENOMEM },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_closed(struct fault *f)
+{
+	int ret = 0, end;
+
+	for (end = 0; end < 2; end++) {
+		ret = neg(close(f->fd[end])) ?: ret;
+		f->fd[end] = -1;
+	}
+	return ret;
+}
+
+static bool check_closed(struct fault *f)
+{
+	return watches_left(f) == MAX_WATCHES;
+}
+
+/* A queue can always be closed, and gives back what it held. */
+TEST_F(fault, close)
+{
+	static const struct call call = {
+		.make = make_closed,
+		.check = check_closed,
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+TEST_HARNESS_MAIN
