@@ -35,15 +35,17 @@
  *	  nr_reports		wait.lock to write; READ_ONCE() elsewhere
  *	  slots[]		posters own [head, limit), readers [tail, head)
  *	  tail, nr_read,	pipe->mutex and wait.lock to write, either to
- *	  nr_lost		read; READ_ONCE() of tail in poll
+ *	  nr_lost		read; acquire of tail in poll
  *	  marks[], lost_due	pipe->mutex
- *	  cred, max_bytes	constant
+ *	  max_bytes		constant
+ *	  opener, nr_openers	pipe->mutex to write; see watch_cred()
+ *	  cred			set once, by cmpxchg(), then constant
  *	  mask, depth, slots,	set once under pipe->mutex and wait.lock, either
  *	  marks			to read; taken back when no pipe is left
  *	  closed, watches	wait.lock; fdinfo and watch_find() walk watches
  *				by RCU
  *	  nr_watches		wait.lock to write, READ_ONCE() in watch_find()
- *	  fasync		fasync_helper() and kill_fasync() see to it
+ *	  fasync		fasync_helper() and kill_fasync() see to it; (C)
  *	  filter		pipe->mutex to write, RCU to read
  *	  atime			READ_ONCE() and WRITE_ONCE(), a stale value is
  *				harmless
@@ -87,7 +89,8 @@
  *	(C) Who wants to sleep enters the wait queue, under wait.lock, then looks
  *	    at what is there.  The poster changes that, and looks for sleepers, in
  *	    one section of the same lock.  Of the two sections, the later one sees
- *	    what the earlier one did.  (MP+polocks)
+ *	    what the earlier one did.  Who wants SIGIO enters fasync under a lock
+ *	    of its own, and therefore goes through such a section afterwards.
  *
  * Loss
  *
@@ -125,6 +128,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <linux/vmalloc.h>
 #include <linux/wait.h>
 #include <linux/watch_queue.h>
 
@@ -175,7 +179,9 @@ struct watch_queue {
 	u64 nr_lost;			/* records ever lost, less overrun */
 	unsigned long atime;		/* when the inode's was last set, jiffies */
 	const unsigned int *max_bytes;	/* fs.pipe-max-size */
-	const struct cred *cred;	/* who opened it, as its files have it */
+	const struct cred *opener;	/* as its files have it; NULL when none does */
+	u32 nr_openers;			/* how many of its files do */
+	const struct cred *cred;	/* the same without keyrings, for watches */
 
 	struct hlist_head watches;
 	u32 nr_watches;
@@ -200,7 +206,6 @@ static struct watch_queue *watch_queue_alloc(void)
 
 	init_waitqueue_head(&wqueue->wait);
 	kref_init(&wqueue->ref);
-	wqueue->cred = get_current_cred();
 	return wqueue;
 }
 
@@ -234,7 +239,8 @@ static void watch_queue_free(struct kref *ref)
 {
 	struct watch_queue *wqueue = container_of(ref, struct watch_queue, ref);
 
-	put_cred(wqueue->cred);
+	if (wqueue->cred)
+		put_cred(wqueue->cred);
 	kfree_rcu(wqueue, rcu);
 }
 
@@ -242,7 +248,7 @@ static void watch_queue_free(struct kref *ref)
  * put_watch_queue - drop a reference got from get_watch_queue()
  * @wqueue: the queue
  *
- * Context: Any.
+ * Context: Any but NMI.
  */
 void put_watch_queue(struct watch_queue *wqueue)
 {
@@ -276,16 +282,26 @@ static __always_inline void settle_overrun(struct watch_queue *wqueue)
 	wqueue->lost_due = min(wqueue->lost_due + lost, U16_MAX);
 }
 
-static int watch_ring_alloc(struct watch_queue *wqueue, u32 depth)
+static void *watch_ring_zalloc(size_t size)
 {
 	/* Who asks for too much is told so, rather than somebody killed for it */
-	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN |
+			  __GFP_RETRY_MAYFAIL;
+
+	/* No search for many pages that lie together */
+	if (size > PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER)
+		return __vmalloc(size, gfp);
+	return kmalloc(size, gfp);
+}
+
+static int watch_ring_alloc(struct watch_queue *wqueue, u32 depth)
+{
 	u32 nr_slots = roundup_pow_of_two(depth);
 	struct watch_slot *slots;
 	u16 *marks;
 
-	slots = kvcalloc(nr_slots, sizeof(*slots), gfp);
-	marks = kvcalloc(nr_slots, sizeof(*marks), gfp);
+	slots = watch_ring_zalloc(nr_slots * sizeof(*slots));
+	marks = watch_ring_zalloc(nr_slots * sizeof(*marks));
 	if (!slots || !marks) {
 		kvfree(slots);
 		kvfree(marks);
@@ -413,7 +429,7 @@ watch_queue_post(struct watch *watch, const struct watch_notification *n,
 	/* Nothing may follow the record that tells of the watch's removal */
 	if (likely(!hlist_unhashed(&watch->queue_node)) &&
 	    watch_queue_add(wqueue, n, info | watch->info_id, len) &&
-	    /* Exact under the lock, see watch_queue_wake() */
+	    /* Exact under the lock: Ordering (C) */
 	    unlikely(waitqueue_active(&wqueue->wait) ||
 		     READ_ONCE(wqueue->fasync)))
 		watch_queue_tell(wqueue, flags);
@@ -595,15 +611,31 @@ static bool watch_charge(struct user_struct *user)
 }
 
 /*
- * Who sets a watch.  It must not keep alive what it watches, so it takes a copy
- * without keyrings; but not of what the queue's files have anyway, and that is
- * the usual case.
+ * Who sets a watch, without keyrings: a watch must not keep alive what it watches.
+ * Most watches are set by who opened the queue, and share one copy.  The queue's
+ * first files keep the opener's credentials, so that no others can have their
+ * address as long as it is in opener.
  */
-static const struct cred *watch_cred(const struct watch_queue *wqueue)
+static const struct cred *watch_cred(struct watch_queue *wqueue)
 {
-	if (current_cred() == wqueue->cred)
-		return get_cred(wqueue->cred);
-	return prepare_kernel_cred(current);
+	const struct cred *cred, *new;
+
+	if (current_cred() != READ_ONCE(wqueue->opener))
+		return prepare_kernel_cred(current);
+
+	/* Pairs with cmpxchg(), which comes after the copy is complete */
+	cred = smp_load_acquire(&wqueue->cred);
+	if (unlikely(!cred)) {
+		new = prepare_kernel_cred(current);
+		if (!new)
+			return NULL;
+		cred = cmpxchg(&wqueue->cred, NULL, new);
+		if (cred)
+			put_cred(new);
+		else
+			cred = new;
+	}
+	return get_cred(cred);
 }
 
 /* Put a watch on both lists, unless the queue takes no more */
@@ -650,6 +682,7 @@ int add_watch_to_object(struct watch *watch, struct watch_list *wlist)
 	struct user_struct *user;
 	int ret;
 
+	might_sleep();
 	if (WARN_ON_ONCE(watch->info_id & ~WATCH_INFO_ID))
 		return -EINVAL;
 
@@ -743,7 +776,8 @@ static void watch_removal_init(struct watch_notification_removal *removal,
 /**
  * remove_watch_from_object - stop watching
  * @wlist: the object's list
- * @wqueue: the queue whose watch is meant; ignored if @all
+ * @wqueue: the queue whose watch is meant, which the caller has a reference on;
+ *	ignored if @all
  * @id: the object whose watch is meant; with @all, only put into the record
  * @all: remove every watch on the list
  *
@@ -760,6 +794,7 @@ int remove_watch_from_object(struct watch_list *wlist,
 	struct watch *watch;
 	int ret = -EBADSLT;
 
+	might_sleep();
 	watch_removal_init(&removal, id);
 	for (;;) {
 		scoped_guard(spinlock, &wlist->lock) {
@@ -859,8 +894,10 @@ static void watch_queue_close(struct watch_queue *wqueue)
 
 static bool watch_queue_readable(const struct watch_queue *wqueue)
 {
-	return READ_ONCE(wqueue->head) != READ_ONCE(wqueue->tail) ||
-	       READ_ONCE(wqueue->nr_reports);
+	/* Before head, which never falls behind it: not an old head, a new tail */
+	u32 tail = smp_load_acquire(&wqueue->tail);
+
+	return READ_ONCE(wqueue->head) != tail || READ_ONCE(wqueue->nr_reports);
 }
 
 /* Nothing more will come: no watch is left, and nobody holds the write end */
@@ -968,7 +1005,8 @@ static void publish_tail(struct watch_queue *wqueue, u32 tail)
 		*mark = 0;
 	}
 	wqueue->nr_read += tail - wqueue->tail;
-	WRITE_ONCE(wqueue->tail, tail);
+	/* Pairs with watch_queue_readable(), where head is not older than tail */
+	smp_store_release(&wqueue->tail, tail);
 	wqueue->limit = tail + wqueue->depth;
 	spin_unlock_irq(&wqueue->wait.lock);
 }
@@ -1184,9 +1222,18 @@ static int watch_queue_fasync(int fd, struct file *file, int on)
 {
 	struct pipe_inode_info *pipe = file->private_data;
 
+	struct watch_queue *wqueue = pipe->watch_queue;
+	int ret;
+
 	if (!(file->f_mode & FMODE_READ))
 		return 0;
-	return fasync_helper(fd, file, on, &pipe->watch_queue->fasync);
+	ret = fasync_helper(fd, file, on, &wqueue->fasync);
+	if (ret > 0 && on) {
+		/* Ordering (C): a post sees us, or we see what it posted */
+		spin_lock_irq(&wqueue->wait.lock);
+		spin_unlock_irq(&wqueue->wait.lock);
+	}
+	return ret;
 }
 
 /*
@@ -1307,13 +1354,18 @@ watch_queue_set_filter(struct pipe_inode_info *pipe,
 /* How many bytes read() would return to a reader with a buffer for them all */
 static u32 watch_queue_bytes(const struct watch_queue *wqueue)
 {
-	u32 bytes = READ_ONCE(wqueue->nr_reports) * sizeof(struct watch_notification);
 	/* Ordering (A) */
 	u32 nr = smp_load_acquire(&wqueue->head) - wqueue->tail;
-	/* In bytes too, as a multiplication for each record would cost more */
-	u32 mask = wqueue->mask * sizeof(struct watch_slot);
-	u32 at = wqueue->tail * sizeof(struct watch_slot) & mask;
+	u32 bytes, mask, at;
 
+	/* With no record between them, two reports become one when they are read */
+	if (!nr)
+		return READ_ONCE(wqueue->nr_reports) ? sizeof(struct watch_notification) : 0;
+
+	bytes = READ_ONCE(wqueue->nr_reports) * sizeof(struct watch_notification);
+	/* In bytes too, as a multiplication for each record would cost more */
+	mask = wqueue->mask * sizeof(struct watch_slot);
+	at = wqueue->tail * sizeof(struct watch_slot) & mask;
 	for (; nr; nr--, at = (at + sizeof(struct watch_slot)) & mask) {
 		const struct watch_notification *n = (void *)wqueue->slots + at;
 
@@ -1434,6 +1486,8 @@ static int watch_queue_open(struct inode *inode, struct file *file)
 			WRITE_ONCE(pipe->readers, pipe->readers + 1);
 		if (file->f_mode & FMODE_WRITE)
 			WRITE_ONCE(pipe->writers, pipe->writers + 1);
+		if (file->f_cred == pipe->watch_queue->opener)
+			pipe->watch_queue->nr_openers++;
 	}
 	return stream_open(inode, file);
 }
@@ -1449,6 +1503,8 @@ static int watch_queue_release(struct inode *inode, struct file *file)
 			WRITE_ONCE(pipe->readers, pipe->readers - 1);
 		if (file->f_mode & FMODE_WRITE)
 			WRITE_ONCE(pipe->writers, pipe->writers - 1);
+		if (file->f_cred == wqueue->opener && !--wqueue->nr_openers)
+			WRITE_ONCE(wqueue->opener, NULL);
 		/* It may be the end of file, or an error, for every sleeper */
 		if (!pipe->readers != !pipe->writers) {
 			wake_up_all(&wqueue->wait);
@@ -1506,6 +1562,9 @@ int watch_queue_init(struct inode *inode, const unsigned int *max_bytes)
 	pipe->bufs = NULL;
 	pipe->ring_size = 0;
 
+	/* The two files that are made next have them */
+	wqueue->opener = current_cred();
+	wqueue->nr_openers = 2;
 	wqueue->max_bytes = max_bytes;
 	pipe->watch_queue = wqueue;
 	inode->i_fop = &watch_queue_fops;

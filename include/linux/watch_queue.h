@@ -41,8 +41,8 @@ struct watch_queue;
  *	RCU.  Nothing is posted through a watch off this list
  * @queue: where records go; set by init_watch(), then constant
  * @list: the object's list; set by add_watch_to_object(), then constant
- * @cred: who set the watch, without keyrings that the queue's files do not hold
- *	anyway; set by add_watch_to_object(), then constant
+ * @cred: who set the watch, without keyrings; set by add_watch_to_object(),
+ *	then constant
  * @private: for the source
  * @id: which object on the list is meant (a list may serve several); set by
  *	the source before the watch is added, then constant

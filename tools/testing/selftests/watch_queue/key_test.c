@@ -439,6 +439,44 @@ TEST_F(queue, removal_session)
 	EXPECT_TRUE(got_removal(self->fd[0], 3, ring));
 }
 
+/*
+ * Even where who opened the queue watched it, as long as its files are gone and
+ * only somebody else's is left.
+ */
+TEST_F(queue, removal_session_reopened)
+{
+	int ready[2], go[2], fd[2], ring, reopened;
+	char path[64];
+	union record r;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready));
+	ASSERT_EQ(0, pipe(go));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		session_open(_metadata);
+		queue_open(_metadata, fd, 0);
+		_exit(queue_size(fd[0], 8) ||
+		      watch_add(KEY_SPEC_SESSION_KEYRING, fd[0], 3) ||
+		      key_touch(KEY_SPEC_SESSION_KEYRING) ||
+		      write(ready[1], &fd[0], sizeof(int)) != sizeof(int) ||
+		      close(go[1]) || read(go[0], &ring, 1));
+	}
+	ASSERT_EQ(sizeof(int), read(ready[0], &fd[0], sizeof(int)));
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd[0]);
+	reopened = open(path, O_RDONLY | O_NONBLOCK);
+	ASSERT_GE(reopened, 0);
+	ASSERT_EQ(0, close(go[1]));
+	ASSERT_EQ(pid, waitpid(pid, &ring, 0));
+	ASSERT_EQ(0, ring);
+	ASSERT_EQ(KEY_RECORD, read_one(reopened, &r));
+	ring = r.key.key_id;
+	ASSERT_EQ(POLLIN, poll_for(reopened, POLLIN, PATIENCE_MS) & POLLIN);
+	EXPECT_TRUE(got_removal(reopened, 3, ring));
+	close(reopened);
+}
+
 /* The end of the last watched key is the end of a queue without write end. */
 TEST_F(queue, end_of_file)
 {

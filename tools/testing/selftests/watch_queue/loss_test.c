@@ -112,6 +112,19 @@ TEST_F(queue, unsized_then_sized)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
+/* What was tried to be read in between makes no second report of it. */
+TEST_F(queue, unsized_one_report)
+{
+	char buf[LOSS_RECORD - 1];
+
+	ASSERT_TRUE(post(self->key, 2));
+	EXPECT_EQ(-EMSGSIZE, neg(read(self->fd[0], buf, sizeof(buf))));
+	ASSERT_TRUE(post(self->key, 1));
+	EXPECT_EQ(LOSS_RECORD, readable_bytes(self->fd[0]));
+	EXPECT_TRUE(got_loss(self->fd[0], 3));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
 /* A removal that is lost before SET_SIZE counts like any other record. */
 TEST_F(queue, unsized_removal)
 {

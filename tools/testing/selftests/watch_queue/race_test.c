@@ -441,7 +441,7 @@ TEST_F_TIMEOUT(queue, posters_and_readers, LIMIT)
 }
 
 /* How a reader waits for the next record in the test below */
-enum wait_how { WAIT_READ, WAIT_POLL, WAIT_EPOLL, WAIT_EPOLL_EDGE };
+enum wait_how { WAIT_READ, WAIT_POLL, WAIT_EPOLL, WAIT_EPOLL_EDGE, WAIT_SIGIO };
 
 struct waiter {
 	pthread_t thread;
@@ -480,6 +480,10 @@ FIXTURE_VARIANT_ADD(wake, epoll_edge) {
 	.how = WAIT_EPOLL_EDGE,
 };
 
+FIXTURE_VARIANT_ADD(wake, sigio) {
+	.how = WAIT_SIGIO,
+};
+
 FIXTURE_SETUP(wake)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -506,6 +510,32 @@ FIXTURE_TEARDOWN(wake)
 	queue_teardown(_metadata, &self->q, NULL);
 }
 
+/*
+ * Ask for signals, then look, then wait for one; what is left over from the last
+ * time is taken first.  Returns what read_one() does.
+ */
+static int wait_sigio(int fd, union record *r)
+{
+	struct f_owner_ex owner = { F_OWNER_TID, syscall(__NR_gettid) };
+	struct timespec now = {};
+	sigset_t set;
+	int ret;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	while (sigtimedwait(&set, NULL, &now) == SIGIO)
+		;
+	if (fcntl(fd, F_SETOWN_EX, &owner) ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC))
+		return -errno;
+	/* The signal may be a late one, of a record that was read already */
+	while ((ret = read_one(fd, r)) == -EAGAIN)
+		sigwaitinfo(&set, NULL);
+	return ret;
+}
+
 static void *wake_run(void *arg)
 {
 	struct waiter *w = arg;
@@ -516,9 +546,10 @@ static void *wake_run(void *arg)
 	while (w->seen < w->rounds) {
 		if (w->how == WAIT_POLL)
 			poll_for(w->fd, POLLIN, -1);
-		else if (w->how != WAIT_READ)
+		else if (w->how == WAIT_EPOLL || w->how == WAIT_EPOLL_EDGE)
 			epoll_wait(w->ep, &event, 1, -1);
-		ret = read_one(w->fd, &r);
+		ret = w->how == WAIT_SIGIO ? wait_sigio(w->fd, &r) :
+					     read_one(w->fd, &r);
 		if (ret != KEY_RECORD) {
 			w->error = ret;
 			return NULL;
