@@ -169,6 +169,8 @@ static void run(const struct scenario *s)
 		if (took < best)
 			best = took;
 	}
+	if (s->check)
+		s->check(s);
 	let_go();
 
 	value = (double)best / s->ops;

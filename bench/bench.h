@@ -29,6 +29,8 @@
  * @setup: once, before all; returns false if the kernel cannot do it
  * @prepare: before each repetition, or NULL; not measured
  * @run: what is measured; returns ticks, by ticks() or from the driver
+ * @check: after the last repetition, or NULL: ends the program if @run did not do
+ *	what it is measured for
  * @ops: how often @run does it; the row is for one
  * @len: bytes of a record, or of a write
  * @nr: whatever the scenario counts: watchers, watches, records
@@ -40,6 +42,7 @@ struct scenario {
 	bool (*setup)(const struct scenario *s);
 	void (*prepare)(const struct scenario *s);
 	uint64_t (*run)(const struct scenario *s);
+	void (*check)(const struct scenario *s);
 	unsigned int ops;
 	unsigned int len;
 	unsigned int nr;

@@ -53,7 +53,7 @@ static uint64_t run_write_files(const struct scenario *s)
 	uint64_t start = ticks();
 
 	for (unsigned int i = 0; i < s->ops; i++)
-		pwrite(files[i], "x", 1, 0);
+		die_if(pwrite(files[i], "x", 1, 0) != 1, s->name);
 	return ticks() - start;
 }
 
@@ -134,7 +134,7 @@ static uint64_t run_uevent(const struct scenario *s)
 	uint64_t start = ticks();
 
 	for (unsigned int i = 0; i < s->ops; i++)
-		write(sysfs, "change", 6);
+		die_if(write(sysfs, "change", 6) != 6, s->name);
 	return ticks() - start;
 }
 
@@ -159,7 +159,7 @@ static uint64_t run_write(const struct scenario *s)
 	uint64_t one[2] = { 1 }, start = ticks();
 
 	for (unsigned int i = 0; i < s->ops; i++)
-		write(queue[1], one, s->len);
+		die_if(write(queue[1], one, s->len) != s->len, s->name);
 	return ticks() - start;
 }
 
@@ -202,8 +202,12 @@ static uint64_t run_consume(const struct scenario *s)
 struct group near_rows(void)
 {
 	static const struct scenario rows[] = {
-		UNHEARD("near-update-unheard", setup_key, run_update),
-		PRODUCE("queue", "near-update-unheard", setup_queue, run_update),
+		/* Few in a row, as in post.c */
+		{ "near-update-unheard", .setup = setup_key, .run = run_update,
+		  .ops = 8 },
+		{ "near-queue-produce", .minus = "near-update-unheard",
+		  .setup = setup_queue, .prepare = empty, .run = run_update,
+		  .ops = 8 },
 		CONSUME("queue-consume", setup_queue, with_update, 1),
 		CONSUME("queue-consume-b128", setup_queue, with_update, BATCH),
 

@@ -2,6 +2,7 @@
 /* Posting: from a loop in the kernel, and by updating a watched key */
 #include "bench.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -75,6 +76,29 @@ static uint64_t run_update(const struct scenario *s)
 	for (unsigned int i = 0; i < s->ops; i++)
 		keyctl(KEYCTL_UPDATE, key, (long)"y", 1);
 	return ticks() - start;
+}
+
+/* What FIONREAD says of each queue */
+static void check_bytes(const struct scenario *s, unsigned int bytes)
+{
+	int n;
+
+	for (unsigned int i = 0; i < s->nr; i++) {
+		errno = EBADMSG;
+		if (ioctl(queues[i][0], FIONREAD, &n) || n != (int)bytes)
+			die(s->name);
+	}
+}
+
+/* The records are in the queues, each of them */
+static void check_queued(const struct scenario *s)
+{
+	check_bytes(s, s->ops * s->len);
+}
+
+static void check_none(const struct scenario *s)
+{
+	check_bytes(s, 0);
 }
 
 static void prepare_update_full(const struct scenario *s)
@@ -189,7 +213,8 @@ static bool setup_sigio(const struct scenario *s)
 
 #define POST(NAME, LEN, NR, ...)					\
 	{ "post-" NAME, .setup = setup_post, .prepare = prepare_empty,	\
-	  .run = run_post, .ops = BATCH, .len = LEN, .nr = NR, ##__VA_ARGS__ }
+	  .run = run_post, .check = check_queued, .ops = BATCH,		\
+	  .len = LEN, .nr = NR, ##__VA_ARGS__ }
 /* A waiter is woken by the first post only: one is measured */
 #define WAKE(NAME, PREPARE)						\
 	{ "post-16B-" NAME, .setup = setup_post, .prepare = PREPARE,	\
@@ -201,8 +226,9 @@ static bool setup_sigio(const struct scenario *s)
 #define UPDATES		8
 #define UPDATE(NAME, NR, ...)						\
 	{ "update-" NAME, .minus = "update-0w", .setup = setup_key,	\
-	  .prepare = prepare_empty, .run = run_update, .ops = UPDATES,	\
-	  .nr = NR, ##__VA_ARGS__ }
+	  .prepare = prepare_empty, .run = run_update,			\
+	  .check = check_queued, .ops = UPDATES, .len = 16, .nr = NR,	\
+	  ##__VA_ARGS__ }
 
 struct group post_rows(void)
 {
@@ -217,9 +243,10 @@ struct group post_rows(void)
 		POST("48B-1w", 48, 1),
 		POST("96B-1w", 96, 1),
 		POST("127B-1w", 127, 1),
-		POST("16B-lost", 16, 1, .prepare = prepare_full),
+		POST("16B-lost", 16, 1, .prepare = prepare_full, .check = NULL),
 		POST("16B-accepted", 16, 1, .setup = setup_post_accept),
-		POST("16B-rejected", 16, 1, .setup = setup_post_reject),
+		POST("16B-rejected", 16, 1, .setup = setup_post_reject,
+		     .check = check_none),
 		POST("16B-in-epoll", 16, 1, .setup = setup_in_epoll),
 		POST("16B-sigio", 16, 1, .setup = setup_sigio),
 		WAKE("wakes-poll", prepare_poller),
@@ -232,9 +259,10 @@ struct group post_rows(void)
 		UPDATE("8w", 8),
 		UPDATE("64w", 64),
 		UPDATE("512w", 512),
-		UPDATE("lost", 1, .prepare = prepare_update_full),
+		UPDATE("lost", 1, .prepare = prepare_update_full, .check = NULL),
 		UPDATE("accepted", 1, .setup = setup_key_accept),
-		UPDATE("rejected", 1, .setup = setup_key_reject),
+		UPDATE("rejected", 1, .setup = setup_key_reject,
+		       .check = check_none),
 	};
 
 	return GROUP(rows);

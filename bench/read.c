@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The depth is what fits in both kernels, but where more is asked for */
@@ -24,6 +25,18 @@ static void prepare(const struct scenario *s)
 	driver(object, WQBENCH_POST, (struct wqbench){
 		.len = s->len, .nr = s->nr,
 	});
+}
+
+/* The next tick of the clock that atime is read from: as after a longer wait */
+static void prepare_tick(const struct scenario *s)
+{
+	struct timespec then, now;
+
+	prepare(s);
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &then);
+	do
+		clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	while (now.tv_nsec == then.tv_nsec);
 }
 
 static uint64_t run_read(const struct scenario *s)
@@ -83,6 +96,8 @@ struct group read_rows(void)
 		READ(64, 128),
 		READ(96, 128),
 		READ(127, 128),
+		{ "read-16B-b1-tick", .setup = setup, .prepare = prepare_tick,
+		  .run = run_read, .ops = 1, .len = 16, .nr = 1 },
 		LOOK("read-empty", run_read, 0),
 		LOOK("poll-idle", run_poll, 0),
 		LOOK("poll-ready", run_poll, 1),

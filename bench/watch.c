@@ -10,6 +10,7 @@
  */
 #include "bench.h"
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MINE	(1ULL << 32)	/* ID of the first watch that comes and goes */
@@ -81,6 +82,14 @@ static uint64_t run_remove(const struct scenario *s)
 	});
 }
 
+/* Not by who opened the queue: it has other credentials from now on */
+static bool setup_other_cred(const struct scenario *s)
+{
+	gid_t group = 1;
+
+	return setup_none(s) && !syscall(SYS_setgroups, 1, &group);
+}
+
 /* Each watch on an object of its own, as a file manager has them */
 static bool setup_close(const struct scenario *s)
 {
@@ -136,7 +145,8 @@ static uint64_t run_queues(const struct scenario *s)
 	uint64_t before = pages();
 
 	for (unsigned int i = 0; i < s->ops; i++)
-		open_queue(queue, s->len);
+		if (!open_queue(queue, s->len))
+			die(s->name);
 	return took(before);
 }
 
@@ -167,6 +177,8 @@ struct group watch_rows(void)
 		ADD(object, 10000),
 		ADD(queue, 100),
 		ADD(queue, 10000),
+		{ "add-other-cred", .setup = setup_other_cred,
+		  .prepare = remove_mine, .run = run_add, .ops = 1 },
 		ADD(both, 100),
 		ADD(both, 10000),
 		REMOVE(object, 0),
