@@ -18,6 +18,8 @@
 #define PIPE_MAX_SIZE	"/proc/sys/fs/pipe-max-size"
 #define PIPE_SOFT	"/proc/sys/fs/pipe-user-pages-soft"
 #define PIPE_HARD	"/proc/sys/fs/pipe-user-pages-hard"
+#define USER_KEYS	"/proc/sys/kernel/keys/maxkeys"
+#define USER_KEY_BYTES	"/proc/sys/kernel/keys/maxbytes"
 #define ROOT_KEYS	"/proc/sys/kernel/keys/root_maxkeys"
 #define ROOT_KEY_BYTES	"/proc/sys/kernel/keys/root_maxbytes"
 
@@ -188,6 +190,8 @@ TEST_F(memcg, too_large)
  */
 FIXTURE(users)
 {
+	long max_keys;
+	long max_bytes;
 	long max_size;
 	long soft;
 	long hard;
@@ -222,16 +226,25 @@ FIXTURE_SETUP(users)
 	need_root(_metadata);
 	if (variant->namespaces && access("/proc/self/uid_map", F_OK))
 		SKIP(_exit(KSFT_SKIP), "CONFIG_USER_NS is not set");
+	self->max_keys = sysctl_get(USER_KEYS);
+	self->max_bytes = sysctl_get(USER_KEY_BYTES);
 	self->max_size = sysctl_get(PIPE_MAX_SIZE);
 	self->soft = sysctl_get(PIPE_SOFT);
 	self->hard = sysctl_get(PIPE_HARD);
+	ASSERT_GT(self->max_keys, 0);
+	ASSERT_GT(self->max_bytes, 0);
 	ASSERT_GT(self->max_size, 0);
 	ASSERT_GE(self->soft, 0);
 	ASSERT_GE(self->hard, 0);
+	/* The keys of who is gone count until the key service gets to them. */
+	ASSERT_EQ(0, sysctl_set(USER_KEYS, 10000));
+	ASSERT_EQ(0, sysctl_set(USER_KEY_BYTES, 1000000));
 }
 
 FIXTURE_TEARDOWN_PARENT(users)
 {
+	EXPECT_EQ(0, sysctl_set(USER_KEYS, self->max_keys));
+	EXPECT_EQ(0, sysctl_set(USER_KEY_BYTES, self->max_bytes));
 	EXPECT_EQ(0, sysctl_set(PIPE_MAX_SIZE, self->max_size));
 	EXPECT_EQ(0, sysctl_set(PIPE_SOFT, self->soft));
 	EXPECT_EQ(0, sysctl_set(PIPE_HARD, self->hard));
