@@ -35,7 +35,7 @@ kunit:	## unit tests, in user-mode Linux
 judge-test:	## does the judge find what it must? canned logs in vm/judge-cases
 	@bin/judge-test
 
-mutate:	## break the code in 150 ways: does a test notice each? (an hour)
+mutate:	## break the code in 180 ways: does a test notice each? (an hour)
 	@bin/mutate
 
 debug:	## kselftests under KASAN, UBSAN, lockdep, kmemleak (slow)
