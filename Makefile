@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The front door. Each target is one script in bin/; "bin/SCRIPT --help" says
-# more. What is missing on the machine is installed through apt.
+# more. What is missing on the machine is installed through apt. ARCH=arm64 (or
+# i386, s390, um) after any target is for a guest of that kind.
 
 MAKEFLAGS += --no-print-directory
-export RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY
+export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY
 
 .PHONY: help run shell guest kernel test vm kunit mutate debug fault kcsan judge-test
-.PHONY: check series bisect refresh bench clean
+.PHONY: all-arch check series bisect refresh bench clean
 
 help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -20,7 +21,7 @@ shell:	## a shell in the guest, on this terminal
 guest:	## make guest RUN='prog args' FILES='prog ...': run a program of yours
 	@bin/guest "$$RUN"
 
-kernel:	## build the guest's kernel; the last line is the path of the bzImage
+kernel:	## build the guest's kernel; the last line is the path of its image
 	@bin/kernel
 
 test:	## everything below up to judge-test: ends with "N passed, N failed"
@@ -32,10 +33,13 @@ vm:	## kselftests, 64 and 32 bit, in QEMU on two processors
 kunit:	## unit tests, in user-mode Linux
 	@bin/kunit
 
+all-arch: ## "vm" on i386, arm64, s390 (big-endian) and in user-mode Linux
+	@bin/all-arch
+
 judge-test:	## does the judge find what it must? canned logs in vm/judge-cases
 	@bin/judge-test
 
-mutate:	## break the code in 180 ways: does a test notice each? (an hour)
+mutate:	## break the code in 188 ways: does a test notice each? (an hour)
 	@bin/mutate
 
 debug:	## kselftests under KASAN, UBSAN, lockdep, kmemleak (slow)
