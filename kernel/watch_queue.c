@@ -291,7 +291,7 @@ static void *watch_ring_zalloc(size_t size)
 	/* No search for many pages that lie together */
 	if (size > PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER)
 		return __vmalloc(size, gfp);
-	return kmalloc(size, gfp);
+	return kvmalloc(size, gfp);
 }
 
 static int watch_ring_alloc(struct watch_queue *wqueue, u32 depth)

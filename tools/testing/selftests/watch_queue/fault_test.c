@@ -24,7 +24,7 @@
 #define SOME_USER	64331	/* who owns nothing else */
 #define DEPTH		8	/* records */
 #define LARGE_DEPTH	65536	/* records: beyond kmalloc() */
-#define MIDDLE_DEPTH	2048	/* records: kmalloc(), if there are large pages */
+#define MIDDLE_DEPTH	4096	/* records: nothing of the ring fits in a page */
 #define MAX_POINTS	5000	/* of failure in one call; 20, or one for each page */
 #define MAX_ROUNDS	20	/* over all of them */
 #define MAX_WATCHES	32
