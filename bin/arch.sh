@@ -83,12 +83,12 @@ boot_command() {
 	if [[ $arch == um ]]; then
 		# Without "noreboot" it starts anew, after a panic too.
 		printf '%s \\\n\t%s\n' \
-			"exec $qemu mem=${MEM:-92}M initrd=initramfs.gz noreboot" \
+			"exec $qemu mem=${MEM:-512}M initrd=initramfs.gz noreboot" \
 			"con0=fd:0,fd:1 con1=fd:9 con=null $args \"\$@\" 9<>results.log $files"
 		return
 	fi
 	cat <<END
-exec $qemu $accel -m ${MEM:-92} \\
+exec $qemu $accel -m ${MEM:-512} \\
 	-nodefaults -no-user-config -display none -no-reboot \\
 	$ports ${QEMU_ARGS-} \\
 	-kernel ${kimage##*/} -initrd initramfs.gz \\
