@@ -193,6 +193,7 @@ static void test_expect_end(struct kunit *test)
 	struct test_context *ctx = test->priv;
 
 	KUNIT_EXPECT_EQ(test, ctx->pos, ctx->len);
+	KUNIT_EXPECT_FALSE(test, watch_queue_readable(ctx->wqueue));
 	KUNIT_EXPECT_EQ(test, 0, test_read(ctx, sizeof(ctx->buf)));
 }
 
