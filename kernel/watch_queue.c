@@ -1092,7 +1092,7 @@ static bool watch_queue_ready(const struct pipe_inode_info *pipe)
 	       watch_queue_hung_up(pipe);
 }
 
-/* Returns 1 when there is something to read, 0 at the end of file */
+/* Returns 1 when it is worth to look again, 0 at the end of file */
 static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 {
 	struct watch_queue *wqueue = pipe->watch_queue;
@@ -1109,7 +1109,8 @@ static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 	if (watch_queue_readable(wqueue))
 		ret = 1;
 	else if (!ret && !watch_queue_hung_up(pipe))
-		ret = -EAGAIN;
+		/* A writer may come back between two looks: no lock stops it */
+		ret = nowait ? -EAGAIN : 1;
 	spin_unlock_irq(&wqueue->wait.lock);
 
 	return ret;
