@@ -915,4 +915,61 @@ TEST_F_TIMEOUT(queue, size_under_fire, LIMIT)
 	EXPECT_TRUE(poster_stop(&poster));
 }
 
+/* A thread that reads the end of the file, time and again, and waits for it */
+struct ender {
+	pthread_t thread;
+	int fd;
+	int stop;
+	unsigned long ends;
+	unsigned long bad;
+	int error;
+};
+
+static void *ender_run(void *arg)
+{
+	struct ender *e = arg;
+	union record r;
+	int ret;
+
+	while (!__atomic_load_n(&e->stop, __ATOMIC_RELAXED)) {
+		ret = read_one(e->fd, &r);
+		if (!ret) {
+			e->ends++;
+			continue;
+		}
+		e->error = ret;
+		e->bad++;
+	}
+	return NULL;
+}
+
+/*
+ * Writers that come and go: a read() that waits finds the end of the file or
+ * waits on.  It never says EAGAIN because the end was taken back.
+ */
+TEST_F_TIMEOUT(queue, writers_come_and_go, LIMIT)
+{
+	unsigned long i, rounds = nr_rounds(200);
+	struct ender ender = {};
+	int fd;
+
+	ASSERT_EQ(0, queue_size(self->fd[0], 8));
+	ender.fd = queue_reopen(self->fd[0], O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(ender.fd, 0);
+	ASSERT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	ASSERT_EQ(0, pthread_create(&ender.thread, NULL, ender_run, &ender));
+	for (i = 0; i < rounds; i++) {
+		fd = queue_reopen(self->fd[0], O_WRONLY | O_CLOEXEC);
+		ASSERT_GE(fd, 0);
+		ASSERT_EQ(0, close(fd));
+	}
+	__atomic_store_n(&ender.stop, 1, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(ender.thread, NULL));
+	EXPECT_EQ(0, ender.bad)
+		TH_LOG("errno %d", -ender.error);
+	EXPECT_GT(ender.ends, 0);
+	close(ender.fd);
+}
+
 TEST_HARNESS_MAIN
