@@ -24,7 +24,8 @@ x86_64)
 	;;
 i386)
 	bits=32 debian=i386
-	qemu="qemu-system-i386 -M pc -smp $cpus,sockets=$cpus" cpu=max
+	# "max" is an Athlon, of which the kernel warns that they cannot be two.
+	qemu="qemu-system-i386 -M pc -smp $cpus,sockets=$cpus" cpu=coreduo
 	;;
 um)
 	kimage=linux emulator=() cpus=1 results=tty1
