@@ -1146,7 +1146,7 @@ TEST_F(uring, poll)
 	self->sqe = (struct io_uring_sqe) {
 		.opcode = IORING_OP_POLL_ADD,
 		.fd = self->fd[0],
-		.poll32_events = POLLIN,
+		.poll_events = POLLIN,
 	};
 	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
 	EXPECT_FALSE(uring_done(&self->u));
