@@ -181,7 +181,7 @@ struct watch_queue {
 	const unsigned int *max_bytes;	/* fs.pipe-max-size */
 	const struct cred *opener;	/* as its files have it; NULL when none does */
 	u32 nr_openers;			/* how many of its files do */
-	const struct cred *cred;	/* the same without keyrings, for watches */
+	struct cred *cred;		/* the same without keyrings, for watches */
 
 	struct hlist_head watches;
 	u32 nr_watches;
@@ -618,7 +618,7 @@ static bool watch_charge(struct user_struct *user)
  */
 static const struct cred *watch_cred(struct watch_queue *wqueue)
 {
-	const struct cred *cred, *new;
+	struct cred *cred, *new;
 
 	if (current_cred() != READ_ONCE(wqueue->opener))
 		return prepare_kernel_cred(current);
@@ -635,7 +635,8 @@ static const struct cred *watch_cred(struct watch_queue *wqueue)
 		else
 			cred = new;
 	}
-	return get_cred(cred);
+	/* get_cred() would also clear non_rcu: a data race, and clear it is */
+	return get_new_cred(cred);
 }
 
 /* Put a watch on both lists, unless the queue takes no more */
