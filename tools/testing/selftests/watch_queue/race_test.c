@@ -441,7 +441,10 @@ TEST_F_TIMEOUT(queue, posters_and_readers, LIMIT)
 }
 
 /* How a reader waits for the next record in the test below */
-enum wait_how { WAIT_READ, WAIT_POLL, WAIT_EPOLL, WAIT_EPOLL_EDGE, WAIT_SIGIO };
+enum wait_how {
+	WAIT_READ, WAIT_POLL, WAIT_EPOLL, WAIT_EPOLL_EDGE, WAIT_EPOLL_EXCLUSIVE,
+	WAIT_SIGIO
+};
 
 struct waiter {
 	pthread_t thread;
@@ -480,6 +483,10 @@ FIXTURE_VARIANT_ADD(wake, epoll_edge) {
 	.how = WAIT_EPOLL_EDGE,
 };
 
+FIXTURE_VARIANT_ADD(wake, epoll_exclusive) {
+	.how = WAIT_EPOLL_EXCLUSIVE,
+};
+
 FIXTURE_VARIANT_ADD(wake, sigio) {
 	.how = WAIT_SIGIO,
 };
@@ -497,6 +504,8 @@ FIXTURE_SETUP(wake)
 	ASSERT_GE(self->w.ep, 0);
 	if (self->w.how == WAIT_EPOLL_EDGE)
 		event.events |= EPOLLET;
+	if (self->w.how == WAIT_EPOLL_EXCLUSIVE)
+		event.events |= EPOLLEXCLUSIVE;
 	ASSERT_EQ(0, epoll_ctl(self->w.ep, EPOLL_CTL_ADD, self->q.fd[0],
 			       &event));
 	if (self->w.how == WAIT_READ)
@@ -546,7 +555,7 @@ static void *wake_run(void *arg)
 	while (w->seen < w->rounds) {
 		if (w->how == WAIT_POLL)
 			poll_for(w->fd, POLLIN, -1);
-		else if (w->how == WAIT_EPOLL || w->how == WAIT_EPOLL_EDGE)
+		else if (w->how != WAIT_READ && w->how != WAIT_SIGIO)
 			epoll_wait(w->ep, &event, 1, -1);
 		ret = w->how == WAIT_SIGIO ? wait_sigio(w->fd, &r) :
 					     read_one(w->fd, &r);

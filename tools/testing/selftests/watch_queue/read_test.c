@@ -846,6 +846,32 @@ TEST_F(queue, poll_wakes)
 }
 
 /*
+ * Who sleeps with EPOLLEXCLUSIVE need not be woken by each post, but somebody is
+ * as long as anybody sleeps.
+ */
+TEST_F(queue, epoll_exclusive)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	struct sleeper s[READERS];
+	int i, ep;
+
+	for (i = 0; i < READERS; i++) {
+		ep = epoll_create1(0);
+		ASSERT_GE(ep, 0);
+		ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
+		ASSERT_TRUE(sleeper_start(&s[i], sleep_in_epoll, ep, 0));
+	}
+	ASSERT_TRUE(post_stream(self->key, 0, READERS));
+	for (i = 0; i < READERS; i++) {
+		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
+		EXPECT_EQ(1, s[i].result);
+		EXPECT_EQ(EPOLLIN, s[i].events);
+		EXPECT_EQ(0, close(s[i].fd));
+	}
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, READERS));
+}
+
+/*
  * The queue ends when the write end is closed and no watch is left.  While a
  * watch is there closing the write end changes nothing.
  */
