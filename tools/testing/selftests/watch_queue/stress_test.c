@@ -163,7 +163,8 @@ struct slot {
 struct stress {
 	unsigned long seed;
 	unsigned long seconds;	/* 0: a number of posts */
-	long posts;		/* left */
+	long posts;		/* left, of */
+	long all_posts;
 	int stop;		/* for those who post */
 	int quit;		/* for those who mutate and read */
 	int finished;
@@ -251,15 +252,34 @@ static unsigned long clock_seconds(void)
 
 /* Posting */
 
-/* Takes @nr posts from what is to be done.  False when all is done. */
+static bool all_seen(void)
+{
+	int i;
+
+	for (i = 0; i < NR_OPS; i++) {
+		if (!load(stress->count[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Takes @nr posts from what is to be done.  False when all is done, and each of
+ * the operations was, unless chance forgets one for ten times as long.
+ */
 static bool may_post(unsigned int nr)
 {
+	long left;
+
 	if (stress->seconds) {
 		if (clock_seconds() >= stress->end)
 			store(stress->stop, 1);
-	} else if (__atomic_sub_fetch(&stress->posts, nr, __ATOMIC_RELAXED) < 0) {
-		store(stress->stop, 1);
+		return !load(stress->stop);
 	}
+
+	left = __atomic_sub_fetch(&stress->posts, nr, __ATOMIC_RELAXED);
+	if (left < 0 && (all_seen() || left < -10 * stress->all_posts))
+		store(stress->stop, 1);
 	return !load(stress->stop);
 }
 
@@ -1547,6 +1567,7 @@ static void parse(int argc, char **argv)
 
 	stress->seed = 1;
 	stress->posts = nr_posts();
+	stress->all_posts = stress->posts;
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (c == 's')
 			stress->seconds = parse_long(optarg);
