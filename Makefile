@@ -4,10 +4,10 @@
 # i386, s390, um) after any target is for a guest of that kind.
 
 MAKEFLAGS += --no-print-directory
-export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY
+export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME
 
-.PHONY: help run shell guest kernel test vm kunit mutate debug fault kcsan judge-test
-.PHONY: all-arch check series bisect refresh bench clean
+.PHONY: help run shell guest kernel test vm kunit judge-test all-arch prove debug
+.PHONY: kcsan rt fault soak fuzz coverage mutate check series bisect refresh bench clean
 
 help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,17 +39,32 @@ all-arch: ## "vm" on i386, arm64, s390 (big-endian) and in user-mode Linux
 judge-test:	## does the judge find what it must? canned logs in vm/judge-cases
 	@bin/judge-test
 
-mutate:	## break the code in 197 ways: does a test notice each? (an hour)
-	@bin/mutate
+prove:	## what follows up to mutate, and all-arch, with SEED=N (three hours)
+	@bin/prove
 
-debug:	## kselftests under KASAN, UBSAN, lockdep, kmemleak (slow)
-	@bin/vm debug
+debug:	## all tests under KASAN, UBSAN, lockdep, kmemleak (20 min)
+	@bin/vm debug kunit
 
-fault:	## kselftest that fails each allocation and user copy in turn
+kcsan:	## all tests under the data race detector (20 min)
+	@bin/vm kcsan kunit
+
+rt:	## all tests with PREEMPT_RT, lock nesting checked (15 min)
+	@bin/vm rt kunit
+
+fault:	## kselftest that fails each allocation and user copy (6 min)
 	@ONLY='fault_test.64 fault_test.32' bin/vm fault
 
-kcsan:	## kselftests under the data race detector (slow)
-	@bin/vm kcsan
+soak:	## stress_test in each of these kernels, TIME=300 seconds, SEED=N (40 min)
+	@bin/soak
+
+fuzz:	## AFL++ on the queue's system calls, TIME=300 seconds, SEED=N (10 min)
+	@bin/fuzz
+
+coverage: ## which lines of kernel/watch_queue.c the tests reach (12 min)
+	@bin/coverage
+
+mutate:	## break the code in 197 ways: does a test notice each? (an hour)
+	@bin/mutate
 
 bench:	## instructions, the kernel as shipped against ours (minutes, then one)
 	@bin/bench
