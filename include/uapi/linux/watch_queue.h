@@ -20,6 +20,9 @@
 #define IOC_WATCH_QUEUE_SET_SIZE	_IO('W', 0x60)
 /* Which records to let in; argument: struct watch_notification_filter * or NULL */
 #define IOC_WATCH_QUEUE_SET_FILTER	_IO('W', 0x61)
+/* Watch an object, or stop; argument: struct watch_queue_watch * */
+#define IOC_WATCH_QUEUE_ADD_WATCH	_IOW('W', 0x62, struct watch_queue_watch)
+#define IOC_WATCH_QUEUE_REMOVE_WATCH	_IOW('W', 0x63, struct watch_queue_watch)
 
 /**
  * enum watch_notification_type - who generated a record
@@ -104,6 +107,29 @@ struct watch_notification_filter {
 	__u32	__reserved;
 	struct watch_notification_type_filter filters[];
 };
+
+/**
+ * struct watch_queue_watch - argument of IOC_WATCH_QUEUE_ADD_WATCH and
+ *	IOC_WATCH_QUEUE_REMOVE_WATCH
+ * @type: what kind of object (enum watch_notification_type); keys have
+ *	KEYCTL_WATCH_KEY instead
+ * @fd: names the object; -1 where there is only one
+ * @id: ID that the watch's records will have, 0 to 255; which one does not matter
+ *	for removing, where queue and object tell the watch
+ * @flags: what the type knows, else 0
+ *
+ * Its size is part of the number of the ioctl.  Members that later kernels add
+ * mean nothing when they are 0: a program that knows more of them than the kernel
+ * gets E2BIG if it uses them.
+ */
+struct watch_queue_watch {
+	__u32	type;
+	__s32	fd;
+	__u32	id;
+	__u32	flags;
+};
+
+#define WATCH_QUEUE_WATCH_SIZE_VER0	16	/* of the first version */
 
 /**
  * struct watch_notification_removal - WATCH_META_REMOVAL_NOTIFICATION
