@@ -46,6 +46,7 @@ union record {
 	struct watch_notification watch;
 	struct watch_notification_removal removal;
 	struct key_notification key;
+	struct mount_notification mount;
 	unsigned char raw[WATCH_INFO_LENGTH];
 };
 
