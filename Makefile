@@ -39,7 +39,7 @@ all-arch: ## "vm" on i386, arm64, s390 (big-endian) and in user-mode Linux
 judge-test:	## does the judge find what it must? canned logs in vm/judge-cases
 	@bin/judge-test
 
-mutate:	## break the code in 197 ways: does a test notice each? (an hour)
+mutate:	## break the code in 234 ways: does a test notice each? (an hour)
 	@bin/mutate
 
 debug:	## kselftests under KASAN, UBSAN, lockdep, kmemleak (slow)

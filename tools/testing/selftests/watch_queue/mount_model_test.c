@@ -19,13 +19,6 @@
 
 #include "mounts.h"
 
-#ifndef __noreturn
-#define __noreturn	__attribute__((__noreturn__))
-#endif
-#ifndef __printf
-#define __printf(a, b)	__attribute__((format(printf, a, b)))
-#endif
-
 #define BASE		"/tmp/mount_model"
 #define DEPTH		8192
 #define FEW		36	/* mounts; beyond that, more of them go than come */
@@ -62,7 +55,7 @@ static unsigned int rnd(unsigned int below)
 	return (state >> 33) % below;
 }
 
-static void __noreturn __printf(1, 2) fail(const char *format, ...)
+static void fail(const char *format, ...)
 {
 	va_list args;
 
@@ -95,7 +88,7 @@ static struct node *find(struct space *s, __u64 id)
 }
 
 static void check_record(struct space *s, const struct mount_notification *n,
-			 __u32 bits)
+			 __u32 subtype, __u32 bits)
 {
 	bool below = bits & NOTIFY_MOUNT_IN_SUBTREE;
 	bool named = n->mnt_id == s->base || n->parent_id == s->base ||
@@ -103,7 +96,10 @@ static void check_record(struct space *s, const struct mount_notification *n,
 
 	if (below == named)
 		fail("IN_SUBTREE is wrong for mount %llx", n->mnt_id);
-	if (n->mnt_id != s->base && n->parent_id != s->base && !find(s, n->parent_id))
+	/* Those that go by propagation go in any order */
+	if (n->mnt_id != s->base && n->parent_id != s->base &&
+	    !(bits & NOTIFY_MOUNT_PROPAGATED && subtype == NOTIFY_MOUNT_UNMOUNT) &&
+	    !find(s, n->parent_id))
 		fail("mount %llx is on %llx, which nobody told of", n->mnt_id,
 		     n->parent_id);
 }
@@ -117,7 +113,7 @@ static void event(struct space *s, const union record *r)
 	if (r->watch.type != MOUNT || record_len(r) != sizeof(*n) || record_id(r) != 1)
 		fail("type %u subtype %u info %08x", r->watch.type,
 		     r->watch.subtype, r->watch.info);
-	check_record(s, n, bits);
+	check_record(s, n, r->watch.subtype, bits);
 	if (r->watch.subtype == NOTIFY_MOUNT_NEW) {
 		if (node || s->nr == MANY)
 			fail("mount %llx comes twice", n->mnt_id);
@@ -198,7 +194,7 @@ static void stat_mount(__u64 id, struct statmount *sm)
 static void compare(struct space *s, struct node *node, const struct statmount *sm)
 {
 	__u64 attr = sm->mnt_attr & ~MOUNT_ATTR_RDONLY;
-	bool first = node->type == ~0ULL;
+	bool first = node->type == ~0ULL, attr_same = attr == node->attr;
 	bool type_same = node->type == sm->mnt_propagation &&
 			 node->group == sm->mnt_peer_group &&
 			 node->master == sm->mnt_master;
@@ -208,7 +204,7 @@ static void compare(struct space *s, struct node *node, const struct statmount *
 		     sm->mnt_parent_id, node->parent);
 	if (node->read_only != !!(sm->mnt_attr & MOUNT_ATTR_RDONLY))
 		fail("mount %llx is read-only, or not", node->id);
-	if (!first && node->new_attr == (attr == node->attr))
+	if (!first && node->new_attr == attr_same)
 		fail("attributes of mount %llx: %llx now, %llx before", node->id,
 		     attr, node->attr);
 	if (!first && node->new_type == type_same)
@@ -603,6 +599,9 @@ int main(int argc, char **argv)
 		{}
 	};
 	int fd[2], opt;
+
+	/* The harness, which comes with the helpers, would end a test after 30 s */
+	(void)test_harness_run;
 
 	setlinebuf(stdout);
 	seed = time(NULL) ^ getpid();
