@@ -358,7 +358,15 @@ TEST_F(mounts, propagation_of_slaves)
 	GOT(PROPAGATION, s, self->base, 0, 0);
 	GOT_NO_MORE();
 
-	/* There are two in the group, then one, then none */
+	/*
+	 * There are two in the group, then one, then none.  The slave hangs on
+	 * one of the two, which is not to be seen: each of them leaves first once.
+	 */
+	ASSERT_EQ(0, do_mount(NULL, "b", NULL, MS_PRIVATE, NULL));
+	GOT(PROPAGATION, b, self->base, 0, 0);
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_move(AT_FDCWD, "a", "b", MOVE_MOUNT_SET_GROUP));
+	GOT(PROPAGATION, b, self->base, 0, 0);
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_PRIVATE, NULL));
 	GOT(PROPAGATION, a, self->base, 0, 0);
 	GOT_NO_MORE();
@@ -1199,6 +1207,9 @@ TEST_F(mounts, permission)
 		CHECK(queue_watch(queue, MOUNT, fd, 1, WATCH_SUBTREE) == -EPERM);
 		CHECK(!queue_watch(queue, MOUNT, own, 4, WATCH_SUBTREE));
 		CHECK(!queue_unwatch(queue, MOUNT, own, WATCH_SUBTREE));
+		/* A root over there does not help */
+		CHECK(!fchdir(fd) && !chroot("."));
+		CHECK(queue_watch(queue, MOUNT, fd, 1, 0) == -EPERM);
 		sync_send(up[1]);
 		sync_wait(down[0]);
 		_exit(0);
