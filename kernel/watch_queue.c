@@ -1395,6 +1395,13 @@ static long watch_queue_ioctl(struct file *file, unsigned int cmd,
 		return watch_queue_set_size(pipe, arg);
 	case IOC_WATCH_QUEUE_SET_FILTER:
 		return watch_queue_set_filter(pipe, (void __user *)arg);
+	}
+
+	switch (WATCH_IOCTL(cmd)) {
+	case WATCH_IOCTL(IOC_WATCH_QUEUE_ADD_WATCH):
+	case WATCH_IOCTL(IOC_WATCH_QUEUE_REMOVE_WATCH):
+		return watch_source_ioctl(pipe->watch_queue, cmd,
+					  (void __user *)arg);
 	default:
 		return -ENOIOCTLCMD;
 	}
@@ -1633,6 +1640,12 @@ long watch_queue_no_ioctl(struct file *file, unsigned int cmd,
 	switch (cmd) {
 	case IOC_WATCH_QUEUE_SET_SIZE:
 	case IOC_WATCH_QUEUE_SET_FILTER:
+		return -ENODEV;
+	}
+
+	switch (WATCH_IOCTL(cmd)) {
+	case WATCH_IOCTL(IOC_WATCH_QUEUE_ADD_WATCH):
+	case WATCH_IOCTL(IOC_WATCH_QUEUE_REMOVE_WATCH):
 		return -ENODEV;
 	default:
 		return -ENOIOCTLCMD;

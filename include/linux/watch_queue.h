@@ -86,6 +86,31 @@ struct watch_list {
 	u32			nr_watches;
 };
 
+/**
+ * struct watch_source - objects that are watched through the queue's ioctls
+ * @type: WATCH_TYPE_*_NOTIFY, that of its records
+ * @flags: bits of watch_queue_watch.flags that it knows
+ * @add: set a watch of @wqueue on the object that @how names
+ * @remove: take it off again
+ *
+ * @how was checked: its type is @type, its id fits and its flags are known.  The
+ * queue stays while the function runs.  Both may sleep, and return 0 or, so that
+ * all sources look alike, -EBADF for a bad descriptor, -EINVAL for one of the
+ * wrong kind, -EPERM, and what add_watch_to_object() or
+ * remove_watch_from_object() return.
+ */
+struct watch_source {
+	u32 type;
+	u32 flags;
+	int (*add)(struct watch_queue *wqueue,
+		   const struct watch_queue_watch *how);
+	int (*remove)(struct watch_queue *wqueue,
+		      const struct watch_queue_watch *how);
+};
+
+int register_watch_source(const struct watch_source *source);
+void unregister_watch_source(const struct watch_source *source);
+
 void __post_watch_notification(struct watch_list *wlist,
 			       const struct watch_notification *n,
 			       const struct cred *cred, u64 id);
@@ -142,6 +167,12 @@ long watch_queue_no_ioctl(struct file *file, unsigned int cmd,
 			  unsigned long arg);
 
 #define watch_queue_no_compat_ioctl watch_queue_no_ioctl
+
+/* For the ioctls whose number has in it the size of an argument that may grow */
+#define WATCH_IOCTL(cmd) ((cmd) & ~IOCSIZE_MASK)
+
+long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
+			const void __user *arg);
 
 #else /* !CONFIG_WATCH_QUEUE */
 

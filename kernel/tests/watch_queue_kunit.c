@@ -1016,6 +1016,149 @@ static void watch_queue_test_hardirq(struct kunit *test)
 	test_irq_expect(test, &t);
 }
 
+/* The last type that there is room for, of which no source will be built in soon */
+#define TEST_SOURCE_TYPE	15
+
+static struct watch_queue_watch test_source_how;
+static unsigned int test_source_adds, test_source_removes;
+
+static int test_source_add(struct watch_queue *wqueue,
+			   const struct watch_queue_watch *how)
+{
+	test_source_adds++;
+	test_source_how = *how;
+	return -EBUSY;
+}
+
+static int test_source_remove(struct watch_queue *wqueue,
+			      const struct watch_queue_watch *how)
+{
+	test_source_removes++;
+	test_source_how = *how;
+	return -EBADSLT;
+}
+
+static const struct watch_source test_source = {
+	.type	= TEST_SOURCE_TYPE,
+	.flags	= BIT(0) | BIT(31),
+	.add	= test_source_add,
+	.remove	= test_source_remove,
+};
+
+static void test_source_unregister(void *source)
+{
+	unregister_watch_source(source);
+}
+
+/* One source a type; none for META and keys, none that can do only half of it */
+static void watch_queue_test_source_register(struct kunit *test)
+{
+	struct watch_source other = test_source;
+
+	KUNIT_ASSERT_EQ(test, 0, register_watch_source(&test_source));
+	kunit_add_action(test, test_source_unregister, (void *)&test_source);
+	KUNIT_EXPECT_EQ(test, -EBUSY, register_watch_source(&test_source));
+	KUNIT_EXPECT_EQ(test, -EBUSY, register_watch_source(&other));
+
+	/* Not the one that is registered */
+	unregister_watch_source(&other);
+	KUNIT_EXPECT_EQ(test, -EBUSY, register_watch_source(&other));
+
+	unregister_watch_source(&test_source);
+	KUNIT_EXPECT_EQ(test, 0, register_watch_source(&other));
+	unregister_watch_source(&other);
+
+	static const u32 bad[] = { WATCH_TYPE_META, WATCH_TYPE_KEY_NOTIFY,
+				   TEST_SOURCE_TYPE + 1, BIT(24), U32_MAX };
+
+	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
+		other.type = bad[i];
+		KUNIT_EXPECT_EQ(test, -EINVAL, register_watch_source(&other));
+		unregister_watch_source(&other);
+	}
+	other = test_source;
+	other.add = NULL;
+	KUNIT_EXPECT_EQ(test, -EINVAL, register_watch_source(&other));
+	other = test_source;
+	other.remove = NULL;
+	KUNIT_EXPECT_EQ(test, -EINVAL, register_watch_source(&other));
+}
+
+/*
+ * What is wrong with a request is found in one order: its size, its memory, what
+ * is behind it, ID, type, flags.  Each row has one mistake fewer than the one
+ * above it; the source sees none but the last, whole and once.
+ */
+static void watch_queue_test_source_order(struct kunit *test)
+{
+	struct watch_queue_watch how = { .type = 0, .fd = -7, .id = 256, .flags = ~0 };
+	struct test_context *ctx = test->priv;
+	u8 __user *ubuf, *bad;
+	u8 *buf = ctx->buf;
+
+	KUNIT_ASSERT_EQ(test, 0, register_watch_source(&test_source));
+	kunit_add_action(test, test_source_unregister, (void *)&test_source);
+	ubuf = test_user_memory(test, 2 * PAGE_SIZE);
+	bad = (u8 __user *)(unsigned long)~0xfUL;
+	memset(buf, 0, 4096);
+	test_source_adds = 0;
+	test_source_removes = 0;
+
+#define TEST_SOURCE(want, dir, size, from) do {				\
+	memcpy(buf, &how, sizeof(how));					\
+	KUNIT_ASSERT_EQ(test, 0, copy_to_user(ubuf, buf, 4096));	\
+	KUNIT_EXPECT_EQ(test, want, watch_source_ioctl(ctx->wqueue,	\
+			_IOC(_IOC_WRITE, 'W', dir, size), from));	\
+} while (0)
+	buf[16] = 1;
+	TEST_SOURCE(-EINVAL, 0x62, 15, bad);
+	TEST_SOURCE(-EINVAL, 0x62, 0, bad);
+	TEST_SOURCE(-EFAULT, 0x62, 16, bad);
+	TEST_SOURCE(-E2BIG, 0x62, 17, ubuf);
+	TEST_SOURCE(-E2BIG, 0x63, 4096, ubuf);
+	/* Before the ID: what is not looked at does no harm */
+	TEST_SOURCE(-EINVAL, 0x62, 16, ubuf);
+	buf[16] = 0;
+	buf[4095] = 1;
+	TEST_SOURCE(-E2BIG, 0x62, 4096, ubuf);
+	TEST_SOURCE(-EINVAL, 0x62, 4095, ubuf);
+	buf[4095] = 0;
+	TEST_SOURCE(-EINVAL, 0x62, 4096, ubuf);
+	how.id = U32_MAX;
+	TEST_SOURCE(-EINVAL, 0x63, 16, ubuf);
+	how.id = 255;
+	TEST_SOURCE(-EOPNOTSUPP, 0x62, 16, ubuf);
+	how.type = WATCH_TYPE_KEY_NOTIFY;
+	TEST_SOURCE(-EOPNOTSUPP, 0x63, 16, ubuf);
+	how.type = TEST_SOURCE_TYPE - 1;
+	TEST_SOURCE(-EOPNOTSUPP, 0x62, 16, ubuf);
+	how.type = TEST_SOURCE_TYPE + 1;
+	TEST_SOURCE(-EOPNOTSUPP, 0x62, 16, ubuf);
+	how.type = U32_MAX;
+	TEST_SOURCE(-EOPNOTSUPP, 0x62, 16, ubuf);
+	how.type = TEST_SOURCE_TYPE;
+	TEST_SOURCE(-EINVAL, 0x62, 16, ubuf);
+	how.flags = BIT(31) | BIT(1);
+	TEST_SOURCE(-EINVAL, 0x63, 16, ubuf);
+	how.flags = BIT(31) | BIT(0);
+	KUNIT_EXPECT_EQ(test, 0, test_source_adds + test_source_removes);
+
+	TEST_SOURCE(-EBUSY, 0x62, 16, ubuf);
+	KUNIT_EXPECT_EQ(test, 1, test_source_adds);
+	KUNIT_EXPECT_MEMEQ(test, &test_source_how, &how, sizeof(how));
+	TEST_SOURCE(-EBUSY, 0x62, 4096, ubuf);
+	KUNIT_EXPECT_EQ(test, 2, test_source_adds);
+	how.flags = 0;
+	how.id = 0;
+	TEST_SOURCE(-EBADSLT, 0x63, 17, ubuf);
+	KUNIT_EXPECT_EQ(test, 1, test_source_removes);
+	KUNIT_EXPECT_MEMEQ(test, &test_source_how, &how, sizeof(how));
+	unregister_watch_source(&test_source);
+	TEST_SOURCE(-EOPNOTSUPP, 0x62, 16, ubuf);
+#undef TEST_SOURCE
+	KUNIT_EXPECT_EQ(test, 3, test_source_adds + test_source_removes);
+}
+
 static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_length),
 	KUNIT_CASE(watch_queue_test_refused),
@@ -1048,6 +1191,8 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_irqs_off),
 	KUNIT_CASE(watch_queue_test_timer),
 	KUNIT_CASE(watch_queue_test_hardirq),
+	KUNIT_CASE(watch_queue_test_source_register),
+	KUNIT_CASE(watch_queue_test_source_order),
 	{}
 };
 

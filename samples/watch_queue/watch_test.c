@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Watch a key or a keyring through a notification queue, one line an event.
+ * Watch a key, a keyring or mounts through a notification queue, one line an event.
  *
  * See Documentation/userspace-api/watch_queue.rst.
  */
@@ -27,6 +27,7 @@
 
 static unsigned long long events, lost;
 static bool removed;
+static const char *mount_path;	/* of the mount to watch, or NULL: a key */
 
 /* What an error number means for one particular call */
 static const struct {
@@ -44,6 +45,11 @@ static const struct {
 	{ "WATCH_KEY", EKEYREVOKED, "the key was revoked" },
 	{ "WATCH_KEY", EKEYEXPIRED, "the key has expired" },
 	{ "WATCH_KEY", EAGAIN, "the user holds too many watches, see RLIMIT_NOFILE" },
+	{ "ADD_WATCH", ENOTTY, "this kernel's queues know of keys only" },
+	{ "ADD_WATCH", EOPNOTSUPP, "this kernel was built without CONFIG_MOUNT_NOTIFICATIONS" },
+	{ "ADD_WATCH", EINVAL, "nothing is mounted right there" },
+	{ "ADD_WATCH", EPERM, "the mount is in another namespace" },
+	{ "ADD_WATCH", EAGAIN, "the user holds too many watches, see RLIMIT_NOFILE" },
 };
 
 static void die(const char *call)
@@ -63,8 +69,46 @@ union record {
 	struct watch_notification head;
 	struct watch_notification_removal removal;
 	struct key_notification key;
+	struct mount_notification mount;
 	unsigned char bytes[WATCH_INFO_LENGTH + 1];
 };
+
+static void show_mount(const struct mount_notification *n)
+{
+	static const char * const mount_events[] = {
+		[NOTIFY_MOUNT_NEW]	= "new",
+		[NOTIFY_MOUNT_UNMOUNT]	= "unmounted",
+		[NOTIFY_MOUNT_MOVE_FROM] = "moved away",
+		[NOTIFY_MOUNT_MOVE_TO]	= "moved here",
+		[NOTIFY_MOUNT_READONLY]	= "read-only or writable",
+		[NOTIFY_MOUNT_SETATTR]	= "attributes changed",
+		[NOTIFY_MOUNT_PROPAGATION] = "propagation changed",
+	};
+	static const struct {
+		unsigned int flag;
+		const char *text;
+	} flags[] = {
+		{ NOTIFY_MOUNT_IN_SUBTREE, "further down" },
+		{ NOTIFY_MOUNT_IS_RO, "read-only now" },
+		{ NOTIFY_MOUNT_AUTOMOUNT, "automount" },
+		{ NOTIFY_MOUNT_PROPAGATED, "propagated" },
+		{ NOTIFY_MOUNT_EXPIRED, "expired" },
+	};
+	unsigned int subtype = n->watch.subtype;
+	size_t i;
+
+	printf("mount %llx on %llx", (unsigned long long)n->mnt_id,
+	       (unsigned long long)n->parent_id);
+	if (n->old_parent_id)
+		printf(", was on %llx", (unsigned long long)n->old_parent_id);
+	if (subtype < ARRAY_SIZE(mount_events))
+		printf(": %s", mount_events[subtype]);
+	else
+		printf(": event %u", subtype);
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		if (n->watch.info & flags[i].flag)
+			printf(", %s", flags[i].text);
+}
 
 static void show(const union record *rec, size_t size)
 {
@@ -84,7 +128,7 @@ static void show(const union record *rec, size_t size)
 
 	if (type == WATCH_TYPE_META && subtype == WATCH_META_LOSS_NOTIFICATION) {
 		n = (info & WATCH_INFO_TYPE_INFO) >> WATCH_INFO_TYPE_INFO__SHIFT;
-		printf("lost %u%s: read the state of the key again\n", n,
+		printf("lost %u%s: read the state again\n", n,
 		       n == 0xffff ? " or more" : "");
 		lost += n;
 		return;
@@ -98,10 +142,14 @@ static void show(const union record *rec, size_t size)
 			printf(" key %u", rec->key.aux);
 		if (subtype == NOTIFY_KEY_INSTANTIATED && rec->key.aux)
 			printf(" with an error: %s", strerror(abs((int)rec->key.aux)));
+	} else if (type == WATCH_TYPE_MOUNT_NOTIFY && size >= sizeof(rec->mount)) {
+		show_mount(&rec->mount);
 	} else if (type == WATCH_TYPE_META && subtype == WATCH_META_REMOVAL_NOTIFICATION) {
 		removed = true;
 		printf("removed");
-		if (size >= sizeof(rec->removal))
+		if (size >= sizeof(rec->removal) && mount_path)
+			printf(" from mount %llx", (unsigned long long)rec->removal.id);
+		else if (size >= sizeof(rec->removal))
 			printf(" from key %llu", (unsigned long long)rec->removal.id);
 	} else {
 		/* Newer than this program, and no reason to stop */
@@ -157,8 +205,9 @@ static int open_signals(void)
 
 static void print_help(FILE *out, int status)
 {
-	fputs("usage: watch_test [-n DEPTH] [-c COUNT] [--hold] [KEY]\n"
-	      "Say what happens to KEY: a number, @t, @p, @s (default), @u or @us.\n"
+	fputs("usage: watch_test [-n DEPTH] [-c COUNT] [--hold] [KEY | MOUNTPOINT]\n"
+	      "Say what happens to KEY: a number, @t, @p, @s (default), @u or @us;\n"
+	      "or to the mount at MOUNTPOINT, a path with a slash, and all below it.\n"
 	      "  -n DEPTH   how many records the queue can hold (default 256)\n"
 	      "  -c COUNT   end after COUNT events\n"
 	      "  --hold     read nothing before SIGUSR1 arrives, to see an overflow\n"
@@ -193,6 +242,36 @@ static int key_number(const char *text)
 	return parse(text, INT_MAX);
 }
 
+static void watch_key(int queue, int key, unsigned long depth)
+{
+	long serial = key;
+
+	if (syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, WATCH_ID))
+		die("WATCH_KEY");
+	/* Watch first, look at the state then: nothing can fall in between */
+	if (key < 0)
+		serial = syscall(__NR_keyctl, KEYCTL_GET_KEYRING_ID, key, 0);
+	printf("watching key %ld, queue of %lu records\n", serial > 0 ? serial : key, depth);
+}
+
+static void watch_mount(int queue, unsigned long depth)
+{
+	struct watch_queue_watch how = {
+		.type = WATCH_TYPE_MOUNT_NOTIFY,
+		.id = WATCH_ID,
+		.flags = WATCH_SUBTREE,
+	};
+
+	how.fd = open(mount_path, O_PATH | O_CLOEXEC);
+	if (how.fd < 0)
+		die(mount_path);
+	if (ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
+		die("ADD_WATCH");
+	/* Open, it would keep the mount busy; the watch does not */
+	close(how.fd);
+	printf("watching mounts from %s, queue of %lu records\n", mount_path, depth);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -205,7 +284,6 @@ int main(int argc, char **argv)
 	struct pollfd pfd[2] = { { .events = POLLIN }, { .events = POLLIN } };
 	bool hold = false;
 	ssize_t len;
-	long serial;
 
 	while ((opt = getopt_long(argc, argv, "hn:c:", options, NULL)) != -1) {
 		if (opt == 'h')
@@ -219,7 +297,9 @@ int main(int argc, char **argv)
 		else
 			print_help(stderr, 2);
 	}
-	if (optind < argc)
+	if (optind < argc && strchr(argv[optind], '/'))
+		mount_path = argv[optind++];
+	else if (optind < argc)
 		key = key_number(argv[optind++]);
 	if (optind < argc)
 		print_help(stderr, 2);
@@ -231,18 +311,14 @@ int main(int argc, char **argv)
 		die("pipe2");
 	if (ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth))
 		die("SET_SIZE");
-	if (syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, fds[0], WATCH_ID))
-		die("WATCH_KEY");
+	if (mount_path)
+		watch_mount(fds[0], depth);
+	else
+		watch_key(fds[0], key, depth);
 	/* Only the kernel writes; with this end closed, no watch means no data */
 	close(fds[1]);
 
 	pfd[1].fd = hold ? -1 : fds[0];		/* poll() passes over -1 */
-
-	/* Watch first, look at the state then: nothing can fall in between */
-	serial = key;
-	if (key < 0)
-		serial = syscall(__NR_keyctl, KEYCTL_GET_KEYRING_ID, key, 0);
-	printf("watching key %ld, queue of %lu records\n", serial > 0 ? serial : key, depth);
 
 	while (!count || events < count) {
 		if (poll(pfd, 2, -1) < 0)

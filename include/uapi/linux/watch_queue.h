@@ -20,17 +20,22 @@
 #define IOC_WATCH_QUEUE_SET_SIZE	_IO('W', 0x60)
 /* Which records to let in; argument: struct watch_notification_filter * or NULL */
 #define IOC_WATCH_QUEUE_SET_FILTER	_IO('W', 0x61)
+/* Watch an object, or stop; argument: struct watch_queue_watch * */
+#define IOC_WATCH_QUEUE_ADD_WATCH	_IOW('W', 0x62, struct watch_queue_watch)
+#define IOC_WATCH_QUEUE_REMOVE_WATCH	_IOW('W', 0x63, struct watch_queue_watch)
 
 /**
  * enum watch_notification_type - who generated a record
  * @WATCH_TYPE_META: the queue itself; cannot be filtered out
  * @WATCH_TYPE_KEY_NOTIFY: a key or a keyring changed
+ * @WATCH_TYPE_MOUNT_NOTIFY: a mount came, went or changed
  * @WATCH_TYPE__NR: number of types known to this header
  */
 enum watch_notification_type {
 	WATCH_TYPE_META		= 0,
 	WATCH_TYPE_KEY_NOTIFY	= 1,
-	WATCH_TYPE__NR		= 2
+	WATCH_TYPE_MOUNT_NOTIFY	= 2,
+	WATCH_TYPE__NR		= 3
 };
 
 /**
@@ -106,6 +111,32 @@ struct watch_notification_filter {
 };
 
 /**
+ * struct watch_queue_watch - argument of IOC_WATCH_QUEUE_ADD_WATCH and
+ *	IOC_WATCH_QUEUE_REMOVE_WATCH
+ * @type: what kind of object (enum watch_notification_type); keys have
+ *	KEYCTL_WATCH_KEY instead
+ * @fd: names the object; -1 where there is only one
+ * @id: ID that the watch's records will have, 0 to 255; which one does not matter
+ *	for removing, where queue and object tell the watch
+ * @flags: what the type knows, else 0
+ *
+ * Its size is part of the number of the ioctl.  Members that later kernels add
+ * mean nothing when they are 0: a program that knows more of them than the kernel
+ * gets E2BIG if it uses them.
+ */
+struct watch_queue_watch {
+	__u32	type;
+	__s32	fd;
+	__u32	id;
+	__u32	flags;
+};
+
+#define WATCH_QUEUE_WATCH_SIZE_VER0	16	/* of the first version */
+
+/* Flags: WATCH_TYPE_MOUNT_NOTIFY */
+#define WATCH_SUBTREE		0x00000001	/* All mounts below it as well */
+
+/**
  * struct watch_notification_removal - WATCH_META_REMOVAL_NOTIFICATION
  * @watch: header; its length is that of the header alone if the object has no
  *	ID
@@ -148,6 +179,51 @@ struct key_notification {
 	struct watch_notification watch;
 	__u32	key_id;
 	__u32	aux;
+};
+
+/**
+ * enum mount_notification_subtype - what happened to a mount
+ * @NOTIFY_MOUNT_NEW: it was mounted, there for the first time
+ * @NOTIFY_MOUNT_UNMOUNT: it was unmounted, for whatever reason
+ * @NOTIFY_MOUNT_MOVE_FROM: it was moved to where this watch does not see it
+ * @NOTIFY_MOUNT_MOVE_TO: it was moved, and is now where this watch sees it
+ * @NOTIFY_MOUNT_READONLY: it became read-only or writable
+ * @NOTIFY_MOUNT_SETATTR: another of its attributes changed
+ * @NOTIFY_MOUNT_PROPAGATION: it became shared, private, unbindable or a slave,
+ *	or has another master
+ */
+enum mount_notification_subtype {
+	NOTIFY_MOUNT_NEW	= 0,
+	NOTIFY_MOUNT_UNMOUNT	= 1,
+	NOTIFY_MOUNT_MOVE_FROM	= 2,
+	NOTIFY_MOUNT_MOVE_TO	= 3,
+	NOTIFY_MOUNT_READONLY	= 4,
+	NOTIFY_MOUNT_SETATTR	= 5,
+	NOTIFY_MOUNT_PROPAGATION = 6,
+};
+
+/* WATCH_INFO_TYPE_INFO of WATCH_TYPE_MOUNT_NOTIFY */
+#define NOTIFY_MOUNT_IN_SUBTREE	WATCH_INFO_FLAG_0 /* The watched mount is not named */
+#define NOTIFY_MOUNT_IS_RO	WATCH_INFO_FLAG_1 /* The mount is read-only now */
+#define NOTIFY_MOUNT_AUTOMOUNT	WATCH_INFO_FLAG_2 /* By the kernel, which may expire it */
+#define NOTIFY_MOUNT_PROPAGATED	WATCH_INFO_FLAG_3 /* Follows from what another mount did */
+#define NOTIFY_MOUNT_EXPIRED	WATCH_INFO_FLAG_4 /* Unmounted as nobody used it */
+
+/**
+ * struct mount_notification - WATCH_TYPE_MOUNT_NOTIFY
+ * @watch: header; subtype is an enum mount_notification_subtype
+ * @mnt_id: the mount
+ * @parent_id: what it is mounted on or, if it was unmounted, was mounted on;
+ *	@mnt_id itself for the root of a namespace
+ * @old_parent_id: what it was mounted on before it was moved, else 0
+ *
+ * The IDs are those that statmount() takes, and are not used again.
+ */
+struct mount_notification {
+	struct watch_notification watch;
+	__u64	mnt_id;
+	__u64	parent_id;
+	__u64	old_parent_id;
 };
 
 #endif /* _UAPI_LINUX_WATCH_QUEUE_H */

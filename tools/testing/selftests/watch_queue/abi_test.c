@@ -2,6 +2,7 @@
 /*
  * Watch queue: making, sizing and looking at one, and all that it refuses
  */
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
@@ -45,6 +46,13 @@ TEST_F(queue, header)
 	EXPECT_EQ(O_EXCL, O_NOTIFICATION_PIPE);
 	EXPECT_EQ(_IO('W', 0x60), IOC_WATCH_QUEUE_SET_SIZE);
 	EXPECT_EQ(_IO('W', 0x61), IOC_WATCH_QUEUE_SET_FILTER);
+	EXPECT_EQ(_IOC(_IOC_WRITE, 'W', 0x62, 16), IOC_WATCH_QUEUE_ADD_WATCH);
+	EXPECT_EQ(_IOC(_IOC_WRITE, 'W', 0x63, 16), IOC_WATCH_QUEUE_REMOVE_WATCH);
+	EXPECT_EQ(16, sizeof(struct watch_queue_watch));
+	EXPECT_EQ(0, offsetof(struct watch_queue_watch, type));
+	EXPECT_EQ(4, offsetof(struct watch_queue_watch, fd));
+	EXPECT_EQ(8, offsetof(struct watch_queue_watch, id));
+	EXPECT_EQ(12, offsetof(struct watch_queue_watch, flags));
 	EXPECT_EQ(0, WATCH_TYPE_META);
 	EXPECT_EQ(1, WATCH_TYPE_KEY_NOTIFY);
 	EXPECT_EQ(0, WATCH_META_REMOVAL_NOTIFICATION);
@@ -224,6 +232,90 @@ TEST_F(queue, unknown_ioctl)
 	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0x5f), 0)));
 	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0xff), 0)));
 	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[1], TIOCGWINSZ, 0)));
+}
+
+/* So is one of the right number with an argument that goes the wrong way. */
+TEST_F(queue, unknown_direction)
+{
+	struct watch_queue_watch how = {};
+
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0x62), &how)));
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IOR('W', 0x62, how), &how)));
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IOWR('W', 0x63, how), &how)));
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IOW('W', 0x64, how), &how)));
+}
+
+/*
+ * A bad request for a watch is refused in one order, on either end, for setting and
+ * for removing: size, memory, what is behind the known members, ID, type.  The
+ * flags come next, and only a source can say what is wrong with them.
+ */
+TEST_F(queue, watch_order)
+{
+	static const unsigned long cmds[] = {
+		IOC_WATCH_QUEUE_ADD_WATCH, IOC_WATCH_QUEUE_REMOVE_WATCH
+	};
+	static const __u32 no_source[] = {
+		WATCH_TYPE_META, WATCH_TYPE_KEY_NOTIFY, 200, 0x1000000, -1U
+	};
+	size_t page = sysconf(_SC_PAGESIZE), i;
+	struct watch_queue_watch how, *end;
+	char *map, big[4096] = {};
+	int n, fd;
+
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, mprotect(map + page, page, PROT_NONE));
+	end = (void *)(map + page - sizeof(*end));
+
+	for (n = 0; n < 4; n++) {
+		unsigned long cmd = cmds[n / 2];
+
+		fd = self->fd[n % 2];
+		how = (struct watch_queue_watch) { .fd = -1, .id = 256, .flags = -1U };
+		memcpy(big, &how, sizeof(how));
+		*end = how;
+
+		/* Too small; 0 bytes too, and nothing is read of either */
+		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 0, NULL));
+		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 15, NULL));
+
+		/* Not there, or not all of it */
+		EXPECT_EQ(-EFAULT, queue_watch_sized(fd, cmd, 16, NULL));
+		EXPECT_EQ(-EFAULT, queue_watch_sized(fd, cmd, 16, (char *)end + 1));
+		EXPECT_EQ(-EFAULT, queue_watch_sized(fd, cmd, 17, end));
+		EXPECT_EQ(-EFAULT, queue_watch_sized(fd, cmd, 4096, end));
+
+		/* Members of a later kernel */
+		big[16] = 1;
+		EXPECT_EQ(-E2BIG, queue_watch_sized(fd, cmd, 17, big));
+		EXPECT_EQ(-E2BIG, queue_watch_sized(fd, cmd, 4096, big));
+		big[16] = 0;
+		big[4095] = 1;
+		EXPECT_EQ(-E2BIG, queue_watch_sized(fd, cmd, 4096, big));
+		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 4095, big));
+		big[4095] = 0;
+
+		/* Those that are 0 say nothing: it is the ID */
+		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 16, end));
+		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 17, big));
+		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 4096, big));
+		how.id = -1U;
+		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 16, &how));
+
+		/* Then the type, with 255 as good an ID as any */
+		how.id = 255;
+		for (i = 0; i < ARRAY_SIZE(no_source); i++) {
+			how.type = no_source[i];
+			*end = how;
+			memcpy(big, &how, sizeof(how));
+			EXPECT_EQ(-EOPNOTSUPP, queue_watch_sized(fd, cmd, 16, end));
+			EXPECT_EQ(-EOPNOTSUPP, queue_watch_sized(fd, cmd, 17, big));
+			EXPECT_EQ(-EOPNOTSUPP, queue_watch_sized(fd, cmd, 4096, big));
+		}
+	}
+	munmap(map, 2 * page);
 }
 
 /* Bad filters are EFAULT or EINVAL, in the order in which they are read. */
@@ -573,7 +665,7 @@ FIXTURE_TEARDOWN(plain)
 }
 
 /*
- * On an ordinary pipe both ioctls are ENODEV, whatever their argument.  Without
+ * On an ordinary pipe all four ioctls are ENODEV, whatever their argument.  Without
  * CONFIG_WATCH_QUEUE they are ENOTTY, and O_NOTIFICATION_PIPE is ENOPKG.
  */
 TEST_F(plain, ioctls)
@@ -597,6 +689,12 @@ TEST_F(plain, ioctls)
 		EXPECT_EQ(want, queue_filter(self->fd[end], NULL));
 		EXPECT_EQ(want, queue_filter(self->fd[end], &filter));
 		EXPECT_EQ(want, queue_filter(self->fd[end], (void *)1));
+		EXPECT_EQ(want, queue_watch(self->fd[end], 0, -1, 256, -1));
+		EXPECT_EQ(want, queue_unwatch(self->fd[end], 0, -1, 0));
+		EXPECT_EQ(want, queue_watch_sized(self->fd[end], IOC_WATCH_QUEUE_ADD_WATCH,
+						  0, NULL));
+		EXPECT_EQ(want, queue_watch_sized(self->fd[end], IOC_WATCH_QUEUE_ADD_WATCH,
+						  4096, NULL));
 	}
 	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0xff), 0)));
 }

@@ -46,6 +46,7 @@ union record {
 	struct watch_notification watch;
 	struct watch_notification_removal removal;
 	struct key_notification key;
+	struct mount_notification mount;
 	unsigned char raw[WATCH_INFO_LENGTH];
 };
 
@@ -168,6 +169,33 @@ static inline int queue_size(int fd, unsigned long nr)
 static inline int queue_filter(int fd, const void *filter)
 {
 	return neg(ioctl(fd, IOC_WATCH_QUEUE_SET_FILTER, filter));
+}
+
+/* IOC_WATCH_QUEUE_ADD_WATCH or IOC_WATCH_QUEUE_REMOVE_WATCH, of any size */
+static inline int queue_watch_sized(int fd, unsigned long cmd, size_t size,
+				    const void *how)
+{
+	return neg(ioctl(fd, _IOC(_IOC_WRITE, _IOC_TYPE(cmd), _IOC_NR(cmd),
+				  size), how));
+}
+
+static inline int queue_watch(int fd, __u32 type, int object, __u32 id,
+			      __u32 flags)
+{
+	struct watch_queue_watch how = {
+		.type = type, .fd = object, .id = id, .flags = flags,
+	};
+
+	return neg(ioctl(fd, IOC_WATCH_QUEUE_ADD_WATCH, &how));
+}
+
+static inline int queue_unwatch(int fd, __u32 type, int object, __u32 flags)
+{
+	struct watch_queue_watch how = {
+		.type = type, .fd = object, .flags = flags,
+	};
+
+	return neg(ioctl(fd, IOC_WATCH_QUEUE_REMOVE_WATCH, &how));
 }
 
 /* Skips the test where the kernel was built without what it needs. */

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Notifications about mounts
+ *
+ * A source of events for the general notification queue: what happens to the
+ * mounts of a namespace, told to who watches a mount or all that is below it.
+ * See Documentation/userspace-api/watch_queue.rst.
+ *
+ * When events are posted
+ *
+ * Under mount_lock, in the section that makes the change.  Posting neither
+ * sleeps nor allocates, so that there is nothing to note for later and nothing
+ * to lose for want of memory; pollers of /proc/PID/mountinfo are woken under
+ * this lock as well.  The lock gives the events their order, and keeps the tree
+ * as it is while we walk up to find who watches.  Whoever asks statmount() for a
+ * mount that it was told of waits for namespace_sem, and sees the change.
+ *
+ * Who hears of them
+ *
+ * Each watch that an event concerns gets one record of it.  A watch on a mount is
+ * concerned if this mount is the one that the event is about, or one of its
+ * parents, old and new.  A watch with WATCH_SUBTREE is also concerned if its
+ * mount is further up.
+ *
+ * The mounts that hang together are all of one namespace, and stay in it until
+ * they are unmounted.  The one exception is a detached tree, which may be attached
+ * in a namespace that the watcher may not look into; so it cannot be watched.
+ *
+ * Locks, outer to inner
+ *
+ *	namespace_sem		see fs/namespace.c
+ *	mount_lock		the tree, mnt_ns and mnt_flags
+ *	wait.lock of a queue	see kernel/watch_queue.c
+ *
+ * Lifetime
+ *
+ * A mount gets its lists of watches when the first watch is set, by somebody who
+ * holds a reference on the mount, and keeps them until it is freed: a poster that
+ * finds a mount in the tree, under mount_lock, can use its lists.  A watch holds
+ * no reference on the mount.
+ *
+ * Ordering
+ *
+ * A list is filled in, then published with cmpxchg(), which is ordered.  Posters
+ * load it with acquire.  mount_nr_watches is raised before a watch is set, so
+ * that no change that begins after that passes it by.
+ */
+
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/fsnotify_backend.h>
+#include <linux/nsproxy.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+#include <linux/watch_queue.h>
+#include <uapi/linux/mount.h>
+
+#include "internal.h"
+#include "pnode.h"
+
+static_assert(sizeof(struct mount_notification) == 32);
+
+/* How many watches there are, on any mount */
+atomic_t mount_nr_watches = ATOMIC_INIT(0);
+
+/*
+ * Posting
+ */
+
+static struct mount_notification mount_record(const struct mount *mnt,
+					      const struct mount *parent,
+					      u8 subtype, bool propagated)
+{
+	struct mount_notification n = {
+		.watch.type	= WATCH_TYPE_MOUNT_NOTIFY,
+		.watch.subtype	= subtype,
+		.watch.info	= watch_sizeof(n),
+		.mnt_id		= mnt->mnt_id_unique,
+		.parent_id	= parent->mnt_id_unique,
+	};
+
+	if (mnt->mnt.mnt_flags & MNT_READONLY)
+		n.watch.info |= NOTIFY_MOUNT_IS_RO;
+	if (mnt->mnt.mnt_flags & MNT_SHRINKABLE)
+		n.watch.info |= NOTIFY_MOUNT_AUTOMOUNT;
+	if (propagated)
+		n.watch.info |= NOTIFY_MOUNT_PROPAGATED;
+	return n;
+}
+
+static void mount_post_here(const struct mount *at,
+			    const struct mount_notification *n)
+{
+	/* Pairs with cmpxchg() in mount_watch_list() */
+	post_watch_notification(smp_load_acquire(&at->mnt_watches.here),
+				&n->watch, NULL, at->mnt_id_unique);
+}
+
+/* @named: the record tells of @at by its ID */
+static void mount_post_below(const struct mount *at,
+			     struct mount_notification *n, bool named)
+{
+	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
+	if (!named)
+		n->watch.info |= NOTIFY_MOUNT_IN_SUBTREE;
+
+	/* Pairs with cmpxchg() in mount_watch_list() */
+	post_watch_notification(smp_load_acquire(&at->mnt_watches.below),
+				&n->watch, NULL, at->mnt_id_unique);
+	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
+}
+
+/* What concerns one mount that stays, comes or goes where it is */
+static void mount_post(const struct mount *mnt, struct mount_notification *n)
+{
+	const struct mount *at = mnt;
+
+	lockdep_assert_held(&mount_lock.lock);
+
+	for (;; at = at->mnt_parent) {
+		bool named = at == mnt || at == mnt->mnt_parent;
+
+		if (named)
+			mount_post_here(at, n);
+		mount_post_below(at, n, named);
+		if (at == at->mnt_parent)
+			return;
+	}
+}
+
+static void mount_post_at(const struct mount *mnt, u8 subtype, bool propagated)
+{
+	struct mount_notification n = mount_record(mnt, mnt->mnt_parent,
+						   subtype, propagated);
+
+	mount_post(mnt, &n);
+}
+
+static bool mount_is_below(const struct mount *mnt, const struct mount *top)
+{
+	while (mnt != top && mnt != mnt->mnt_parent)
+		mnt = mnt->mnt_parent;
+	return mnt == top;
+}
+
+/*
+ * Once for each watch: where the mount can be seen after the move it is MOVE_TO,
+ * and MOVE_FROM where it can be seen no more.  The chains of parents from @from
+ * and from @to have met when a mount is on both.
+ */
+void __mount_notify_move(struct mount *mnt, struct mount *from,
+			 struct mount *to, bool propagated)
+{
+	struct mount_notification n, gone;
+	const struct mount *at;
+
+	lockdep_assert_held(&mount_lock.lock);
+
+	n = mount_record(mnt, to, NOTIFY_MOUNT_MOVE_TO, propagated);
+	n.old_parent_id = from->mnt_id_unique;
+	gone = n;
+	gone.watch.subtype = NOTIFY_MOUNT_MOVE_FROM;
+
+	mount_post_here(mnt, &n);
+	mount_post_below(mnt, &n, true);
+	for (at = to;; at = at->mnt_parent) {
+		if (at == to)
+			mount_post_here(at, &n);
+		else if (at == from)
+			mount_post_here(at, &gone);
+		mount_post_below(at, &n, at == to || at == from);
+		if (at == at->mnt_parent)
+			break;
+	}
+
+	for (at = from; !mount_is_below(to, at); at = at->mnt_parent) {
+		if (at == from)
+			mount_post_here(at, &gone);
+		mount_post_below(at, &gone, at == from);
+		if (at == at->mnt_parent)
+			break;
+	}
+}
+
+static struct mount *mount_next(struct mount *mnt, struct mount *root)
+{
+	if (!list_empty(&mnt->mnt_mounts))
+		return list_first_entry(&mnt->mnt_mounts, struct mount, mnt_child);
+
+	while (mnt != root) {
+		if (!list_is_last(&mnt->mnt_child, &mnt->mnt_parent->mnt_mounts))
+			return list_next_entry(mnt, mnt_child);
+		mnt = mnt->mnt_parent;
+	}
+	return NULL;
+}
+
+void __mount_notify_attach(struct mount *tree, struct mount *old_parent,
+			   struct mount *over, bool propagated)
+{
+	struct mount *mnt;
+
+	if (old_parent) {
+		__mount_notify_move(tree, old_parent, tree->mnt_parent, propagated);
+	} else {
+		for (mnt = tree; mnt; mnt = mount_next(mnt, tree)) {
+			/* Was there before: it is moved, with what is on it */
+			if (over && mount_is_below(mnt, over))
+				continue;
+			mount_post_at(mnt, NOTIFY_MOUNT_NEW, propagated);
+		}
+	}
+
+	if (over)
+		__mount_notify_move(over, tree->mnt_parent, over->mnt_parent, true);
+}
+
+void __mount_notify_umount(struct mount *root, struct list_head *list,
+			   unsigned int how)
+{
+	struct mount *mnt;
+
+	/* Children first, as a program would have to unmount them */
+	list_for_each_entry_reverse(mnt, list, mnt_list) {
+		struct mount_notification n;
+
+		/* What is undone after an error was never visible */
+		if (!mnt->mnt_ns)
+			continue;
+
+		n = mount_record(mnt, mnt->mnt_parent, NOTIFY_MOUNT_UNMOUNT,
+				 !mount_is_below(mnt, root));
+		if (how & UMOUNT_EXPIRED)
+			n.watch.info |= NOTIFY_MOUNT_EXPIRED;
+		mount_post(mnt, &n);
+	}
+}
+
+void __mount_notify_attr(struct mount *mnt, unsigned int old_flags)
+{
+	unsigned int changed = (mnt->mnt.mnt_flags ^ old_flags) &
+			       MNT_USER_SETTABLE_MASK;
+
+	if (changed & MNT_READONLY)
+		mount_post_at(mnt, NOTIFY_MOUNT_READONLY, false);
+	if (changed & ~MNT_READONLY)
+		mount_post_at(mnt, NOTIFY_MOUNT_SETATTR, false);
+}
+
+/* Will change_mnt_propagation() make a difference to the mount itself? */
+static bool mount_propagation_changes(struct mount *mnt, int type)
+{
+	switch (type) {
+	case MS_SHARED:
+		return !IS_MNT_SHARED(mnt);
+	case MS_SLAVE:
+		return IS_MNT_SHARED(mnt);
+	case MS_UNBINDABLE:
+		return !IS_MNT_UNBINDABLE(mnt);
+	default:
+		return IS_MNT_SHARED(mnt) || IS_MNT_SLAVE(mnt) ||
+		       IS_MNT_UNBINDABLE(mnt);
+	}
+}
+
+void __mount_notify_propagation(struct mount *mnt, int type)
+{
+	struct mount *slave;
+
+	/* Without a namespace it is not there yet, or not any more */
+	if (mnt->mnt_ns && mount_propagation_changes(mnt, type))
+		mount_post_at(mnt, NOTIFY_MOUNT_PROPAGATION, false);
+	/* With peers left, its slaves stay slaves of the same group */
+	if (type == MS_SHARED || !list_empty(&mnt->mnt_share))
+		return;
+
+	list_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
+		/* Nor after the record that tells that it is unmounted */
+		if (slave->mnt_ns && !(slave->mnt.mnt_flags & MNT_UMOUNT))
+			mount_post_at(slave, NOTIFY_MOUNT_PROPAGATION, true);
+	}
+}
+
+void __mount_notify_group(struct mount *mnt)
+{
+	read_seqlock_excl(&mount_lock);
+	mount_post_at(mnt, NOTIFY_MOUNT_PROPAGATION, false);
+	read_sequnlock_excl(&mount_lock);
+}
+
+/**
+ * mount_notify_gone - end the watches on a mount that is being freed
+ * @mnt: the mount, to which nobody has a reference
+ *
+ * Context: Process context.  May sleep.
+ */
+void mount_notify_gone(struct mount *mnt)
+{
+	remove_watch_list(mnt->mnt_watches.here, mnt->mnt_id_unique);
+	remove_watch_list(mnt->mnt_watches.below, mnt->mnt_id_unique);
+}
+
+/*
+ * Setting and removing watches
+ */
+
+static void mount_release_watch(struct watch *watch)
+{
+	atomic_dec(&mount_nr_watches);
+}
+
+/* The list behind @slot, made now if there is none */
+static struct watch_list *mount_watch_list(struct watch_list **slot)
+{
+	struct watch_list *wlist, *new;
+
+	/* Pairs with cmpxchg() below */
+	wlist = smp_load_acquire(slot);
+	if (wlist)
+		return wlist;
+
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return NULL;
+	init_watch_list(new, mount_release_watch);
+
+	/* Pairs with smp_load_acquire() here and where events are posted */
+	wlist = cmpxchg(slot, NULL, new);
+	if (!wlist)
+		return new;
+	kfree(new);
+	return wlist;
+}
+
+/*
+ * Who may ask statmount() for the mount may watch it: it is in the caller's
+ * namespace and can be reached from the caller's root, or the caller has
+ * CAP_SYS_ADMIN over its namespace.
+ */
+static int mount_may_watch(const struct path *path)
+{
+	struct mount *mnt = real_mount(path->mnt);
+	struct user_namespace *user_ns;
+	struct path root;
+	bool ours;
+	int ret;
+
+	get_fs_root(current->fs, &root);
+	read_seqlock_excl(&mount_lock);
+	/* Not a mount of the kernel's own, unmounted, or detached */
+	if (!is_mounted(&mnt->mnt) || is_anon_ns(mnt->mnt_ns)) {
+		ret = -EINVAL;
+	} else {
+		ret = 0;
+		ours = mnt->mnt_ns == current->nsproxy->mnt_ns &&
+		       is_path_reachable(mnt, mnt->mnt.mnt_root, &root);
+		user_ns = get_user_ns(mnt->mnt_ns->user_ns);
+	}
+	read_sequnlock_excl(&mount_lock);
+	path_put(&root);
+	if (ret)
+		return ret;
+
+	if (!ours && !ns_capable(user_ns, CAP_SYS_ADMIN))
+		ret = -EPERM;
+	put_user_ns(user_ns);
+	return ret ?: security_path_notify(path, 0, FSNOTIFY_OBJ_TYPE_VFSMOUNT);
+}
+
+static struct watch_list **mount_watch_slot(struct mount *mnt, u32 flags)
+{
+	return flags & WATCH_SUBTREE ? &mnt->mnt_watches.below :
+				       &mnt->mnt_watches.here;
+}
+
+static int mount_add_watch(struct watch_queue *wqueue,
+			   const struct watch_queue_watch *how)
+{
+	CLASS(fd_raw, f)(how->fd);
+	struct watch_list *wlist;
+	struct watch *watch;
+	struct mount *mnt;
+	int ret;
+
+	if (fd_empty(f))
+		return -EBADF;
+	if (!path_mounted(&fd_file(f)->f_path))
+		return -EINVAL;
+	ret = mount_may_watch(&fd_file(f)->f_path);
+	if (ret)
+		return ret;
+
+	mnt = real_mount(fd_file(f)->f_path.mnt);
+	wlist = mount_watch_list(mount_watch_slot(mnt, how->flags));
+	if (!wlist)
+		return -ENOMEM;
+	watch = kzalloc(sizeof(*watch), GFP_KERNEL_ACCOUNT);
+	if (!watch)
+		return -ENOMEM;
+	init_watch(watch, wqueue);
+	watch->type = WATCH_TYPE_MOUNT_NOTIFY;
+	watch->id = mnt->mnt_id_unique;
+	watch->info_id = how->id << WATCH_INFO_ID__SHIFT;
+
+	/* First, so that no event passes by a watch that is set */
+	atomic_inc(&mount_nr_watches);
+	ret = add_watch_to_object(watch, wlist);
+	if (ret) {
+		atomic_dec(&mount_nr_watches);
+		kfree(watch);
+	}
+	return ret;
+}
+
+/* Needs no permission: whoever has the queue may take its watches off */
+static int mount_remove_watch(struct watch_queue *wqueue,
+			      const struct watch_queue_watch *how)
+{
+	CLASS(fd_raw, f)(how->fd);
+	struct watch_list *wlist;
+	struct mount *mnt;
+
+	if (fd_empty(f))
+		return -EBADF;
+	if (!path_mounted(&fd_file(f)->f_path))
+		return -EINVAL;
+
+	mnt = real_mount(fd_file(f)->f_path.mnt);
+	/* Pairs with cmpxchg() in mount_watch_list() */
+	wlist = smp_load_acquire(mount_watch_slot(mnt, how->flags));
+	if (!wlist)
+		return -EBADSLT;
+	return remove_watch_from_object(wlist, wqueue, mnt->mnt_id_unique, false);
+}
+
+static const struct watch_source mount_source = {
+	.type	= WATCH_TYPE_MOUNT_NOTIFY,
+	.flags	= WATCH_SUBTREE,
+	.add	= mount_add_watch,
+	.remove	= mount_remove_watch,
+};
+
+static int __init mount_notify_init(void)
+{
+	return register_watch_source(&mount_source);
+}
+fs_initcall(mount_notify_init);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Notifications about mounts: what fs/namespace.c and fs/pnode.c must know
+ */
+#ifndef _FS_MOUNT_NOTIFY_H
+#define _FS_MOUNT_NOTIFY_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+struct list_head;
+struct mount;
+struct watch_list;
+
+#ifdef CONFIG_MOUNT_NOTIFICATIONS
+
+/**
+ * struct mount_watches - who watches a mount
+ * @here: watches on this mount alone; NULL until the first one is set
+ * @below: those with WATCH_SUBTREE, the same
+ */
+struct mount_watches {
+	struct watch_list *here;
+	struct watch_list *below;
+};
+
+/* For umount_tree(), beside enum umount_tree_flags */
+#define UMOUNT_EXPIRED	0x100
+
+extern atomic_t mount_nr_watches;
+
+void __mount_notify_attach(struct mount *tree, struct mount *old_parent,
+			   struct mount *over, bool propagated);
+void __mount_notify_move(struct mount *mnt, struct mount *from,
+			 struct mount *to, bool propagated);
+void __mount_notify_umount(struct mount *root, struct list_head *list,
+			   unsigned int how);
+void __mount_notify_attr(struct mount *mnt, unsigned int old_flags);
+void __mount_notify_propagation(struct mount *mnt, int type);
+void __mount_notify_group(struct mount *mnt);
+void mount_notify_gone(struct mount *mnt);
+
+/* All that a kernel with the option pays while nobody watches any mount */
+static inline bool mount_watched(void)
+{
+	return unlikely(atomic_read(&mount_nr_watches));
+}
+
+#else /* !CONFIG_MOUNT_NOTIFICATIONS */
+
+struct mount_watches {
+};
+
+#define UMOUNT_EXPIRED	0
+
+static inline bool mount_watched(void)
+{
+	return false;
+}
+
+static inline void __mount_notify_attach(struct mount *tree,
+					 struct mount *old_parent,
+					 struct mount *over, bool propagated)
+{
+}
+
+static inline void __mount_notify_move(struct mount *mnt, struct mount *from,
+				       struct mount *to, bool propagated)
+{
+}
+
+static inline void __mount_notify_umount(struct mount *root,
+					 struct list_head *list,
+					 unsigned int how)
+{
+}
+
+static inline void __mount_notify_attr(struct mount *mnt,
+				       unsigned int old_flags)
+{
+}
+
+static inline void __mount_notify_propagation(struct mount *mnt, int type)
+{
+}
+
+static inline void __mount_notify_group(struct mount *mnt)
+{
+}
+
+static inline void mount_notify_gone(struct mount *mnt)
+{
+}
+
+#endif /* CONFIG_MOUNT_NOTIFICATIONS */
+
+/**
+ * mount_notify_attach - a tree of mounts was attached
+ * @tree: its root
+ * @old_parent: what it was mounted on before, or NULL: it is new
+ * @over: the mount that is on top of it now, and was on its parent; or NULL
+ * @propagated: it is a copy of what was attached elsewhere
+ *
+ * Context: mount_lock held for write.
+ */
+static inline void mount_notify_attach(struct mount *tree,
+				       struct mount *old_parent,
+				       struct mount *over, bool propagated)
+{
+	if (mount_watched())
+		__mount_notify_attach(tree, old_parent, over, propagated);
+}
+
+/**
+ * mount_notify_move - a mount has another parent
+ * @mnt: the mount; whether it was moved already does not matter, as long as
+ *	neither parent is below it
+ * @from: its parent until now
+ * @to: its parent from now on
+ * @propagated: nobody asked for it
+ *
+ * Context: mount_lock held for write.
+ */
+static inline void mount_notify_move(struct mount *mnt, struct mount *from,
+				     struct mount *to, bool propagated)
+{
+	if (mount_watched())
+		__mount_notify_move(mnt, from, to, propagated);
+}
+
+/**
+ * mount_notify_umount - mounts are going to be taken off their parents
+ * @root: the mount whose tree was to be unmounted
+ * @list: all that are unmounted with it, linked by mnt_list, parents still set
+ * @how: what umount_tree() was told
+ *
+ * Mounts without a namespace were never seen by anybody, and are passed over.
+ *
+ * Context: mount_lock held for write.
+ */
+static inline void mount_notify_umount(struct mount *root,
+				       struct list_head *list,
+				       unsigned int how)
+{
+	if (mount_watched())
+		__mount_notify_umount(root, list, how);
+}
+
+/**
+ * mount_notify_attr - a mount's flags were set
+ * @mnt: the mount
+ * @old_flags: its mnt_flags before
+ *
+ * Context: mount_lock held for write.
+ */
+static inline void mount_notify_attr(struct mount *mnt, unsigned int old_flags)
+{
+	if (mount_watched())
+		__mount_notify_attr(mnt, old_flags);
+}
+
+/**
+ * mount_notify_propagation - a mount's propagation type is going to be set
+ * @mnt: the mount
+ * @type: MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE
+ *
+ * Tells of the mount if it will be different, and of the slaves that it loses.
+ *
+ * Context: mount_lock held for write.
+ */
+static inline void mount_notify_propagation(struct mount *mnt, int type)
+{
+	if (mount_watched())
+		__mount_notify_propagation(mnt, type);
+}
+
+/**
+ * mount_notify_group - a mount joined the peers or the slaves of others
+ * @mnt: the mount
+ *
+ * Context: namespace_sem held for write, mount_lock not held.
+ */
+static inline void mount_notify_group(struct mount *mnt)
+{
+	if (mount_watched())
+		__mount_notify_group(mnt);
+}
+
+#endif /* _FS_MOUNT_NOTIFY_H */

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * General notification queue: watches on any object
+ *
+ * A source of events whose objects have no system call of their own to set a
+ * watch registers here, for its type of record.  Programs reach it through two
+ * ioctls on the queue.  See Documentation/core-api/watch_queue.rst.
+ *
+ * Locks
+ *
+ *	watch_source_lock	the table; held for read while a source works, so
+ *				that a source that is off the table runs no more.
+ *				It is the outermost lock: a source takes its own
+ *				locks inside, and registers with none of them held.
+ */
+
+#include <linux/array_size.h>
+#include <linux/export.h>
+#include <linux/rwsem.h>
+#include <linux/uaccess.h>
+#include <linux/watch_queue.h>
+
+/* Types that there is room for, some more than the header names */
+#define WATCH_SOURCE_MAX 16
+
+static_assert(WATCH_SOURCE_MAX > WATCH_TYPE__NR);
+static_assert(sizeof(struct watch_queue_watch) == WATCH_QUEUE_WATCH_SIZE_VER0);
+
+static DECLARE_RWSEM(watch_source_lock);
+static const struct watch_source *watch_sources[WATCH_SOURCE_MAX];
+
+/* The queue's own records, and keys, which have keyctl(), cannot be had here */
+static bool watch_source_type_valid(u32 type)
+{
+	return type > WATCH_TYPE_KEY_NOTIFY && type < ARRAY_SIZE(watch_sources);
+}
+
+/**
+ * register_watch_source - offer a type of objects to be watched
+ * @source: the source; must stay as it is until it is unregistered
+ *
+ * Context: Process context, with no lock held that @source takes.  May sleep.
+ * Return: 0 or
+ *
+ * * -EINVAL - the type is none of WATCH_TYPE_*_NOTIFY, or is that of keys; or a
+ *   function is missing
+ * * -EBUSY - the type has a source already
+ */
+int register_watch_source(const struct watch_source *source)
+{
+	if (!watch_source_type_valid(source->type) || !source->add ||
+	    !source->remove)
+		return -EINVAL;
+
+	guard(rwsem_write)(&watch_source_lock);
+	if (watch_sources[source->type])
+		return -EBUSY;
+	watch_sources[source->type] = source;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(register_watch_source);
+
+/**
+ * unregister_watch_source - take back what register_watch_source() offered
+ * @source: the source; one that is not registered is ignored
+ *
+ * Waits for calls of the source's functions to return.  After that there are no
+ * more.  Watches that were set stay: they end with their objects.
+ *
+ * Context: Process context, with no lock held that @source takes.  May sleep.
+ */
+void unregister_watch_source(const struct watch_source *source)
+{
+	if (!watch_source_type_valid(source->type))
+		return;
+
+	guard(rwsem_write)(&watch_source_lock);
+	if (watch_sources[source->type] == source)
+		watch_sources[source->type] = NULL;
+}
+EXPORT_SYMBOL_GPL(unregister_watch_source);
+
+/**
+ * watch_source_ioctl - IOC_WATCH_QUEUE_ADD_WATCH and IOC_WATCH_QUEUE_REMOVE_WATCH
+ * @wqueue: the queue that the caller has open
+ * @cmd: either command, with any size in it
+ * @arg: struct watch_queue_watch, of the size in @cmd
+ *
+ * Context: Process context.  May sleep.
+ * Return: 0, what the source returns, or, in the order of the checks,
+ *
+ * * -EINVAL - the size in @cmd is below that of the first version
+ * * -EFAULT - @arg cannot be read
+ * * -E2BIG - there is something behind the members that this kernel knows
+ * * -EINVAL - the watch ID is above 255
+ * * -EOPNOTSUPP - no source for the type, or it is not set through here
+ * * -EINVAL - a flag that the source does not know
+ */
+long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
+			const void __user *arg)
+{
+	const struct watch_source *source;
+	struct watch_queue_watch how;
+	int ret;
+
+	if (_IOC_SIZE(cmd) < WATCH_QUEUE_WATCH_SIZE_VER0)
+		return -EINVAL;
+	ret = copy_struct_from_user(&how, sizeof(how), arg, _IOC_SIZE(cmd));
+	if (ret)
+		return ret;
+	if (how.id > WATCH_INFO_ID >> WATCH_INFO_ID__SHIFT)
+		return -EINVAL;
+	if (!watch_source_type_valid(how.type))
+		return -EOPNOTSUPP;
+
+	guard(rwsem_read)(&watch_source_lock);
+	source = watch_sources[how.type];
+	if (!source)
+		return -EOPNOTSUPP;
+	if (how.flags & ~source->flags)
+		return -EINVAL;
+
+	if (WATCH_IOCTL(cmd) == WATCH_IOCTL(IOC_WATCH_QUEUE_ADD_WATCH))
+		return source->add(wqueue, &how);
+	return source->remove(wqueue, &how);
+}

@@ -1,0 +1,1313 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: what is told about mounts, to whom, and what is refused
+ *
+ * Each test has a mount namespace of its own, in which everything is private, and
+ * a tmpfs at BASE to work in.  Names below are those of directories in there; an
+ * upper-case letter is the mount on the directory of that name.
+ */
+#include "mounts.h"
+
+#define BASE		"/tmp/mount_test"
+#define ID		7	/* watch on BASE and all below it */
+#define SOME_USER	64331
+#define MOUNT_MAX	"/proc/sys/fs/mount-max"
+#define PATH_LEN	128
+
+FIXTURE(mounts)
+{
+	struct reader q;
+	int other;		/* write end of the queue */
+	__u64 base;
+};
+
+static void no_leftovers(struct __test_metadata *_metadata)
+{
+	ASSERT_EQ(0, do_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	mkdir(BASE, 0755);
+	ASSERT_EQ(0, do_mount("base", BASE, "tmpfs", 0, NULL));
+	ASSERT_EQ(0, chdir(BASE));
+}
+
+static void reader_open(struct __test_metadata *_metadata, struct reader *q,
+			int *other, unsigned int depth)
+{
+	int fd[2];
+
+	queue_open(_metadata, fd, O_NONBLOCK | O_CLOEXEC);
+	memset(q, 0, sizeof(*q));
+	q->fd = fd[0];
+	*other = fd[1];
+	ASSERT_EQ(0, queue_size(fd[0], depth));
+}
+
+FIXTURE_SETUP(mounts)
+{
+	if (geteuid())
+		SKIP(return, "needs root, to mount");
+	reader_open(_metadata, &self->q, &self->other, 256);
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	no_leftovers(_metadata);
+	self->base = mnt_id(BASE);
+	ASSERT_NE(0, self->base);
+	if (mount_watch(self->q.fd, BASE, ID, WATCH_SUBTREE) == -EOPNOTSUPP)
+		SKIP(_exit(KSFT_SKIP), "CONFIG_MOUNT_NOTIFICATIONS is not set");
+}
+
+FIXTURE_TEARDOWN(mounts)
+{
+	close(self->q.fd);
+	close(self->other);
+}
+
+/* A tmpfs on a new directory; returns its ID, 0 if it did not work */
+static __u64 tmpfs(const char *where, unsigned long flags)
+{
+	mkdir(where, 0755);
+	return do_mount(where, where, "tmpfs", flags, NULL) ? 0 : mnt_id(where);
+}
+
+/* A directory of tmpfs bound to itself */
+static __u64 bound(const char *where)
+{
+	mkdir(where, 0755);
+	return do_mount(where, where, NULL, MS_BIND, NULL) ? 0 : mnt_id(where);
+}
+
+#define GOT(subtype, mnt, parent, old, flags)				\
+	EXPECT_TRUE(got_mount(&self->q, NOTIFY_MOUNT_##subtype, ID, mnt, parent, old, flags))
+#define GOT_BY(id, subtype, mnt, parent, old, flags)			\
+	EXPECT_TRUE(got_mount(&self->q, NOTIFY_MOUNT_##subtype, id, mnt, parent, old, flags))
+#define GOT_NO_MORE()	EXPECT_TRUE(got_no_more(&self->q))
+
+/* Values and layouts that programs were compiled with do not change. */
+TEST(header)
+{
+	EXPECT_EQ(2, WATCH_TYPE_MOUNT_NOTIFY);
+	EXPECT_EQ(1, WATCH_SUBTREE);
+	EXPECT_EQ(0, NOTIFY_MOUNT_NEW);
+	EXPECT_EQ(1, NOTIFY_MOUNT_UNMOUNT);
+	EXPECT_EQ(2, NOTIFY_MOUNT_MOVE_FROM);
+	EXPECT_EQ(3, NOTIFY_MOUNT_MOVE_TO);
+	EXPECT_EQ(4, NOTIFY_MOUNT_READONLY);
+	EXPECT_EQ(5, NOTIFY_MOUNT_SETATTR);
+	EXPECT_EQ(6, NOTIFY_MOUNT_PROPAGATION);
+	EXPECT_EQ(0x010000, NOTIFY_MOUNT_IN_SUBTREE);
+	EXPECT_EQ(0x020000, NOTIFY_MOUNT_IS_RO);
+	EXPECT_EQ(0x040000, NOTIFY_MOUNT_AUTOMOUNT);
+	EXPECT_EQ(0x080000, NOTIFY_MOUNT_PROPAGATED);
+	EXPECT_EQ(0x100000, NOTIFY_MOUNT_EXPIRED);
+	EXPECT_EQ(32, sizeof(struct mount_notification));
+	EXPECT_EQ(8, offsetof(struct mount_notification, mnt_id));
+	EXPECT_EQ(16, offsetof(struct mount_notification, parent_id));
+	EXPECT_EQ(24, offsetof(struct mount_notification, old_parent_id));
+}
+
+/* Mounting and unmounting, right below the watched mount and further down. */
+TEST_F(mounts, new_and_unmount)
+{
+	__u64 a, b, c;
+
+	a = tmpfs("a", 0);
+	b = tmpfs("a/b", 0);
+	c = tmpfs("a/b/c", MS_RDONLY);
+	ASSERT_NE(0, c);
+	GOT(NEW, a, self->base, 0, 0);
+	GOT(NEW, b, a, 0, BY_SUBTREE);
+	GOT(NEW, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	ASSERT_EQ(0, do_umount("a/b/c", 0));
+	ASSERT_EQ(0, do_umount("a/b", 0));
+	ASSERT_EQ(0, do_umount("a", 0));
+	GOT(UNMOUNT, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	GOT(UNMOUNT, b, a, 0, BY_SUBTREE);
+	GOT(UNMOUNT, a, self->base, 0, 0);
+	GOT_NO_MORE();
+}
+
+/* A watch without WATCH_SUBTREE hears of its mount and of what is right on it. */
+TEST_F(mounts, one_mount)
+{
+	__u64 a, b;
+
+	ASSERT_EQ(0, mount_unwatch(self->q.fd, BASE, WATCH_SUBTREE));
+	EXPECT_TRUE(got_mount_removal(&self->q, ID, self->base));
+	ASSERT_EQ(0, mount_watch(self->q.fd, BASE, 1, 0));
+	a = tmpfs("a", 0);
+	GOT_BY(1, NEW, a, self->base, 0, 0);
+	b = tmpfs("a/b", 0);
+	GOT_NO_MORE();
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 2, 0));
+	tmpfs("a/b/c", 0);
+	ASSERT_EQ(0, do_setattr("a/b/c", false, MOUNT_ATTR_RDONLY, 0, 0));
+	ASSERT_EQ(0, do_umount("a/b/c", 0));
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_setattr("a/b", false, MOUNT_ATTR_RDONLY, 0, 0));
+	ASSERT_EQ(0, do_umount("a/b", 0));
+	GOT_BY(2, READONLY, b, a, 0, NOTIFY_MOUNT_IS_RO);
+	GOT_BY(2, UNMOUNT, b, a, 0, NOTIFY_MOUNT_IS_RO);
+	GOT_NO_MORE();
+}
+
+/* One record for each watch that an event concerns, whoever shares the queue. */
+TEST_F(mounts, many_watches)
+{
+	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c;
+
+	GOT(NEW, a, self->base, 0, 0);
+	GOT(NEW, b, a, 0, BY_SUBTREE);
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 2, 0));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a/b", 3, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a/b", 4, 0));
+	c = tmpfs("a/b/c", 0);
+	GOT_BY(4, NEW, c, b, 0, 0);
+	GOT_BY(3, NEW, c, b, 0, 0);
+	GOT_BY(1, NEW, c, b, 0, BY_SUBTREE);
+	GOT(NEW, c, b, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
+/* A watch does not keep its mount, and ends with it. */
+TEST_F(mounts, does_not_pin)
+{
+	struct queue_info info;
+	__u64 a = tmpfs("a", 0);
+
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 2, 0));
+	GOT(NEW, a, self->base, 0, 0);
+	ASSERT_TRUE(queue_info(self->q.fd, &info));
+	EXPECT_EQ(3, info.watches);
+	ASSERT_EQ(0, do_umount("a", 0));
+	GOT_BY(2, UNMOUNT, a, self->base, 0, 0);
+	GOT_BY(1, UNMOUNT, a, self->base, 0, 0);
+	GOT(UNMOUNT, a, self->base, 0, 0);
+	EXPECT_TRUE(got_mount_removal(&self->q, 2, a));
+	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
+	GOT_NO_MORE();
+	ASSERT_TRUE(queue_info(self->q.fd, &info));
+	EXPECT_EQ(1, info.watches);
+}
+
+/*
+ * A lazy umount is told at once, and of all mounts of the tree, children first.
+ * Those that are in use go, and their watches with them, when they are not.
+ */
+TEST_F(mounts, lazy)
+{
+	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c = tmpfs("a/b/c", 0);
+	int fd;
+
+	GOT(NEW, a, self->base, 0, 0);
+	GOT(NEW, b, a, 0, BY_SUBTREE);
+	GOT(NEW, c, b, 0, BY_SUBTREE);
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a/b", 1, 0));
+	fd = open("a/b/file", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-EBUSY, do_umount("a/b", 0));
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_umount("a", MNT_DETACH));
+	GOT_BY(1, UNMOUNT, c, b, 0, 0);
+	GOT(UNMOUNT, c, b, 0, BY_SUBTREE);
+	GOT_BY(1, UNMOUNT, b, a, 0, 0);
+	GOT(UNMOUNT, b, a, 0, BY_SUBTREE);
+	GOT(UNMOUNT, a, self->base, 0, 0);
+	GOT_NO_MORE();
+	close(fd);
+	EXPECT_TRUE(got_mount_removal(&self->q, 1, b));
+	GOT_NO_MORE();
+}
+
+/* What is on a directory that is removed elsewhere is unmounted. */
+TEST_F(mounts, detached_by_rmdir)
+{
+	__u64 a, bind;
+	pid_t pid;
+
+	ASSERT_NE(0, tmpfs("fs", 0));
+	ASSERT_EQ(0, mkdir("fs/dir", 0755));
+	bind = bound("fs");
+	ASSERT_NE(0, bind);
+	a = tmpfs("fs/dir", 0);
+	ASSERT_NE(0, a);
+	mkdir("fs2", 0755);
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		/* In a namespace where nothing is mounted there */
+		if (unshare(CLONE_NEWNS) || do_umount("fs/dir", 0) || rmdir("fs/dir"))
+			_exit(1);
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(pid));
+	GOT(UNMOUNT, a, bind, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
+/* Attributes: read-only apart from the others, and only what did change. */
+TEST_F(mounts, attributes)
+{
+	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0);
+	int fd;
+
+	GOT(NEW, a, self->base, 0, 0);
+	GOT(NEW, b, a, 0, BY_SUBTREE);
+	ASSERT_EQ(0, do_setattr("a", false, MOUNT_ATTR_RDONLY, 0, 0));
+	GOT(READONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
+	ASSERT_EQ(0, do_setattr("a", false, MOUNT_ATTR_RDONLY, 0, 0));
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_setattr("a", false, MOUNT_ATTR_NOSUID, 0, 0));
+	GOT(SETATTR, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
+	ASSERT_EQ(0, do_setattr("a", true, MOUNT_ATTR_NODEV,
+				MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0));
+	GOT(READONLY, a, self->base, 0, 0);
+	GOT(SETATTR, a, self->base, 0, 0);
+	GOT(SETATTR, b, a, 0, BY_SUBTREE);
+	ASSERT_EQ(0, do_setattr("a", true, MOUNT_ATTR_NODEV, 0, 0));
+	GOT_NO_MORE();
+
+	/* All or none: a file is open for writing below */
+	fd = open("a/b/file", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-EBUSY, do_setattr("a", true, MOUNT_ATTR_RDONLY, 0, 0));
+	EXPECT_EQ(-EBUSY, do_mount(NULL, "a/b", NULL,
+				   MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	GOT_NO_MORE();
+	close(fd);
+
+	/* The old calls: of the mount, and of mount and superblock */
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY |
+			      MS_NODEV | MS_RELATIME, NULL));
+	GOT(READONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC |
+			      MS_RELATIME, NULL));
+	GOT(READONLY, a, self->base, 0, 0);
+	GOT(SETATTR, a, self->base, 0, 0);
+	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV |
+			      MS_RELATIME, NULL));
+	GOT(READONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV |
+			      MS_RELATIME, NULL));
+	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT | MS_RELATIME, NULL));
+	GOT(READONLY, b, a, 0, BY_SUBTREE);
+	GOT(SETATTR, b, a, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
+/* Propagation: each change of type, by either call, and only changes. */
+TEST_F(mounts, propagation_type)
+{
+	static const unsigned long types[] = {
+		MS_SHARED, MS_PRIVATE, MS_UNBINDABLE, MS_SHARED, MS_UNBINDABLE,
+		MS_PRIVATE, MS_SHARED, MS_SLAVE,
+	};
+	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0);
+	unsigned int i, old_call;
+
+	GOT(NEW, a, self->base, 0, 0);
+	GOT(NEW, b, a, 0, BY_SUBTREE);
+	for (old_call = 0; old_call < 2; old_call++) {
+		for (i = 0; i < ARRAY_SIZE(types); i++) {
+			int n;
+
+			for (n = 0; n < 2; n++)
+				ASSERT_EQ(0, old_call ?
+					  do_mount(NULL, "a", NULL, types[i], NULL) :
+					  do_setattr("a", false, 0, 0, types[i]));
+			GOT(PROPAGATION, a, self->base, 0, 0);
+			GOT_NO_MORE();
+		}
+	}
+	/* It has no master: what became a slave is private */
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_PRIVATE, NULL));
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REC | MS_SHARED, NULL));
+	GOT(PROPAGATION, a, self->base, 0, 0);
+	GOT(PROPAGATION, b, a, 0, BY_SUBTREE);
+	ASSERT_EQ(0, do_setattr("a", true, MOUNT_ATTR_RDONLY, 0, MS_UNBINDABLE));
+	GOT(READONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
+	GOT(PROPAGATION, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
+	GOT(READONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	GOT(PROPAGATION, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	GOT_NO_MORE();
+}
+
+/*
+ * A slave whose master leaves the group has another master, or none, unless the
+ * master has peers that take its place.
+ */
+TEST_F(mounts, propagation_of_slaves)
+{
+	__u64 a, b, s;
+
+	a = tmpfs("a", 0);
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
+	mkdir("b", 0755);
+	ASSERT_EQ(0, do_mount("a", "b", NULL, MS_BIND, NULL));
+	b = mnt_id("b");
+	mkdir("s", 0755);
+	ASSERT_EQ(0, do_mount("a", "s", NULL, MS_BIND, NULL));
+	s = mnt_id("s");
+	ASSERT_EQ(0, do_mount(NULL, "s", NULL, MS_SLAVE, NULL));
+	GOT(NEW, a, self->base, 0, 0);
+	GOT(PROPAGATION, a, self->base, 0, 0);
+	GOT(NEW, b, self->base, 0, 0);
+	GOT(NEW, s, self->base, 0, 0);
+	GOT(PROPAGATION, s, self->base, 0, 0);
+	GOT_NO_MORE();
+
+	/*
+	 * There are two in the group, then one, then none.  The slave hangs on
+	 * one of the two, which is not to be seen: each of them leaves first once.
+	 */
+	ASSERT_EQ(0, do_mount(NULL, "b", NULL, MS_PRIVATE, NULL));
+	GOT(PROPAGATION, b, self->base, 0, 0);
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_move(AT_FDCWD, "a", "b", MOVE_MOUNT_SET_GROUP));
+	GOT(PROPAGATION, b, self->base, 0, 0);
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_PRIVATE, NULL));
+	GOT(PROPAGATION, a, self->base, 0, 0);
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_umount("b", 0));
+	GOT(UNMOUNT, b, self->base, 0, 0);
+	GOT(PROPAGATION, s, self->base, 0, NOTIFY_MOUNT_PROPAGATED);
+	ASSERT_EQ(0, do_mount(NULL, "s", NULL, MS_PRIVATE, NULL));
+	GOT_NO_MORE();
+
+	/* MOVE_MOUNT_SET_GROUP makes a peer of a private mount */
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
+	GOT(PROPAGATION, a, self->base, 0, 0);
+	ASSERT_EQ(0, do_move(AT_FDCWD, "a", "s", MOVE_MOUNT_SET_GROUP));
+	GOT(PROPAGATION, s, self->base, 0, 0);
+	EXPECT_EQ(-EINVAL, do_move(AT_FDCWD, "a", "s", MOVE_MOUNT_SET_GROUP));
+	GOT_NO_MORE();
+}
+
+/* Binding: one mount, or all of a tree, parents first. */
+TEST_F(mounts, bind)
+{
+	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c = tmpfs("a/b/c", 0), id;
+
+	GOT(NEW, a, self->base, 0, 0);
+	GOT(NEW, b, a, 0, BY_SUBTREE);
+	GOT(NEW, c, b, 0, BY_SUBTREE);
+	mkdir("d", 0755);
+	ASSERT_EQ(0, do_mount("a", "d", NULL, MS_BIND, NULL));
+	GOT(NEW, mnt_id("d"), self->base, 0, 0);
+	GOT_NO_MORE();
+	mkdir("e", 0755);
+	ASSERT_EQ(0, do_mount("a", "e", NULL, MS_BIND | MS_REC, NULL));
+	id = mnt_id("e/b");
+	ASSERT_NE(b, id);
+	GOT(NEW, mnt_id("e"), self->base, 0, 0);
+	GOT(NEW, id, mnt_id("e"), 0, BY_SUBTREE);
+	GOT(NEW, mnt_id("e/b/c"), id, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
+/* A detached tree is told of when it is attached, and not if it never is. */
+TEST_F(mounts, detached)
+{
+	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), covered;
+	int fd;
+
+	GOT(NEW, a, self->base, 0, 0);
+	GOT(NEW, b, a, 0, BY_SUBTREE);
+	fd = do_open_tree("a", OPEN_TREE_CLONE | AT_RECURSIVE);
+	ASSERT_GE(fd, 0);
+	GOT_NO_MORE();
+	close(fd);
+	GOT_NO_MORE();
+	fd = do_open_tree("a", OPEN_TREE_CLONE | AT_RECURSIVE);
+	mkdir("c", 0755);
+	ASSERT_EQ(0, do_move(fd, "", "c", MOVE_MOUNT_F_EMPTY_PATH));
+	close(fd);
+	GOT(NEW, mnt_id("c"), self->base, 0, 0);
+	GOT(NEW, mnt_id("c/b"), mnt_id("c"), 0, BY_SUBTREE);
+	fd = do_fsmount();
+	ASSERT_GE(fd, 0);
+	close(fd);
+	fd = do_fsmount();
+	ASSERT_GE(fd, 0);
+	GOT_NO_MORE();
+	covered = mnt_id("c/b");
+	ASSERT_EQ(0, do_move(fd, "", "c/b", MOVE_MOUNT_F_EMPTY_PATH));
+	close(fd);
+	GOT(NEW, mnt_id("c/b"), covered, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
+/*
+ * A move is one record for each watch: where the mount is now, if that can be
+ * seen, or that it left.  Both parents are in it.
+ */
+TEST_F(mounts, move)
+{
+	__u64 a = tmpfs("a", 0), b = tmpfs("b", 0), c = tmpfs("a/c", 0);
+	__u64 m = tmpfs("a/c/m", 0), n = tmpfs("a/c/m/n", 0);
+
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 2, 0));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a/c", 3, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a/c", 4, 0));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "b", 5, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "b", 6, 0));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a/c/m", 8, 0));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a/c/m/n", 9, 0));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a/c/m/n", 10, WATCH_SUBTREE));
+
+	/* To another branch of the tree */
+	mkdir("b/m", 0755);
+	ASSERT_EQ(0, do_move(AT_FDCWD, "a/c/m", "b/m", 0));
+	GOT_BY(8, MOVE_TO, m, b, c, 0);
+	GOT_BY(6, MOVE_TO, m, b, c, 0);
+	GOT_BY(5, MOVE_TO, m, b, c, 0);
+	GOT(MOVE_TO, m, b, c, BY_SUBTREE);
+	GOT_BY(4, MOVE_FROM, m, b, c, 0);
+	GOT_BY(3, MOVE_FROM, m, b, c, 0);
+	GOT_BY(1, MOVE_FROM, m, b, c, BY_SUBTREE);
+	GOT_NO_MORE();
+
+	/* It is watched where it is now */
+	ASSERT_EQ(0, do_setattr("b/m/n", false, MOUNT_ATTR_NOSUID, 0, 0));
+	GOT_BY(9, SETATTR, n, m, 0, 0);
+	GOT_BY(10, SETATTR, n, m, 0, 0);
+	GOT_BY(8, SETATTR, n, m, 0, 0);
+	GOT_BY(5, SETATTR, n, m, 0, BY_SUBTREE);
+	GOT(SETATTR, n, m, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+
+	/* Within one mount */
+	mkdir("b/m2", 0755);
+	ASSERT_EQ(0, do_mount("b/m", "b/m2", NULL, MS_MOVE, NULL));
+	GOT_BY(8, MOVE_TO, m, b, b, 0);
+	GOT_BY(6, MOVE_TO, m, b, b, 0);
+	GOT_BY(5, MOVE_TO, m, b, b, 0);
+	GOT(MOVE_TO, m, b, b, BY_SUBTREE);
+	GOT_NO_MORE();
+
+	/* From a mount to one below it, and up again */
+	ASSERT_EQ(0, do_umount("b/m2/n", 0));
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	ASSERT_EQ(0, do_move(AT_FDCWD, "b/m2", "a/c/m", 0));
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	mkdir("a/m", 0755);
+	ASSERT_EQ(0, do_move(AT_FDCWD, "a/c/m", "a/m", 0));
+	GOT_BY(8, MOVE_TO, m, a, c, 0);
+	GOT_BY(2, MOVE_TO, m, a, c, 0);
+	GOT_BY(1, MOVE_TO, m, a, c, 0);
+	GOT(MOVE_TO, m, a, c, BY_SUBTREE);
+	GOT_BY(4, MOVE_FROM, m, a, c, 0);
+	GOT_BY(3, MOVE_FROM, m, a, c, 0);
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_move(AT_FDCWD, "a/m", "a/c/m", 0));
+	GOT_BY(8, MOVE_TO, m, c, a, 0);
+	GOT_BY(4, MOVE_TO, m, c, a, 0);
+	GOT_BY(3, MOVE_TO, m, c, a, 0);
+	/* Gone from it, and still below it */
+	GOT_BY(2, MOVE_FROM, m, c, a, 0);
+	GOT_BY(1, MOVE_TO, m, c, a, 0);
+	GOT(MOVE_TO, m, c, a, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
+/* What moves to a shared mount becomes shared, which is told as well. */
+TEST_F(mounts, move_to_shared)
+{
+	__u64 a = tmpfs("a", 0), m = tmpfs("m", 0), n = tmpfs("m/n", 0);
+
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	mkdir("a/m", 0755);
+	ASSERT_EQ(0, do_move(AT_FDCWD, "m", "a/m", 0));
+	GOT(PROPAGATION, m, self->base, 0, 0);
+	GOT(PROPAGATION, n, m, 0, BY_SUBTREE);
+	GOT(MOVE_TO, m, a, self->base, 0);
+	GOT_NO_MORE();
+}
+
+/* Beneath another mount, which is told to have moved onto the new one. */
+TEST_F(mounts, beneath)
+{
+	__u64 a = tmpfs("a", 0), b, c;
+	int fd;
+
+	GOT(NEW, a, self->base, 0, 0);
+	fd = do_fsmount();
+	ASSERT_GE(fd, 0);
+	b = fd_mnt_id(fd, "");
+	ASSERT_EQ(0, do_move(fd, "", "a", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_BENEATH));
+	close(fd);
+	GOT(NEW, b, self->base, 0, 0);
+	GOT(MOVE_TO, a, b, self->base, NOTIFY_MOUNT_PROPAGATED);
+	GOT_NO_MORE();
+	c = tmpfs("c", 0);
+	GOT(NEW, c, self->base, 0, 0);
+	ASSERT_EQ(0, do_move(AT_FDCWD, "c", "a", MOVE_MOUNT_BENEATH));
+	GOT(MOVE_TO, c, b, self->base, 0);
+	GOT(MOVE_TO, a, c, b, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_umount("a", 0));
+	GOT(UNMOUNT, a, c, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
+/* pivot_root() moves the new root up, then the old one below it. */
+TEST_F(mounts, pivot_root)
+{
+	__u64 root = tmpfs("root", 0), new = tmpfs("root/dir", 0), new_root, sub;
+	struct reader q;
+	int other;
+	pid_t pid;
+
+	ASSERT_NE(0, new);
+	reader_open(_metadata, &q, &other, 64);
+	ASSERT_EQ(0, mkdir("root/dir/new", 0755));
+	new_root = tmpfs("root/dir/new", 0);
+	ASSERT_EQ(0, mkdir("root/dir/new/put", 0755));
+	sub = tmpfs("root/dir/new/put/sub", 0);
+	ASSERT_EQ(0, do_umount("root/dir/new/put/sub", 0));
+	ASSERT_NE(0, sub);
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	ASSERT_EQ(0, mount_watch(q.fd, "root", 1, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(q.fd, "root/dir", 2, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(q.fd, "root/dir/new", 3, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(q.fd, "root/dir/new", 4, 0));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		if (chroot("root") || chdir("/dir/new") ||
+		    do_pivot_root(".", "put"))
+			_exit(1);
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(pid));
+	GOT(MOVE_TO, new_root, self->base, new, 0);
+	GOT(MOVE_TO, root, new_root, self->base, 0);
+	GOT_NO_MORE();
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 4, new_root, self->base, new, 0));
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 3, new_root, self->base, new, 0));
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_FROM, 2, new_root, self->base, new, 0));
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_FROM, 1, new_root, self->base, new,
+			      BY_SUBTREE));
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 1, root, new_root, self->base, 0));
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 4, root, new_root, self->base, 0));
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 3, root, new_root, self->base, 0));
+	EXPECT_TRUE(got_no_more(&q));
+	close(q.fd);
+	close(other);
+}
+
+/*
+ * Copies that propagation makes in the same namespace: of the mount, of its tree,
+ * and to slaves, which send nothing back.  Unmounting propagates as well.
+ */
+TEST_F(mounts, propagated)
+{
+	__u64 a = tmpfs("a", 0), b, s, p, x[4], y[4];
+	unsigned int seen = 0, i;
+	union record r;
+
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
+	ASSERT_EQ(0, mkdir("a/x", 0755));
+	ASSERT_EQ(0, mkdir("b", 0755));
+	ASSERT_EQ(0, mkdir("s", 0755));
+	ASSERT_EQ(0, mkdir("p", 0755));
+	ASSERT_EQ(0, do_mount("a", "b", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, do_mount("a", "s", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, do_mount(NULL, "s", NULL, MS_SLAVE, NULL));
+	ASSERT_EQ(0, do_mount("a", "p", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, do_mount(NULL, "p", NULL, MS_PRIVATE, NULL));
+	b = mnt_id("b");
+	s = mnt_id("s");
+	p = mnt_id("p");
+	tmpfs("t", 0);
+	tmpfs("t/y", 0);
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+
+	/* On a peer: at the other peer and at the slave, not at the private one */
+	ASSERT_EQ(0, do_mount("t", "b/x", NULL, MS_BIND | MS_REC, NULL));
+	x[0] = mnt_id("b/x");
+	y[0] = mnt_id("b/x/y");
+	x[1] = mnt_id("a/x");
+	y[1] = mnt_id("a/x/y");
+	x[2] = mnt_id("s/x");
+	y[2] = mnt_id("s/x/y");
+	EXPECT_EQ(p, mnt_id("p/x"));
+	GOT(NEW, x[0], b, 0, BY_SUBTREE);
+	GOT(NEW, y[0], x[0], 0, BY_SUBTREE);
+	GOT(NEW, x[2], s, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT(NEW, y[2], x[2], 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT(NEW, x[1], a, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT(NEW, y[1], x[1], 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT_NO_MORE();
+
+	/* On the slave: nowhere else; then on the master, where it comes beneath */
+	ASSERT_EQ(0, do_umount("b/x", MNT_DETACH));
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	x[3] = tmpfs("s/x", 0);
+	GOT(NEW, x[3], s, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+	x[0] = tmpfs("a/x", 0);
+	x[1] = mnt_id("b/x");
+	GOT(NEW, x[0], a, 0, BY_SUBTREE);
+	/* The ID of what is covered cannot be had by name */
+	ASSERT_EQ(1, next_record(&self->q, &r));
+	EXPECT_EQ(NOTIFY_MOUNT_NEW, r.watch.subtype + 0);
+	EXPECT_EQ(s, r.mount.parent_id);
+	x[2] = r.mount.mnt_id;
+	GOT(MOVE_TO, x[3], x[2], s, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT(NEW, x[1], b, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT_NO_MORE();
+
+	/* What was on top comes down again when it goes */
+	ASSERT_EQ(0, do_umount("a/x", 0));
+	GOT(MOVE_TO, x[3], s, x[2], BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	/* The propagated ones in any order, before what propagated */
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(1, next_record(&self->q, &r));
+		EXPECT_EQ(NOTIFY_MOUNT_UNMOUNT, r.watch.subtype + 0);
+		EXPECT_NE(0, r.watch.info & NOTIFY_MOUNT_PROPAGATED);
+		seen |= (r.mount.mnt_id == x[1] && r.mount.parent_id == b) |
+			(r.mount.mnt_id == x[2] && r.mount.parent_id == s) << 1;
+	}
+	EXPECT_EQ(3, seen);
+	GOT(UNMOUNT, x[0], a, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+	EXPECT_EQ(x[3], mnt_id("s/x"));
+}
+
+/* What a child of a test that has a namespace of its own found wrong */
+#define CHECK(condition) do {						\
+	if (!(condition)) {						\
+		ksft_print_msg("line %d: " #condition "\n", __LINE__);	\
+		_exit(1);						\
+	}								\
+} while (0)
+
+static void child_queue(struct reader *q)
+{
+	int fd[2];
+
+	memset(q, 0, sizeof(*q));
+	CHECK(!pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC));
+	CHECK(!queue_size(fd[0], 64));
+	q->fd = fd[0];
+}
+
+static void sync_send(int fd)
+{
+	CHECK(write(fd, "", 1) == 1);
+}
+
+static void sync_wait(int fd)
+{
+	char c;
+
+	CHECK(read(fd, &c, 1) == 1);
+}
+
+FIXTURE(two_namespaces)
+{
+	struct reader q;
+	int other;
+	__u64 base, a;
+	int down[2], up[2];	/* for one byte at a time */
+	pid_t pid;
+};
+
+FIXTURE_SETUP(two_namespaces)
+{
+	if (geteuid())
+		SKIP(return, "needs root, to mount");
+	reader_open(_metadata, &self->q, &self->other, 64);
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	no_leftovers(_metadata);
+	self->base = mnt_id(BASE);
+	self->a = tmpfs("a", 0);
+	ASSERT_NE(0, self->a);
+	ASSERT_EQ(0, mkdir("a/x", 0755));
+	if (mount_watch(self->q.fd, BASE, ID, WATCH_SUBTREE) == -EOPNOTSUPP)
+		SKIP(_exit(KSFT_SKIP), "CONFIG_MOUNT_NOTIFICATIONS is not set");
+	ASSERT_EQ(0, pipe2(self->down, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(self->up, O_CLOEXEC));
+}
+
+FIXTURE_TEARDOWN(two_namespaces)
+{
+	close(self->q.fd);
+	close(self->other);
+}
+
+FIXTURE_VARIANT(two_namespaces)
+{
+	unsigned long type;	/* of a, in the other namespace */
+	bool down, up;		/* whether mounts get there, and back */
+};
+
+FIXTURE_VARIANT_ADD(two_namespaces, shared)
+{
+	.type = MS_SHARED,
+	.down = true,
+	.up = true,
+};
+
+FIXTURE_VARIANT_ADD(two_namespaces, slave)
+{
+	.type = MS_SLAVE,
+	.down = true,
+};
+
+FIXTURE_VARIANT_ADD(two_namespaces, private)
+{
+	.type = MS_PRIVATE,
+};
+
+/*
+ * Each side watches its own a, by a queue of its own, and hears of the mounts in its
+ * own namespace only: of those that propagation brings, and of nothing else.
+ */
+TEST_F(two_namespaces, propagate)
+{
+	const unsigned long type = variant->type;
+	const bool down = variant->down, up = variant->up;
+	__u64 x = 0;
+
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
+	GOT(PROPAGATION, self->a, self->base, 0, 0);
+	self->pid = fork();
+	ASSERT_GE(self->pid, 0);
+	if (!self->pid) {
+		struct reader q;
+		__u64 a;
+
+		child_queue(&q);
+		CHECK(!unshare(CLONE_NEWNS));
+		CHECK(!chdir(BASE));
+		CHECK(type == MS_SHARED || !do_mount(NULL, "a", NULL, type, NULL));
+		a = mnt_id("a");
+		CHECK(a && a != self->a);
+		CHECK(!mount_watch(q.fd, "a", 1, WATCH_SUBTREE));
+		sync_send(self->up[1]);
+
+		sync_wait(self->down[0]);
+		if (down) {
+			x = mnt_id("a/x");
+			CHECK(got_mount(&q, NOTIFY_MOUNT_NEW, 1, x, a, 0,
+					NOTIFY_MOUNT_PROPAGATED));
+		}
+		CHECK(got_no_more(&q));
+		sync_send(self->up[1]);
+
+		sync_wait(self->down[0]);
+		if (down)
+			CHECK(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 1, x, a, 0,
+					NOTIFY_MOUNT_PROPAGATED));
+		CHECK(got_no_more(&q));
+		x = tmpfs("a/x", 0);
+		CHECK(got_mount(&q, NOTIFY_MOUNT_NEW, 1, x, a, 0, 0));
+		sync_send(self->up[1]);
+		sync_wait(self->down[0]);
+		CHECK(!do_umount("a/x", 0));
+		CHECK(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 1, x, a, 0, 0));
+		CHECK(got_no_more(&q));
+		_exit(0);
+	}
+	sync_wait(self->up[0]);
+	GOT_NO_MORE();
+	x = tmpfs("a/x", 0);
+	GOT(NEW, x, self->a, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+	sync_send(self->down[1]);
+	sync_wait(self->up[0]);
+	ASSERT_EQ(0, do_umount("a/x", 0));
+	GOT(UNMOUNT, x, self->a, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+	sync_send(self->down[1]);
+	sync_wait(self->up[0]);
+	if (up) {
+		x = mnt_id("a/x");
+		GOT(NEW, x, self->a, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	}
+	GOT_NO_MORE();
+	sync_send(self->down[1]);
+	EXPECT_EQ(0, child_status(self->pid));
+	if (up)
+		GOT(UNMOUNT, x, self->a, 0,
+		    BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT_NO_MORE();
+}
+
+/* When a namespace ends, so do its mounts, and then the watches on them. */
+TEST_F(mounts, namespace_death)
+{
+	static const char * const names[] = { BASE, BASE "/a", BASE "/a/b" };
+	__u64 a = tmpfs("a", 0), ids[3];
+	int up[2], down[2], fd[3], i, seen = 0;
+	char path[PATH_LEN];
+	struct reader q;
+	union record r;
+	int other;
+	pid_t pid;
+
+	ASSERT_NE(0, a);
+	GOT(NEW, a, self->base, 0, 0);
+	reader_open(_metadata, &q, &other, 64);
+	ASSERT_EQ(0, pipe2(up, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(down, O_CLOEXEC));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		CHECK(!unshare(CLONE_NEWNS));
+		CHECK(!chdir(BASE));
+		CHECK(tmpfs("a/b", 0));
+		sync_send(up[1]);
+		sync_wait(down[0]);
+		_exit(0);
+	}
+	sync_wait(up[0]);
+	for (i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, names[i]);
+		fd[i] = open_path(path);
+		ASSERT_GE(fd[i], 0);
+		ids[i] = fd_mnt_id(fd[i], "");
+		ASSERT_NE(0, ids[i]);
+		ASSERT_EQ(0, queue_watch(q.fd, MOUNT, fd[i], i, 0));
+		close(fd[i]);
+	}
+	EXPECT_TRUE(got_no_more(&q));
+	sync_send(down[1]);
+	EXPECT_EQ(0, child_status(pid));
+	/* The last process was reaped after it gave up its namespace */
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 2, ids[2], ids[1], 0, 0));
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 1, ids[2], ids[1], 0, 0));
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 1, ids[1], ids[0], 0, 0));
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 0, ids[1], ids[0], 0, 0));
+	ASSERT_EQ(1, next_record(&q, &r));
+	EXPECT_EQ(NOTIFY_MOUNT_UNMOUNT, r.watch.subtype + 0);
+	EXPECT_EQ(ids[0], r.mount.mnt_id);
+	/* The mounts may be freed a moment later, by a work item */
+	for (i = 0; i < 3; i++) {
+		if (q.pos == q.len)
+			ASSERT_EQ(POLLIN, poll_in(q.fd));
+		ASSERT_EQ(1, next_record(&q, &r));
+		EXPECT_TRUE(is_removal(&r));
+		EXPECT_EQ(ids[record_id(&r)], r.removal.id);
+		seen |= 1 << record_id(&r);
+	}
+	EXPECT_EQ(7, seen);
+	EXPECT_TRUE(got_no_more(&q));
+	/* The namespace of the test is none the wiser */
+	GOT_NO_MORE();
+	close(q.fd);
+	close(other);
+}
+
+/* MNT_EXPIRE takes two calls, and the second one is told. */
+TEST_F(mounts, expire)
+{
+	__u64 a = tmpfs("a", 0);
+
+	GOT(NEW, a, self->base, 0, 0);
+	EXPECT_EQ(-EAGAIN, do_umount("a", MNT_EXPIRE));
+	GOT_NO_MORE();
+	ASSERT_EQ(0, do_umount("a", MNT_EXPIRE));
+	GOT(UNMOUNT, a, self->base, 0, NOTIFY_MOUNT_EXPIRED);
+	GOT_NO_MORE();
+}
+
+/* An automount that the kernel makes: tracefs in debugfs. */
+TEST_F(mounts, automount)
+{
+	__u64 a, t;
+
+	ASSERT_EQ(0, mkdir("a", 0755));
+	if (do_mount("debugfs", "a", "debugfs", 0, NULL))
+		SKIP(return, "CONFIG_DEBUG_FS is not set");
+	a = mnt_id("a");
+	if (access("a/tracing", F_OK))
+		SKIP(return, "CONFIG_TRACING is not set");
+	GOT(NEW, a, self->base, 0, 0);
+	GOT_NO_MORE();
+	ASSERT_EQ(0, access("a/tracing/trace", F_OK));
+	t = mnt_id("a/tracing/trace");
+	ASSERT_NE(a, t);
+	GOT(NEW, t, a, 0, BY_SUBTREE | NOTIFY_MOUNT_AUTOMOUNT);
+	ASSERT_EQ(0, do_umount("a", 0));
+	GOT(UNMOUNT, t, a, 0, BY_SUBTREE | NOTIFY_MOUNT_AUTOMOUNT);
+	GOT(UNMOUNT, a, self->base, 0, 0);
+	GOT_NO_MORE();
+}
+
+/*
+ * What fails is not told, also when copies were made for it already: here the
+ * limit of mounts a namespace leaves room for the mount but not for all copies.
+ */
+TEST_F(mounts, undone)
+{
+	long max = sysctl_get(MOUNT_MAX);
+	__u64 a = tmpfs("a", 0);
+	unsigned int i, have = 0;
+	char line[512], name[16];
+	FILE *file;
+
+	ASSERT_NE(0, a);
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
+	ASSERT_EQ(0, mkdir("a/x", 0755));
+	for (i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "b%u", i);
+		ASSERT_EQ(0, mkdir(name, 0755));
+		ASSERT_EQ(0, do_mount("a", name, NULL, MS_BIND, NULL));
+	}
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	file = fopen("/proc/self/mountinfo", "re");
+	ASSERT_NE(NULL, file);
+	while (fgets(line, sizeof(line), file))
+		have++;
+	fclose(file);
+	for (i = 0; i < 5; i++) {
+		int ret;
+
+		ASSERT_EQ(0, sysctl_set(MOUNT_MAX, have + i));
+		ret = do_mount("x", "a/x", "tmpfs", 0, NULL);
+		EXPECT_EQ(0, sysctl_set(MOUNT_MAX, max));
+		EXPECT_EQ(-ENOSPC, ret);
+		GOT_NO_MORE();
+	}
+
+	/* Nor is what is refused for other reasons */
+	EXPECT_EQ(-EBUSY, do_umount(BASE, 0));
+	EXPECT_EQ(-ELOOP, do_move(AT_FDCWD, "b0", "b0/x", 0));
+	EXPECT_EQ(-EINVAL, do_mount(NULL, "a/x", NULL, MS_SHARED, NULL));
+	EXPECT_EQ(-EINVAL, do_umount("a/x", 0));
+	GOT_NO_MORE();
+}
+
+/* Which descriptors name a mount, for setting and for removing. */
+TEST_F(mounts, descriptors)
+{
+	int fd, ends[2], ret;
+	__u64 a = tmpfs("a", 0);
+
+	GOT(NEW, a, self->base, 0, 0);
+	ASSERT_EQ(0, mkdir("a/dir", 0755));
+	EXPECT_EQ(-EBADF, queue_watch(self->q.fd, MOUNT, -1, 1, 0));
+	EXPECT_EQ(-EBADF, queue_unwatch(self->q.fd, MOUNT, -1, 0));
+	EXPECT_EQ(-EBADF, queue_watch(self->q.fd, MOUNT, 9999, 1, 0));
+	EXPECT_EQ(-EBADF, queue_unwatch(self->q.fd, MOUNT, 9999, 0));
+
+	/* Not the root of its mount */
+	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, "a/dir", 1, 0));
+	EXPECT_EQ(-EINVAL, mount_unwatch(self->q.fd, "a/dir", 0));
+
+	/* On a mount of the kernel's own */
+	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, self->q.fd, 1, 0));
+	ASSERT_EQ(0, pipe(ends));
+	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, ends[0], 1, 0));
+	fd = memfd_create("file", 0);
+	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, fd, 1, 0));
+	close(fd);
+
+	/* Not attached, or not any more */
+	fd = do_open_tree("a", OPEN_TREE_CLONE);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, fd, 1, 0));
+	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, fd, 1, WATCH_SUBTREE));
+	close(fd);
+	fd = do_fsmount();
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, fd, 1, 0));
+	close(fd);
+	fd = open_path("a");
+	ASSERT_EQ(0, do_umount("a", MNT_DETACH));
+	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, fd, 1, 0));
+	EXPECT_EQ(-EBADSLT, queue_unwatch(self->q.fd, MOUNT, fd, 0));
+	close(fd);
+	GOT(UNMOUNT, a, self->base, 0, 0);
+
+	/* O_PATH or not, either end of the queue */
+	fd = open(BASE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	EXPECT_EQ(0, queue_watch(self->other, MOUNT, fd, 1, 0));
+	close(fd);
+	ret = open_path(BASE);
+	EXPECT_EQ(0, queue_unwatch(self->other, MOUNT, ret, 0));
+	close(ret);
+	EXPECT_TRUE(got_mount_removal(&self->q, 1, self->base));
+	GOT_NO_MORE();
+}
+
+/* A file can be a mount's root too. */
+TEST_F(mounts, file)
+{
+	__u64 id;
+	int fd;
+
+	close(open("f", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+	close(open("g", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+	ASSERT_EQ(0, do_mount("f", "g", NULL, MS_BIND, NULL));
+	id = mnt_id("g");
+	GOT(NEW, id, self->base, 0, 0);
+	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, "f", 1, 0));
+	fd = open("g", O_RDWR | O_CLOEXEC);
+	EXPECT_EQ(0, queue_watch(self->q.fd, MOUNT, fd, 1, 0));
+	close(fd);
+	ASSERT_EQ(0, do_umount("g", 0));
+	GOT_BY(1, UNMOUNT, id, self->base, 0, 0);
+	GOT(UNMOUNT, id, self->base, 0, 0);
+	EXPECT_TRUE(got_mount_removal(&self->q, 1, id));
+	GOT_NO_MORE();
+}
+
+/* A watch is named by mount, WATCH_SUBTREE and queue: once, and found again so. */
+TEST_F(mounts, twice)
+{
+	struct reader q;
+	char line[256], want[256];
+	int other;
+
+	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, BASE, 256, 0));
+	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, BASE, 1, 2));
+	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, BASE, 1, 0x80000001));
+	EXPECT_EQ(-EINVAL, mount_unwatch(self->q.fd, BASE, 2));
+	EXPECT_EQ(-EBUSY, mount_watch(self->q.fd, BASE, 1, WATCH_SUBTREE));
+	EXPECT_EQ(-EBADSLT, mount_unwatch(self->q.fd, BASE, 0));
+	EXPECT_EQ(0, mount_watch(self->q.fd, BASE, 255, 0));
+	EXPECT_EQ(-EBUSY, mount_watch(self->q.fd, BASE, 1, 0));
+	ASSERT_TRUE(queue_info_line(self->q.fd, "watch:", 0, line, sizeof(line)));
+	snprintf(want, sizeof(want), "watch:\ttype:2 id:255 object:%llx", self->base);
+	EXPECT_STREQ(want, line);
+
+	/* Another queue has watches of its own */
+	reader_open(_metadata, &q, &other, 8);
+	EXPECT_EQ(-EBADSLT, mount_unwatch(q.fd, BASE, 0));
+	EXPECT_EQ(0, mount_watch(q.fd, BASE, 1, 0));
+	EXPECT_EQ(0, mount_unwatch(self->q.fd, BASE, 0));
+	EXPECT_TRUE(got_mount_removal(&self->q, 255, self->base));
+	EXPECT_EQ(-EBADSLT, mount_unwatch(self->q.fd, BASE, 0));
+	EXPECT_EQ(0, mount_unwatch(self->q.fd, BASE, WATCH_SUBTREE));
+	EXPECT_TRUE(got_mount_removal(&self->q, ID, self->base));
+	EXPECT_EQ(-EBADSLT, mount_unwatch(self->q.fd, BASE, WATCH_SUBTREE));
+	ASSERT_NE(0, tmpfs("a", 0));
+	GOT_NO_MORE();
+	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_NEW, 1, mnt_id("a"), self->base, 0, 0));
+	EXPECT_TRUE(got_no_more(&q));
+	close(q.fd);
+	close(other);
+}
+
+/* The limit of watches is the user's, whatever they are on; EAGAIN. */
+TEST_F(mounts, limit)
+{
+	struct rlimit limit = { .rlim_cur = 3, .rlim_max = 3 };
+	int fd = open_path(BASE), queue = self->q.fd;
+	pid_t pid = fork();
+
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		CHECK(!queue_unwatch(queue, MOUNT, fd, WATCH_SUBTREE));
+		CHECK(!become_user(SOME_USER));
+		CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
+		CHECK(!queue_watch(queue, MOUNT, fd, 1, 0));
+		CHECK(!queue_watch(queue, MOUNT, fd, 2, WATCH_SUBTREE));
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(pid));
+	/* The watches of a queue outlive who set them */
+	pid = fork();
+	if (!pid) {
+		struct reader q;
+
+		child_queue(&q);
+		CHECK(!become_user(SOME_USER));
+		CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
+		CHECK(!queue_watch(q.fd, MOUNT, fd, 1, 0));
+		CHECK(queue_watch(q.fd, MOUNT, fd, 2, WATCH_SUBTREE) == -EAGAIN);
+		CHECK(!queue_unwatch(q.fd, MOUNT, fd, 0));
+		CHECK(!queue_watch(q.fd, MOUNT, fd, 2, WATCH_SUBTREE));
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(pid));
+	close(fd);
+}
+
+/*
+ * Who may watch: anybody a mount of the own namespace that can be reached from the
+ * own root, also without privilege; that of another namespace only who has
+ * CAP_SYS_ADMIN over it.
+ */
+TEST_F(mounts, permission)
+{
+	int fd, up[2], down[2], queue = self->q.fd;
+	__u64 a = tmpfs("a", 0);
+	char path[PATH_LEN];
+	union record r;
+	pid_t pid, child;
+
+	GOT(NEW, a, self->base, 0, 0);
+	ASSERT_NE(0, tmpfs("a/b", 0));
+	GOT(NEW, mnt_id("a/b"), a, 0, BY_SUBTREE);
+	fd = open_path("a");
+	ASSERT_GE(fd, 0);
+
+	/* A user without privilege, in this namespace */
+	pid = fork();
+	if (!pid) {
+		CHECK(!become_user(SOME_USER));
+		CHECK(!queue_watch(queue, MOUNT, fd, 1, WATCH_SUBTREE));
+		CHECK(!queue_unwatch(queue, MOUNT, fd, WATCH_SUBTREE));
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(pid));
+	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
+
+	/* The same one with its root further down, and one that may have any root */
+	pid = fork();
+	if (!pid) {
+		int b = open_path("a/b");
+
+		CHECK(!chroot("a/b"));
+		CHECK(!queue_watch(queue, MOUNT, fd, 2, 0));
+		CHECK(!become_user(SOME_USER));
+		CHECK(queue_watch(queue, MOUNT, fd, 1, 0) == -EPERM);
+		CHECK(queue_watch(queue, MOUNT, fd, 1, WATCH_SUBTREE) == -EPERM);
+		CHECK(!queue_watch(queue, MOUNT, b, 3, 0));
+		/* To remove takes the queue only */
+		CHECK(!queue_unwatch(queue, MOUNT, fd, 0));
+		CHECK(!queue_unwatch(queue, MOUNT, b, 0));
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(pid));
+	EXPECT_TRUE(got_mount_removal(&self->q, 2, a));
+	EXPECT_TRUE(got_mount_removal(&self->q, 3, mnt_id("a/b")));
+
+	/* In another namespace, which the user made: its own mounts, not ours */
+	ASSERT_EQ(0, pipe2(up, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(down, O_CLOEXEC));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		int own;
+
+		CHECK(!become_user(SOME_USER));
+		CHECK(!unshare(CLONE_NEWUSER | CLONE_NEWNS));
+		own = open_path(BASE "/a");
+		CHECK(own >= 0 && fd_mnt_id(own, "") != fd_mnt_id(fd, ""));
+		CHECK(queue_watch(queue, MOUNT, fd, 1, 0) == -EPERM);
+		CHECK(queue_watch(queue, MOUNT, fd, 1, WATCH_SUBTREE) == -EPERM);
+		CHECK(!queue_watch(queue, MOUNT, own, 4, WATCH_SUBTREE));
+		CHECK(!queue_unwatch(queue, MOUNT, own, WATCH_SUBTREE));
+		/* A root over there does not help */
+		CHECK(!fchdir(fd) && !chroot("."));
+		CHECK(queue_watch(queue, MOUNT, fd, 1, 0) == -EPERM);
+		sync_send(up[1]);
+		sync_wait(down[0]);
+		_exit(0);
+	}
+	sync_wait(up[0]);
+	ASSERT_EQ(1, next_record(&self->q, &r));
+	EXPECT_TRUE(is_removal(&r));
+	EXPECT_EQ(4, record_id(&r));
+	EXPECT_NE(a, r.removal.id);
+	/* From outside: root may, and another user may not */
+	snprintf(path, sizeof(path), "/proc/%d/root%s/a", child, BASE);
+	close(fd);
+	fd = open_path(path);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(0, queue_watch(queue, MOUNT, fd, 5, WATCH_SUBTREE));
+	pid = fork();
+	if (!pid) {
+		CHECK(!become_user(SOME_USER + 1));
+		CHECK(queue_watch(queue, MOUNT, fd, 6, 0) == -EPERM);
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(pid));
+	EXPECT_EQ(0, queue_unwatch(queue, MOUNT, fd, WATCH_SUBTREE));
+	close(fd);
+	sync_send(down[1]);
+	EXPECT_EQ(0, child_status(child));
+}
+
+/* A filter tells by type, subtype and flags; other types are as before. */
+TEST_F(mounts, filter)
+{
+	struct filter filter = {
+		.nr_filters = 2,
+		.rules = {
+			{ .type = MOUNT, .subtype_filter[0] = 1 << NOTIFY_MOUNT_NEW,
+			  .info_mask = BY_SUBTREE, .info_filter = BY_SUBTREE },
+			{ .type = MOUNT, .subtype_filter[0] = 1 << NOTIFY_MOUNT_READONLY },
+		},
+	};
+	__u64 a, b;
+
+	ASSERT_EQ(0, queue_filter(self->q.fd, &filter));
+	a = tmpfs("a", 0);
+	b = tmpfs("a/b", 0);
+	ASSERT_EQ(0, do_setattr("a/b", false, MOUNT_ATTR_RDONLY, 0, 0));
+	ASSERT_EQ(0, do_setattr("a/b", false, MOUNT_ATTR_NOSUID, 0, 0));
+	ASSERT_EQ(0, do_umount("a/b", 0));
+	GOT(NEW, b, a, 0, BY_SUBTREE);
+	GOT(READONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	GOT_NO_MORE();
+}
+
+/* What does not fit is counted, where it is missing. */
+TEST_F(mounts, loss)
+{
+	char name[16];
+	struct reader q;
+	union record r;
+	int i, other;
+	__u64 ids[10];
+
+	reader_open(_metadata, &q, &other, 4);
+	ASSERT_EQ(0, mount_watch(q.fd, BASE, 1, WATCH_SUBTREE));
+	for (i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "m%d", i);
+		ids[i] = tmpfs(name, 0);
+		ASSERT_NE(0, ids[i]);
+	}
+	for (i = 0; i < 4; i++)
+		EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_NEW, 1, ids[i], self->base, 0, 0));
+	ASSERT_EQ(1, next_record(&q, &r));
+	EXPECT_TRUE(is_loss(&r));
+	EXPECT_EQ(6, record_bits(&r));
+	EXPECT_TRUE(got_no_more(&q));
+	for (i = 0; i < 10; i++)
+		GOT(NEW, ids[i], self->base, 0, 0);
+	GOT_NO_MORE();
+	close(q.fd);
+	close(other);
+}
+
+/* statmount() knows a mount that was told, and does not know it any longer. */
+TEST_F(mounts, statmount)
+{
+	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0 };
+	struct statmount sm;
+	union record r;
+	__u64 a = tmpfs("a", 0);
+
+	ASSERT_EQ(1, next_record(&self->q, &r));
+	req.mnt_id = r.mount.mnt_id;
+	req.param = STATMOUNT_MNT_BASIC;
+	ASSERT_EQ(0, neg(syscall(__NR_statmount, &req, &sm, sizeof(sm), 0)));
+	EXPECT_EQ(a, sm.mnt_id);
+	EXPECT_EQ(r.mount.parent_id, sm.mnt_parent_id);
+	ASSERT_EQ(0, do_umount("a", 0));
+	ASSERT_EQ(1, next_record(&self->q, &r));
+	EXPECT_EQ(-ENOENT, neg(syscall(__NR_statmount, &req, &sm, sizeof(sm), 0)));
+}
+
+TEST_HARNESS_MAIN
