@@ -62,6 +62,7 @@ struct group read_rows(void);
 struct group pipe_rows(void);
 struct group watch_rows(void);
 struct group near_rows(void);
+struct group mount_rows(void);
 int run_smp(void);
 
 static inline uint64_t ticks(void)

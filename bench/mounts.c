@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What changed? From the moment that a mount is there to the one that a program
+ * knows its ID and its place, which is what service managers and desktops want.
+ *
+ *	mountinfo	poll(), read the table again, compare (as libmount does)
+ *	listmount	poll(), list the IDs, compare, statmount() of the new one
+ *	queue		poll(), read the record, statmount()
+ *
+ * Comparing is done as cheaply as it can be: both lists are in order of ID.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <linux/mount.h>
+
+#define PLACE		"/tmp/bench-mounts"	/* all are below it */
+#define CHANGING	PLACE "/changing"
+#define MAX_MOUNTS	10100			/* a few are not ours */
+#define MANY_IDS	512			/* in one listmount() */
+
+#define PLACE_LEN	64
+
+struct mount_line {
+	uint64_t id;
+	const char *place;
+};
+
+struct listing {
+	size_t nr;
+	struct mount_line mount[MAX_MOUNTS];
+};
+
+static unsigned int nr_mounts;		/* that were made */
+static int mountinfo = -1;
+static struct listing before, now;
+static char text[2][MAX_MOUNTS * 128];	/* of mountinfo */
+static struct mount_line found;		/* what is new */
+
+static void place(char *path, unsigned int i)
+{
+	snprintf(path, PLACE_LEN, PLACE "/%u/%u", i % 100, i);
+}
+
+/* As many as the row says: those of the row before, and more */
+static void fill(unsigned int nr)
+{
+	char path[PLACE_LEN];
+
+	if (!nr_mounts) {
+		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		    mkdir(PLACE, 0755) || mount("bench", PLACE, "tmpfs", 0, NULL) ||
+		    mkdir(CHANGING, 0755))
+			die(PLACE);
+		for (unsigned int i = 0; i < 100; i++) {
+			snprintf(path, sizeof(path), PLACE "/%u", i);
+			if (mkdir(path, 0755))
+				die(path);
+		}
+	}
+	for (; nr_mounts < nr; nr_mounts++) {
+		place(path, nr_mounts);
+		if (mkdir(path, 0755) || mount(CHANGING, path, NULL, MS_BIND, NULL))
+			die(path);
+	}
+}
+
+static void mount_one(void)
+{
+	if (mount("bench", CHANGING, "tmpfs", 0, NULL))
+		die("mount");
+}
+
+static void umount_one(void)
+{
+	if (umount(CHANGING) && errno != EINVAL)
+		die("umount");
+}
+
+static void wait_for(int fd, short events)
+{
+	struct pollfd p = { fd, events };
+
+	if (poll(&p, 1, -1) != 1)
+		die("poll");
+}
+
+/* Both lists are in order of ID, so the first that differs is the new one */
+static void compare(void)
+{
+	size_t i = 0;
+
+	while (i < before.nr && i < now.nr && before.mount[i].id == now.mount[i].id)
+		i++;
+	found = i < now.nr ? now.mount[i] : (struct mount_line){ };
+}
+
+/* It is what the row is about, and nothing else is */
+static void check_found(const struct scenario *s)
+{
+	if (!found.place || strcmp(found.place, CHANGING))
+		die(s->name);
+}
+
+/*
+ * The table
+ */
+
+/* Of each line, the first word is the ID and the fifth the place */
+static void read_table(struct listing *l, char *p, size_t room)
+{
+	ssize_t len;
+	char *end = p;
+
+	if (lseek(mountinfo, 0, SEEK_SET))
+		die("mountinfo");
+	while ((len = read(mountinfo, end, p + room - 1 - end)) > 0)
+		end += len;
+	*end = '\0';
+	for (l->nr = 0; *p; l->nr++) {
+		if (l->nr == MAX_MOUNTS)
+			die("too many mounts");
+		end = strchr(p, '\n');
+		l->mount[l->nr].id = strtoul(p, &p, 10);
+		for (int word = 1; word < 4; word++)
+			p = strchr(p + 1, ' ');
+		l->mount[l->nr].place = ++p;
+		*strchr(p, ' ') = '\0';
+		p = end + 1;
+	}
+}
+
+static bool setup_mountinfo(const struct scenario *s)
+{
+	fill(s->nr);
+	mountinfo = keep(open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+	return true;
+}
+
+static void prepare_mountinfo(const struct scenario *s)
+{
+	umount_one();
+	read_table(&before, text[0], sizeof(text[0]));
+	mount_one();
+}
+
+static uint64_t run_mountinfo(const struct scenario *s)
+{
+	uint64_t start = ticks();
+
+	wait_for(mountinfo, POLLPRI);
+	read_table(&now, text[1], sizeof(text[1]));
+	compare();
+	return ticks() - start;
+}
+
+/*
+ * listmount() and statmount(), which the C library does not have
+ */
+
+static void list_mounts(struct listing *l)
+{
+	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0, .mnt_id = LSMT_ROOT };
+	uint64_t ids[MANY_IDS];
+	long nr;
+
+	l->nr = 0;
+	do {
+		nr = syscall(__NR_listmount, &req, ids, MANY_IDS, 0);
+		if (nr < 0 || l->nr + nr > MAX_MOUNTS)
+			die("listmount");
+		for (long i = 0; i < nr; i++)
+			l->mount[l->nr++].id = ids[i];
+		req.param = ids[MANY_IDS - 1];
+	} while (nr == MANY_IDS);
+}
+
+/* Where it is, into the buffer of the program */
+static const char *stat_mount(uint64_t id)
+{
+	struct mnt_id_req req = {
+		.size = MNT_ID_REQ_SIZE_VER0, .mnt_id = id,
+		.param = STATMOUNT_MNT_POINT,
+	};
+	struct statmount *sm = (void *)buffer;
+
+	if (syscall(__NR_statmount, &req, sm, 4096, 0))
+		die("statmount");
+	return sm->str + sm->mnt_point;
+}
+
+static void prepare_listmount(const struct scenario *s)
+{
+	umount_one();
+	list_mounts(&before);
+	mount_one();
+}
+
+static uint64_t run_listmount(const struct scenario *s)
+{
+	uint64_t start = ticks();
+
+	wait_for(mountinfo, POLLPRI);
+	list_mounts(&now);
+	compare();
+	found.place = stat_mount(found.id);
+	return ticks() - start;
+}
+
+/*
+ * The queue
+ */
+
+static bool setup_queue(const struct scenario *s)
+{
+	struct watch_queue_watch how = {
+		.type = WATCH_TYPE_MOUNT_NOTIFY, .flags = WATCH_SUBTREE, .id = 1,
+	};
+
+	fill(s->nr);
+	how.fd = keep(open("/", O_PATH | O_CLOEXEC));
+	return open_queue(queue, BATCH) &&
+	       !ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &how);
+}
+
+static void prepare_queue(const struct scenario *s)
+{
+	umount_one();
+	drain(queue[0]);
+	mount_one();
+}
+
+static uint64_t run_queue(const struct scenario *s)
+{
+	struct mount_notification n;
+	uint64_t start = ticks();
+
+	wait_for(queue[0], POLLIN);
+	if (read(queue[0], &n, sizeof(n)) != sizeof(n))
+		die("read");
+	found.place = stat_mount(n.mnt_id);
+	return ticks() - start;
+}
+
+/*
+ * What the change itself costs
+ */
+
+static bool setup_unheard(const struct scenario *s)
+{
+	fill(s->nr);
+	return true;
+}
+
+static void prepare_change(const struct scenario *s)
+{
+	umount_one();
+	if (s->len)
+		drain(queue[0]);
+}
+
+/* Of a bind mount, which has no superblock to make */
+static uint64_t run_change(const struct scenario *s)
+{
+	uint64_t start = ticks();
+
+	for (unsigned int i = 0; i < s->ops; i++) {
+		if (mount(PLACE "/0", CHANGING, NULL, MS_BIND, NULL) ||
+		    umount(CHANGING))
+			die(s->name);
+	}
+	return ticks() - start;
+}
+
+#define KNOW(HOW, NR)							\
+	{ "mounts-" #NR "-" #HOW, .setup = setup_ ## HOW,		\
+	  .prepare = prepare_ ## HOW, .run = run_ ## HOW,		\
+	  .check = check_found, .ops = 1, .nr = NR }
+#define setup_listmount setup_mountinfo
+
+struct group mount_rows(void)
+{
+	static const struct scenario rows[] = {
+		{ "mounts-change", .setup = setup_unheard,
+		  .prepare = prepare_change, .run = run_change, .ops = BATCH / 4 },
+		{ "mounts-change-watched", .minus = "mounts-change",
+		  .setup = setup_queue, .prepare = prepare_change,
+		  .run = run_change, .ops = BATCH / 4, .len = 1 },
+		KNOW(mountinfo, 10), KNOW(listmount, 10), KNOW(queue, 10),
+		KNOW(mountinfo, 1000), KNOW(listmount, 1000), KNOW(queue, 1000),
+		KNOW(mountinfo, 10000), KNOW(listmount, 10000), KNOW(queue, 10000),
+	};
+
+	return GROUP(rows);
+}
