@@ -11,7 +11,8 @@ if [[ ! ${OVERLAY_LOCKED:-} ]]; then
 fi
 
 # overlay: files at kernel paths, tracked or not yet; PATH, or PATH.patch to edit
-# the kernel's own.  A top-level directory that the kernel has too is overlay.
+# the kernel's own, or PATH.NN.patch, one upon the other, where several commits do.
+# A top-level directory that the kernel has too is overlay.
 overlay() {
 	local f
 
@@ -25,7 +26,12 @@ overlay() {
 
 # patched: the kernel paths of the overlay's patches
 patched() {
-	overlay | sed -n 's/\.patch$//p'
+	overlay | sed -nE 's/(\.[0-9]{2})?\.patch$//p' | sort -u
+}
+
+# patches PATH: its PATH.NN.patch in their order, or else PATH.patch
+patches() {
+	(cd "$top" && ls "$1".[0-9][0-9].patch 2>/dev/null) || echo "$1.patch"
 }
 
 # make_base: build/base holds each stock file that we touch, stripped, and no other
@@ -65,13 +71,20 @@ sums() {
 	(cd "$1" && while read -r f; do [[ ! -e $f ]] || sha256sum "$f"; done)
 }
 
-# write_patch PATH FILE: PATH.patch turns the base's PATH into FILE
+# write_patch PATH FILE: the last of its patches turns what is below it into FILE
 write_patch() {
-	local new=$build/refresh.patch
+	local new=$build/refresh.patch old=$build/refresh.old p last below
 
-	diff_file "$1" "$base/$1" "$2" >"$new"
-	[[ -s $new ]] || die "$1 is as in the base: nothing to keep, so delete $1.patch"
+	mapfile -t below < <(patches "$1")
+	last=${below[-1]}
+	unset 'below[-1]'
+	cp "$base/$1" "$old"
+	for p in "${below[@]}"; do
+		patch_file "$top/$p" "$old" >/dev/null || die "$p does not apply: mend it by hand"
+	done
+	diff_file "$1" "$old" "$2" >"$new"
+	[[ -s $new ]] || die "$1 is as below $last: nothing to keep, so delete that"
 	mkdir -p "$(dirname "$top/$1")"
-	cmp -s "$new" "$top/$1.patch" || { cp "$new" "$top/$1.patch"; echo "$1.patch"; }
-	rm "$new"
+	cmp -s "$new" "$top/$last" || { cp "$new" "$top/$last"; echo "$last"; }
+	rm "$new" "$old"
 }
