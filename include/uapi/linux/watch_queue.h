@@ -149,14 +149,18 @@ struct watch_notification_removal {
 
 /**
  * enum key_notification_subtype - what happened to a key
- * @NOTIFY_KEY_INSTANTIATED: the key got its payload; aux: 0 or error code
+ * @NOTIFY_KEY_INSTANTIATED: the key got its payload, or was rejected; aux: 0 or
+ *	the error code, positive, that who asks for the key gets
  * @NOTIFY_KEY_UPDATED: the payload was replaced
  * @NOTIFY_KEY_LINKED: a key was linked into this keyring; aux: that key
- * @NOTIFY_KEY_UNLINKED: a link was taken out of this keyring; aux: that key
+ * @NOTIFY_KEY_UNLINKED: a link was taken out of this keyring, by a program, for
+ *	another key of the same type and description, or because its key was dead;
+ *	aux: that key
  * @NOTIFY_KEY_CLEARED: all links were taken out of this keyring
  * @NOTIFY_KEY_REVOKED: the key was revoked
  * @NOTIFY_KEY_INVALIDATED: the key was invalidated
  * @NOTIFY_KEY_SETATTR: owner, permissions, time-out or restriction changed
+ * @NOTIFY_KEY_EXPIRED: the key's time-out was reached
  */
 enum key_notification_subtype {
 	NOTIFY_KEY_INSTANTIATED	= 0,
@@ -167,6 +171,7 @@ enum key_notification_subtype {
 	NOTIFY_KEY_REVOKED	= 5,
 	NOTIFY_KEY_INVALIDATED	= 6,
 	NOTIFY_KEY_SETATTR	= 7,
+	NOTIFY_KEY_EXPIRED	= 8,
 };
 
 /**
