@@ -28,7 +28,7 @@ expect() {
 cd /tmp && rm -f key watched && mkfifo watched || exit
 
 echo 'KTAP version 1'
-echo 1..3
+echo 1..5
 
 # watch_session runs a program in a new session with a queue on descriptor 4,
 # watch_add adds a key to it, and watch_sync waits until all was read.
@@ -50,6 +50,27 @@ result watch_session $status
 key=$(cat key) session=$(cat session)
 session=$((session))
 expect watch_sync synced "$session link $key" "$key upd" "$session unlk $key"
+
+# A watch can be removed from a key that has expired. That it did is an event which
+# keyutils does not know, and steps over.
+# shellcheck disable=SC2016 # the inner shell expands them
+rm notes
+keyctl watch_session -n demo notes collected 4 sh -ec '
+	keyctl add user short a @s >key
+	keyctl watch_add 4 $(cat key)
+	keyctl timeout $(cat key) 1
+	while keyctl describe $(cat key); do :; done
+	keyctl watch_rm 4 $(cat key)
+	keyctl watch_sync 4
+	cp notes synced
+	keyctl id @s >session
+' >said 2>&1
+status=$?
+[ $status = 0 ] || tail -n 5 said | sed 's/^/# /'
+result watch_rm_expired $status
+key=$(cat key) session=$(cat session)
+session=$((session))
+expect watch_expired synced "$session link $key" "$key attr"
 
 # watch prints the events of one key, until it is killed or the key is gone
 key=$(keyctl add user other a @s)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Watch queue: watches on keys, what is told about keys, and how a watch ends
- *
- * NOTIFY_KEY_INSTANTIATED has no test: a key cannot be watched before it is
- * instantiated, see keyctl_watch_key(), so nobody can be told.
  */
 #include "common.h"
 
+#include <sys/mount.h>
+
 #define SOME_USER	64323
+#define GC_DELAY	"/proc/sys/kernel/keys/gc_delay"
+#define REQUEST_KEY	"/sbin/request-key"
 
 FIXTURE(queue)
 {
@@ -31,6 +32,16 @@ FIXTURE_TEARDOWN(queue)
 {
 	close(self->fd[0]);
 	close(self->fd[1]);
+}
+
+/* True once the key has expired, which it does within a second or two */
+static bool key_expire(int key)
+{
+	if (keyctl(KEYCTL_SET_TIMEOUT, key, 1, 0, 0))
+		return false;
+	while (keyctl(KEYCTL_DESCRIBE, key, 0, 0, 0) >= 0)
+		sched_yield();
+	return keyctl(KEYCTL_DESCRIBE, key, 0, 0, 0) == -EKEYEXPIRED;
 }
 
 /* Watch IDs are 0 to 255; -1 removes; all others are EINVAL, found first. */
@@ -109,6 +120,41 @@ TEST_F(queue, permission)
 	EXPECT_EQ(-EACCES, watch_add(self->key, -1, 1));
 	ASSERT_EQ(0, keyctl(KEYCTL_SETPERM, self->key, 0x3f3f0000, 0, 0));
 	EXPECT_EQ(0, watch_add(self->key, self->fd[0], 1));
+}
+
+/*
+ * A keyring's records name the keys in it, so that it must be readable as well:
+ * by its permissions, or because it is the caller's own.
+ */
+TEST_F(queue, permission_keyring)
+{
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		session_open(_metadata);
+		ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+		EXPECT_EQ(-EACCES, keyctl(KEYCTL_READ, self->ring, 0, 0, 0));
+		EXPECT_EQ(-EACCES, watch_add(self->ring, self->fd[0], 2));
+		EXPECT_EQ(-EACCES, watch_add(self->ring, -1, 2));
+		EXPECT_EQ(-EBADSLT, watch_del(self->ring, self->fd[0]));
+		_exit(_metadata->exit_code);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 3));
+	ASSERT_EQ(0, watch_del(self->ring, self->fd[0]));
+	ASSERT_EQ(0, keyctl(KEYCTL_SETPERM, self->ring, 0x3f030000, 0, 0));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		session_open(_metadata);
+		_exit(watch_add(self->ring, self->fd[0], 2));
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 /* A key is watched once by a queue, EBUSY, whatever the end and the ID. */
@@ -196,6 +242,59 @@ TEST_F(queue, unlinked)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
+/*
+ * A new link to a key of the same type and description takes the place of the old
+ * one, which is told first; the same link made again displaces nothing.
+ */
+TEST_F(queue, displaced)
+{
+	int first, second, same;
+
+	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
+	first = key_new_in("keyring", "inner", self->ring);
+	ASSERT_GT(first, 0);
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring,
+			    first));
+	second = key_new_in("keyring", "inner", self->ring);
+	ASSERT_GT(second, 0);
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_UNLINKED, 1, self->ring,
+			    first));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring,
+			    second));
+
+	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring,
+			    self->key));
+	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring,
+			    self->key));
+	same = key_new_in("user", "key", second);
+	ASSERT_GT(same, 0);
+	ASSERT_NE(same, self->key);
+	ASSERT_EQ(0, keyctl(KEYCTL_LINK, same, self->ring, 0, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_UNLINKED, 1, self->ring,
+			    self->key));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring,
+			    same));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* A link is taken out by the kernel itself when its key is dead. */
+TEST_F(queue, collected)
+{
+	int dead;
+
+	dead = key_new_in("user", "dead", self->ring);
+	ASSERT_GT(dead, 0);
+	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
+	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
+	ASSERT_EQ(0, keyctl(KEYCTL_INVALIDATE, dead, 0, 0, 0));
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_UNLINKED, 1, self->ring,
+			    dead));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
 /* A move is a link and an unlink, each told to who watches that keyring. */
 TEST_F(queue, moved)
 {
@@ -236,6 +335,86 @@ TEST_F(queue, revoked)
 	ASSERT_EQ(0, key_unlink(self->key, KEY_SPEC_SESSION_KEYRING));
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
+}
+
+/* A keyring that is revoked loses its links, if it has any. */
+TEST_F(queue, revoked_keyring)
+{
+	int empty = ring_new("empty");
+
+	ASSERT_GT(empty, 0);
+	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
+	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add(empty, self->fd[0], 2));
+	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, self->ring, 0, 0, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_REVOKED, 1, self->ring, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_CLEARED, 1, self->ring, 0));
+	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, empty, 0, 0, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_REVOKED, 2, empty, 0));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* EXPIRED: once, when it happens, and the key is still watched after it. */
+TEST_F(queue, expired)
+{
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1000, 0, 0));
+	EXPECT_TRUE(got_setattr(self->fd[0], 1, self->key));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1, 0, 0));
+	EXPECT_TRUE(got_setattr(self->fd[0], 1, self->key));
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
+	EXPECT_EQ(-EKEYEXPIRED, key_update(self->key));
+	ASSERT_EQ(0, key_unlink(self->key, KEY_SPEC_SESSION_KEYRING));
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
+}
+
+/* It is enough to watch a key when its time already runs, by many queues. */
+TEST_F(queue, expired_watched_late)
+{
+	int fd[2];
+
+	queue_open(_metadata, fd, O_NONBLOCK);
+	ASSERT_EQ(0, queue_size(fd[0], 8));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 3, 0, 0));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add(self->key, fd[0], 2));
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
+	ASSERT_EQ(POLLIN, poll_in(fd[0]));
+	EXPECT_TRUE(got_key(fd[0], NOTIFY_KEY_EXPIRED, 2, self->key, 0));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* Nor is it told again, or of keys that were revoked, or whose time was put off. */
+TEST_F(queue, expired_once)
+{
+	int revoked = key_new("revoked"), later = key_new("later");
+	int fence;
+
+	ASSERT_GT(revoked, 0);
+	ASSERT_GT(later, 0);
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1, 0, 0));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, later, 1, 0, 0));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, later, 0, 0, 0));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add(revoked, self->fd[0], 2));
+	ASSERT_EQ(0, watch_add(later, self->fd[0], 3));
+	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, revoked, 0, 0, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_REVOKED, 2, revoked, 0));
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
+
+	/* Another one's end comes from another look at all keys. */
+	fence = key_new("fence");
+	ASSERT_GT(fence, 0);
+	ASSERT_EQ(0, watch_add(fence, self->fd[0], 4));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, fence, 1, 0, 0));
+	EXPECT_TRUE(got_setattr(self->fd[0], 4, fence));
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 4, fence, 0));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
 /* SETATTR: owner, permissions, time-out or restriction changed. */
@@ -415,6 +594,34 @@ TEST_F(queue, removal_invalidated)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
+/* An expired key goes when the collector says so: first its links, then itself. */
+TEST_F(queue, removal_expired)
+{
+	long delay = sysctl_get(GC_DELAY);
+	int fd[2], dead;
+
+	if (geteuid())
+		SKIP(return, "needs root, to set " GC_DELAY);
+	queue_open(_metadata, fd, O_NONBLOCK);
+	ASSERT_EQ(0, queue_size(fd[0], 8));
+	dead = key_new_in("user", "dead", self->ring);
+	ASSERT_GT(dead, 0);
+	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add(dead, fd[0], 2));
+	ASSERT_EQ(0, sysctl_set(GC_DELAY, 0));
+	EXPECT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, dead, 1, 0, 0));
+	EXPECT_TRUE(got_setattr(fd[0], 2, dead));
+	EXPECT_EQ(POLLIN, poll_in(fd[0]));
+	EXPECT_TRUE(got_key(fd[0], NOTIFY_KEY_EXPIRED, 2, dead, 0));
+	EXPECT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_UNLINKED, 1, self->ring,
+			    dead));
+	EXPECT_EQ(POLLIN, poll_in(fd[0]));
+	EXPECT_TRUE(got_removal(fd[0], 2, dead));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	EXPECT_EQ(0, sysctl_set(GC_DELAY, delay));
+}
+
 /* A session keyring goes with the last process in the session. */
 TEST_F(queue, removal_session)
 {
@@ -553,12 +760,63 @@ TEST_F(queue, forked)
 			    0));
 }
 
-/* A revoked key cannot be named any more; closing the queue ends its watch. */
+/* To stop watching, a key is only named: even one that was revoked, */
+TEST_F(queue, remove_revoked)
+{
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, self->key, 0, 0, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_REVOKED, 1, self->key, 0));
+	EXPECT_EQ(-EKEYREVOKED, watch_add(self->key, self->fd[0], 1));
+	EXPECT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
+	EXPECT_EQ(-EBADSLT, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* or has expired, */
+TEST_F(queue, remove_expired)
+{
+	union record r;
+
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_TRUE(key_expire(self->key));
+	EXPECT_EQ(-EKEYEXPIRED, watch_add(self->key, self->fd[0], 1));
+	EXPECT_EQ(0, watch_del(self->key, self->fd[0]));
+	do {
+		ASSERT_EQ(KEY_RECORD, read_one(self->fd[0], &r));
+	} while (!is_removal(&r));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* or that the caller may not even view any more; */
+TEST_F(queue, remove_forbidden)
+{
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, keyctl(KEYCTL_SETPERM, self->key, 0, 0, 0));
+	EXPECT_TRUE(got_setattr(self->fd[0], 1, self->key));
+	EXPECT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
+}
+
+/* and no keyring is made for it, as it is to start. */
+TEST_F(queue, remove_makes_nothing)
+{
+	ASSERT_EQ(-ENOKEY, keyctl(KEYCTL_GET_KEYRING_ID,
+				  KEY_SPEC_THREAD_KEYRING, 0, 0, 0));
+	EXPECT_EQ(-ENOKEY, watch_del(KEY_SPEC_THREAD_KEYRING, self->fd[0]));
+	EXPECT_EQ(-ENOKEY, keyctl(KEYCTL_GET_KEYRING_ID,
+				  KEY_SPEC_THREAD_KEYRING, 0, 0, 0));
+	EXPECT_EQ(0, watch_add(KEY_SPEC_THREAD_KEYRING, self->fd[0], 1));
+	EXPECT_GT(keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_THREAD_KEYRING, 0, 0,
+			 0), 0);
+	EXPECT_EQ(0, watch_del(KEY_SPEC_THREAD_KEYRING, self->fd[0]));
+}
+
+/* Closing the queue ends the watch of a revoked key, too. */
 TEST_F(queue, revoked_closed)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
 	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, self->key, 0, 0, 0));
-	EXPECT_EQ(-EKEYREVOKED, watch_del(self->key, self->fd[0]));
 	ASSERT_EQ(0, close(self->fd[0]));
 	ASSERT_EQ(0, close(self->fd[1]));
 	ASSERT_EQ(0, key_unlink(self->key, KEY_SPEC_SESSION_KEYRING));
@@ -585,4 +843,174 @@ TEST_F(queue, other_user)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-TEST_HARNESS_MAIN
+static int touched;
+
+/* Posts about whatever key is there to be watched, without its lock */
+static void *touch_keys(void *arg)
+{
+	int *shared = arg;
+	int key;
+
+	while ((key = __atomic_load_n(shared, __ATOMIC_ACQUIRE)) >= 0) {
+		if (key && !key_touch(key))
+			__atomic_store_n(&touched, key, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/*
+ * The first watch of a key is set while others post.  What could go wrong is for
+ * KCSAN to see: a poster that finds the list of watches before it is one.
+ */
+TEST_F(queue, first_watch_under_fire)
+{
+	int shared = 0, key, i;
+	pthread_t thread;
+	union record r;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, touch_keys, &shared));
+	for (i = 0; i < 300; i++) {
+		key = key_new("fresh");
+		ASSERT_GT(key, 0);
+		__atomic_store_n(&shared, key, __ATOMIC_RELEASE);
+		while (__atomic_load_n(&touched, __ATOMIC_ACQUIRE) != key)
+			sched_yield();
+		ASSERT_EQ(0, watch_add(key, self->fd[0], i % 256));
+		ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+		__atomic_store_n(&shared, 0, __ATOMIC_RELEASE);
+		while (read_one(self->fd[0], &r) > 0)
+			;
+		ASSERT_EQ(0, watch_del(key, self->fd[0]));
+		do {
+			ASSERT_LT(0, read_one(self->fd[0], &r));
+		} while (!is_removal(&r));
+		ASSERT_EQ((__u64)key, r.removal.id);
+		ASSERT_EQ(0, key_unlink(key, KEY_SPEC_SESSION_KEYRING));
+	}
+	__atomic_store_n(&shared, -1, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+}
+
+/*
+ * Keys under construction.  When request_key() finds no key, the kernel makes an
+ * empty one, links it, and runs /sbin/request-key to fill it in.  For these tests
+ * that is this program, which waits for a word from the test.
+ */
+FIXTURE(construction)
+{
+	int fd[2];
+	int go[2];
+	int session;
+	int key;
+	pid_t requester;
+};
+
+FIXTURE_SETUP(construction)
+{
+	char callout[32];
+	union record r;
+	pid_t pid;
+
+	if (geteuid() || access(REQUEST_KEY, X_OK))
+		SKIP(return, "needs root and " REQUEST_KEY);
+	session_open(_metadata);
+	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
+	ASSERT_EQ(0, queue_size(self->fd[0], 64));
+	self->session = key_serial(KEY_SPEC_SESSION_KEYRING);
+	ASSERT_EQ(0, watch_add(self->session, self->fd[0], 9));
+	ASSERT_EQ(0, pipe2(self->go, O_CLOEXEC));
+	ASSERT_EQ(0, mount("/proc/self/exe", REQUEST_KEY, NULL, MS_BIND, NULL));
+
+	snprintf(callout, sizeof(callout), "%d %d", getpid(), self->go[0]);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		_exit(neg(syscall(__NR_request_key, "user", "asked for", callout,
+				  self->session)) < 0 ? errno : 0);
+	/* self is memory that both share */
+	self->requester = pid;
+
+	/* The keyring's watcher hears of the key before it has a payload. */
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	ASSERT_EQ(KEY_RECORD, read_one(self->fd[0], &r));
+	self->key = r.key.aux;
+	ASSERT_TRUE(is_key(&r, NOTIFY_KEY_LINKED, 9, self->session, self->key));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_TRUE(got_nothing(self->fd[0]));
+}
+
+FIXTURE_TEARDOWN_PARENT(construction)
+{
+	if (!geteuid())
+		umount2(REQUEST_KEY, MNT_DETACH);
+}
+
+/* What the program does as /sbin/request-key: argv is create, key, uid, ... */
+static int construct(int key)
+{
+	int error = EIO, fd, go, pid;
+	char text[64] = "";
+
+	if (keyctl(KEYCTL_ASSUME_AUTHORITY, key, 0, 0, 0) < 0 ||
+	    keyctl(KEYCTL_READ, KEY_SPEC_REQKEY_AUTH_KEY, (unsigned long)text,
+		   sizeof(text) - 1, 0) < 0 ||
+	    sscanf(text, "%d %d", &pid, &go) != 2)
+		return 1;
+	snprintf(text, sizeof(text), "/proc/%d/fd/%d", pid, go);
+	fd = open(text, O_RDONLY);
+	if (fd < 0 || read(fd, &error, sizeof(error)) != sizeof(error))
+		return 1;
+	if (error)
+		return keyctl(KEYCTL_REJECT, key, 1, error, 0) < 0;
+	return keyctl(KEYCTL_INSTANTIATE, key, (unsigned long)"1", 1, 0) < 0;
+}
+
+/* The errno that request_key() gave, 0 if none, once the key was constructed */
+static int constructed(int go, pid_t requester, int error)
+{
+	int status;
+
+	if (write(go, &error, sizeof(error)) != sizeof(error) ||
+	    waitpid(requester, &status, 0) != requester || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+/* INSTANTIATED: the key got its payload */
+TEST_F(construction, instantiated)
+{
+	ASSERT_EQ(0, constructed(self->go[1], self->requester, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_INSTANTIATED, 1, self->key,
+			    0));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	ASSERT_EQ(0, key_update(self->key));
+	EXPECT_TRUE(got_updated(self->fd[0], 1, self->key));
+}
+
+/* or will have none: aux says why; when it expires it may be asked for again. */
+TEST_F(construction, rejected)
+{
+	ASSERT_EQ(EKEYREJECTED, constructed(self->go[1], self->requester,
+					    EKEYREJECTED));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_INSTANTIATED, 1, self->key,
+			    EKEYREJECTED));
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* A watch on a key that is not there yet is removed as any. */
+TEST_F(construction, removed)
+{
+	EXPECT_EQ(0, watch_del(self->key, self->fd[0]));
+	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
+	ASSERT_EQ(0, constructed(self->go[1], self->requester, 0));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && !strcmp(argv[1], "create"))
+		return construct(atoi(argv[2]));
+	return test_harness_run(argc, argv);
+}
