@@ -40,7 +40,7 @@ static const struct {
 	{ "SET_SIZE", EINVAL, "too many records, or none; see pipe-max-size in pipe(7)" },
 	{ "SET_SIZE", EPERM, "over the user's limit, see pipe-user-pages-soft in pipe(7)" },
 	{ "WATCH_KEY", EOPNOTSUPP, "this kernel was built without CONFIG_KEY_NOTIFICATIONS" },
-	{ "WATCH_KEY", EACCES, "the key does not grant View permission" },
+	{ "WATCH_KEY", EACCES, "the key does not grant View permission, or the keyring not Read" },
 	{ "WATCH_KEY", ENOKEY, "there is no such key" },
 	{ "WATCH_KEY", EKEYREVOKED, "the key was revoked" },
 	{ "WATCH_KEY", EKEYEXPIRED, "the key has expired" },
@@ -121,6 +121,7 @@ static void show(const union record *rec, size_t size)
 		[NOTIFY_KEY_REVOKED]	= "revoked",
 		[NOTIFY_KEY_INVALIDATED] = "invalidated",
 		[NOTIFY_KEY_SETATTR]	= "attributes changed",
+		[NOTIFY_KEY_EXPIRED]	= "expired",
 	};
 	unsigned int type = rec->head.type, subtype = rec->head.subtype;
 	unsigned int info = rec->head.info, n;
@@ -141,7 +142,7 @@ static void show(const union record *rec, size_t size)
 		if (subtype == NOTIFY_KEY_LINKED || subtype == NOTIFY_KEY_UNLINKED)
 			printf(" key %u", rec->key.aux);
 		if (subtype == NOTIFY_KEY_INSTANTIATED && rec->key.aux)
-			printf(" with an error: %s", strerror(abs((int)rec->key.aux)));
+			printf(" with an error: %s", strerror(rec->key.aux));
 	} else if (type == WATCH_TYPE_MOUNT_NOTIFY && size >= sizeof(rec->mount)) {
 		show_mount(&rec->mount);
 	} else if (type == WATCH_TYPE_META && subtype == WATCH_META_REMOVAL_NOTIFICATION) {
