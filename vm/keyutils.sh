@@ -33,6 +33,7 @@ echo 1..5
 # watch_session runs a program in a new session with a queue on descriptor 4,
 # watch_add adds a key to it, and watch_sync waits until all was read.
 # shellcheck disable=SC2016 # the inner shell expands them
+# shellcheck disable=SC2016 # for the shell inside
 keyctl watch_session -n demo notes collected 4 sh -ec '
 	keyctl add user demo a @s >key
 	keyctl watch_add 4 $(cat key)
@@ -55,6 +56,7 @@ expect watch_sync synced "$session link $key" "$key upd" "$session unlk $key"
 # keyutils does not know, and steps over.
 # shellcheck disable=SC2016 # the inner shell expands them
 rm notes
+# shellcheck disable=SC2016 # for the shell inside
 keyctl watch_session -n demo notes collected 4 sh -ec '
 	keyctl add user short a @s >key
 	keyctl watch_add 4 $(cat key)

@@ -1207,11 +1207,11 @@ TEST_F(mounts, permission)
 		CHECK(queue_watch(queue, MOUNT, fd, 1, WATCH_SUBTREE) == -EPERM);
 		CHECK(!queue_watch(queue, MOUNT, own, 4, WATCH_SUBTREE));
 		CHECK(!queue_unwatch(queue, MOUNT, own, WATCH_SUBTREE));
+		sync_send(up[1]);
+		sync_wait(down[0]);
 		/* A root over there does not help */
 		CHECK(!fchdir(fd) && !chroot("."));
 		CHECK(queue_watch(queue, MOUNT, fd, 1, 0) == -EPERM);
-		sync_send(up[1]);
-		sync_wait(down[0]);
 		_exit(0);
 	}
 	sync_wait(up[0]);
