@@ -439,7 +439,9 @@ watch_queue_post(struct watch *watch, const struct watch_notification *n,
 
 static __always_inline void
 post_to_watchers(struct watch_list *wlist, const struct watch_notification *n,
-		 const struct cred *cred, u64 id, u32 len)
+		 const struct cred *cred, u64 id, u32 len,
+		 bool (*may_learn)(const struct watch *watch, const void *data),
+		 const void *data)
 {
 	u32 info = n->info & ~WATCH_INFO_ID;
 	const struct watch_filter *filter;
@@ -448,6 +450,9 @@ post_to_watchers(struct watch_list *wlist, const struct watch_notification *n,
 	rcu_read_lock();
 	hlist_for_each_entry_rcu(watch, &wlist->watchers, list_node) {
 		if (watch->id != id)
+			continue;
+
+		if (may_learn && !may_learn(watch, data))
 			continue;
 
 		filter = rcu_dereference(watch->queue->filter);
@@ -469,7 +474,7 @@ static noinline void
 post_any_length(struct watch_list *wlist, const struct watch_notification *n,
 		const struct cred *cred, u64 id)
 {
-	post_to_watchers(wlist, n, cred, id, watch_info_len(n->info));
+	post_to_watchers(wlist, n, cred, id, watch_info_len(n->info), NULL, NULL);
 }
 
 /* A mistake of the source at @caller, told in any context and no reason to stop */
@@ -505,13 +510,49 @@ void __post_watch_notification(struct watch_list *wlist,
 		post_refused(__builtin_return_address(0), "in an NMI");
 	/* Most records: known to the compiler, this length is copied in a move */
 	else if (likely(watch_info_len(n->info) == 16))
-		post_to_watchers(wlist, n, cred, id, 16);
+		post_to_watchers(wlist, n, cred, id, 16, NULL, NULL);
 	else if (likely(watch_info_valid(n->info)))
 		post_any_length(wlist, n, cred, id);
 	else
 		post_refused(__builtin_return_address(0), "bad length");
 }
 EXPORT_SYMBOL_GPL(__post_watch_notification);
+
+/**
+ * post_watch_notification_if - tell some watchers of an object of an event
+ * @wlist: the object's watches
+ * @n: the record; its length must be in the info word, its watch ID is ignored
+ * @cred: who caused the event, for the security modules, or NULL
+ * @id: the object; watches with another ID on the list are passed over
+ * @may_learn: whether who set the watch is entitled to the event, or NULL for
+ *	all watches
+ * @data: passed to @may_learn
+ *
+ * As __post_watch_notification(), for a source whose watchers have different
+ * rights.  @may_learn is called for each watch, under RCU and wherever the caller
+ * is, so it must not sleep.  It may look at @id, @info_id, @type, @private and
+ * @cred of the watch.
+ *
+ * Context: Any context but NMI; see __post_watch_notification().
+ */
+void post_watch_notification_if(struct watch_list *wlist,
+				const struct watch_notification *n,
+				const struct cred *cred, u64 id,
+				bool (*may_learn)(const struct watch *watch,
+						  const void *data),
+				const void *data)
+{
+	const void *caller = __builtin_return_address(0);
+	u32 len = watch_info_len(n->info);
+
+	if (in_nmi())
+		post_refused(caller, "in an NMI");
+	else if (!watch_info_valid(n->info))
+		post_refused(caller, "bad length");
+	else
+		post_to_watchers(wlist, n, cred, id, len, may_learn, data);
+}
+EXPORT_SYMBOL_GPL(post_watch_notification_if);
 
 /*
  * Watches

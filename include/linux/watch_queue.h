@@ -114,6 +114,12 @@ void unregister_watch_source(const struct watch_source *source);
 void __post_watch_notification(struct watch_list *wlist,
 			       const struct watch_notification *n,
 			       const struct cred *cred, u64 id);
+void post_watch_notification_if(struct watch_list *wlist,
+				const struct watch_notification *n,
+				const struct cred *cred, u64 id,
+				bool (*may_learn)(const struct watch *watch,
+						  const void *data),
+				const void *data);
 struct watch_queue *get_watch_queue(int fd);
 void put_watch_queue(struct watch_queue *wqueue);
 void init_watch_list(struct watch_list *wlist,
