@@ -29,13 +29,15 @@
  * @WATCH_TYPE_META: the queue itself; cannot be filtered out
  * @WATCH_TYPE_KEY_NOTIFY: a key or a keyring changed
  * @WATCH_TYPE_MOUNT_NOTIFY: a mount came, went or changed
+ * @WATCH_TYPE_SB_NOTIFY: something happened to a filesystem as a whole
  * @WATCH_TYPE__NR: number of types known to this header
  */
 enum watch_notification_type {
 	WATCH_TYPE_META		= 0,
 	WATCH_TYPE_KEY_NOTIFY	= 1,
 	WATCH_TYPE_MOUNT_NOTIFY	= 2,
-	WATCH_TYPE__NR		= 3
+	WATCH_TYPE_SB_NOTIFY	= 3,
+	WATCH_TYPE__NR		= 4
 };
 
 /**
@@ -229,6 +231,85 @@ struct mount_notification {
 	__u64	mnt_id;
 	__u64	parent_id;
 	__u64	old_parent_id;
+};
+
+/**
+ * enum superblock_notification_subtype - what happened to a filesystem
+ * @NOTIFY_SB_READ_ONLY: it was remounted and is read-only now; other options may
+ *	have changed as well
+ * @NOTIFY_SB_READ_WRITE: it was remounted and is read-write now, likewise
+ * @NOTIFY_SB_RECONFIGURED: it was remounted, maybe with other options, and stays
+ *	read-only or read-write
+ * @NOTIFY_SB_FROZEN: it was frozen: who writes to it waits.  Needs privilege
+ * @NOTIFY_SB_THAWED: it was thawed.  Needs privilege
+ * @NOTIFY_SB_SHUTDOWN: after an error, or on request, it takes no changes any
+ *	more until it is mounted anew, although it may not be read-only
+ * @NOTIFY_SB_ERROR: it found an error in itself; see struct
+ *	superblock_error_notification.  Needs privilege
+ * @NOTIFY_SB_WRITEBACK_ERROR: data could not be written back and may be lost;
+ *	see struct superblock_error_notification
+ * @NOTIFY_SB_QUOTA: a quota limit was crossed; see struct
+ *	superblock_quota_notification.  The quota of others needs privilege
+ *
+ * Privilege is CAP_SYS_ADMIN in the user namespace that owns the filesystem, had
+ * when the watch was set.
+ */
+enum superblock_notification_subtype {
+	NOTIFY_SB_READ_ONLY		= 0,
+	NOTIFY_SB_READ_WRITE		= 1,
+	NOTIFY_SB_RECONFIGURED		= 2,
+	NOTIFY_SB_FROZEN		= 3,
+	NOTIFY_SB_THAWED		= 4,
+	NOTIFY_SB_SHUTDOWN		= 5,
+	NOTIFY_SB_ERROR			= 6,
+	NOTIFY_SB_WRITEBACK_ERROR	= 7,
+	NOTIFY_SB_QUOTA			= 8,
+};
+
+/**
+ * struct superblock_notification - WATCH_TYPE_SB_NOTIFY
+ * @watch: header; subtype is an enum superblock_notification_subtype
+ * @sb_id: the superblock; never used again, also in removal and fdinfo
+ * @dev_major: its device number, as in /proc/self/mountinfo
+ * @dev_minor: its device number
+ */
+struct superblock_notification {
+	struct watch_notification watch;
+	__u64	sb_id;
+	__u32	dev_major;
+	__u32	dev_minor;
+};
+
+/**
+ * struct superblock_error_notification - NOTIFY_SB_ERROR and
+ *	NOTIFY_SB_WRITEBACK_ERROR
+ * @sb: as in every record about a superblock
+ * @ino: number of the inode, 0 if it is not known or, for want of privilege, not
+ *	told
+ * @error: errno, positive
+ * @more: how many errors of the same kind there were between the record before
+ *	this one and this one that have no record of their own
+ */
+struct superblock_error_notification {
+	struct superblock_notification sb;
+	__u64	ino;
+	__u32	error;
+	__u32	more;
+};
+
+/**
+ * struct superblock_quota_notification - NOTIFY_SB_QUOTA
+ * @sb: as in every record about a superblock
+ * @id: user, group or project, in the user namespace that owns the filesystem
+ * @id_type: which of these: USRQUOTA, GRPQUOTA or PRJQUOTA
+ * @warning: QUOTA_NL_* of <linux/quota.h>: blocks or inodes, hard or soft limit,
+ *	reached or no longer
+ */
+struct superblock_quota_notification {
+	struct superblock_notification sb;
+	__u32	id;
+	__u16	id_type;
+	__u16	warning;
 };
 
 #endif /* _UAPI_LINUX_WATCH_QUEUE_H */

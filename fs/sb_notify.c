@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Notifications about superblocks
+ *
+ * Tells the readers of notification queues what happens to a filesystem as a
+ * whole: it was remounted, frozen or shut down, it found an error in itself,
+ * data could not be written back, somebody crossed a quota limit.  See
+ * Documentation/userspace-api/watch_queue.rst for programs.
+ *
+ * Objects
+ *
+ *	super_block --1:1-- sb_watchers --1:n-- watch
+ *
+ * A superblock gets its sb_watchers with its first watch and keeps it until it
+ * is killed.  Nothing here holds a reference on a superblock or a mount.
+ *
+ * Who may learn what
+ *
+ * Whoever sets a watch has CAP_SYS_ADMIN in the user namespace that owns the
+ * filesystem, or can read the file it names and sees its mount in the mount
+ * namespace.  Without the capability a watcher is told what it could have found
+ * out through that file:
+ *
+ *	remounts		/proc/self/mountinfo, fstatfs()
+ *	shutdown		fsync(), which fails from then on
+ *	write-back errors	syncfs(), which does not say where: no inode
+ *	quota of its own	quotactl(Q_GETQUOTA)
+ *
+ * All else is for the capability: freezing, which no call shows; errors in the
+ * filesystem, as with fanotify; numbers of inodes, and the quota of others.
+ *
+ * Storms
+ *
+ * One bad disk makes thousands of errors a second.  Of each kind, the first
+ * SB_STORM_BURST in SB_STORM_PERIOD have a record of their own.  What comes
+ * after them is counted, and when the period ends one record, with the last
+ * error and the number of the others, tells of all that was counted.  So the
+ * first error is told at once, the last one not later than a period after it,
+ * and records and counts always add up to the number of errors.  There is no
+ * timer without an error, nor after a period without one to count.
+ *
+ * Locks, outer to inner
+ *
+ *	sb->s_umount		remount, freeze and thaw happen under it, and
+ *				are told in their order therefore
+ *	sb_watchers_mutex	gives a superblock its sb_watchers
+ *	sb_storm->lock		errors of one kind; any context, interrupts off
+ *	locks of the queue	kernel/watch_queue.c
+ *
+ * s_umount and sb_watchers_mutex do not nest in each other.
+ *
+ * Who protects what
+ *
+ *	sb->s_watchers		set once, under sb_watchers_mutex, and taken back
+ *				by sb_notify_gone(); RCU to read.  Who has the
+ *				superblock active needs no RCU
+ *	sb_watchers
+ *	  watchers		lock of its own
+ *	  id, dev		constant
+ *	sb_storm
+ *	  owner, subtype	constant
+ *	  timer			runs or is due as long as open
+ *	  all else		lock
+ */
+
+#include <linux/cleanup.h>
+#include <linux/cred.h>
+#include <linux/export.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fsnotify_backend.h>
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/kdev_t.h>
+#include <linux/lockdep.h>
+#include <linux/mount.h>
+#include <linux/mutex.h>
+#include <linux/quota.h>
+#include <linux/rcupdate.h>
+#include <linux/sb_notify.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/user_namespace.h>
+#include <linux/watch_queue.h>
+
+#define SB_STORM_BURST	10
+#define SB_STORM_PERIOD	HZ
+
+static_assert(sizeof(struct superblock_notification) == 24);
+static_assert(sizeof(struct superblock_error_notification) == 40);
+static_assert(sizeof(struct superblock_quota_notification) == 32);
+
+struct sb_watchers;
+
+/* Errors of one kind, of one superblock */
+struct sb_storm {
+	spinlock_t lock;		/* see the banner */
+	struct timer_list timer;	/* the end of the period */
+	struct sb_watchers *owner;
+	u32 subtype;
+	bool open;			/* a period is under way */
+	u32 room;			/* records until its end */
+	u32 counted;			/* errors without a record */
+	u64 ino;			/* of the last one counted */
+	u32 error;
+};
+
+struct sb_watchers {
+	struct watch_list watchers;
+	u64 id;				/* never used again */
+	dev_t dev;
+	struct sb_storm errors;
+	struct sb_storm wb_errors;
+	struct rcu_head rcu;
+};
+
+static DEFINE_MUTEX(sb_watchers_mutex);
+
+/*
+ * Who may learn it.  With the capability, watch->private is set.
+ */
+
+static bool sb_watch_privileged(const struct watch *watch, const void *unused)
+{
+	return watch->private;
+}
+
+static bool sb_watch_unprivileged(const struct watch *watch, const void *unused)
+{
+	return !watch->private;
+}
+
+/* As quotactl(Q_GETQUOTA) has it, but of who set the watch */
+static bool sb_watch_quota(const struct watch *watch, const void *data)
+{
+	const struct kqid *qid = data;
+
+	if (watch->private)
+		return true;
+
+	switch (qid->type) {
+	case USRQUOTA:
+		return uid_eq(watch->cred->euid, qid->uid);
+	case GRPQUOTA:
+		return gid_eq(watch->cred->egid, qid->gid) ||
+		       groups_search(watch->cred->group_info, qid->gid);
+	default:
+		return false;
+	}
+}
+
+/*
+ * Posting
+ */
+
+static struct superblock_notification
+sb_record(const struct sb_watchers *sbw, u32 subtype, u32 len)
+{
+	return (struct superblock_notification) {
+		.watch.type	= WATCH_TYPE_SB_NOTIFY,
+		.watch.subtype	= subtype,
+		.watch.info	= len,
+		.sb_id		= sbw->id,
+		.dev_major	= MAJOR(sbw->dev),
+		.dev_minor	= MINOR(sbw->dev),
+	};
+}
+
+static void sb_post(struct super_block *sb, u32 subtype, const struct cred *cred,
+		    bool (*may_learn)(const struct watch *watch, const void *data))
+{
+	struct superblock_notification n;
+	struct sb_watchers *sbw;
+
+	guard(rcu)();
+	sbw = rcu_dereference(sb->s_watchers);
+	if (!sbw)
+		return;
+	n = sb_record(sbw, subtype, watch_sizeof(n));
+	post_watch_notification_if(&sbw->watchers, &n.watch, cred, sbw->id,
+				   may_learn, NULL);
+}
+
+void __sb_notify_reconfigured(struct super_block *sb, bool was_ro)
+{
+	u32 subtype = NOTIFY_SB_RECONFIGURED;
+
+	lockdep_assert_held_write(&sb->s_umount);
+
+	if (sb_rdonly(sb) != was_ro)
+		subtype = was_ro ? NOTIFY_SB_READ_WRITE : NOTIFY_SB_READ_ONLY;
+	sb_post(sb, subtype, current_cred(), NULL);
+}
+
+void __sb_notify_frozen(struct super_block *sb, bool frozen)
+{
+	lockdep_assert_held_write(&sb->s_umount);
+
+	sb_post(sb, frozen ? NOTIFY_SB_FROZEN : NOTIFY_SB_THAWED, current_cred(),
+		sb_watch_privileged);
+}
+
+void __sb_notify_shutdown(struct super_block *sb)
+{
+	sb_post(sb, NOTIFY_SB_SHUTDOWN, NULL, NULL);
+}
+EXPORT_SYMBOL_GPL(__sb_notify_shutdown);
+
+void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning)
+{
+	struct superblock_quota_notification n = {
+		/* No filesystem gives others than its own namespace's a quota */
+		.id		= from_kqid_munged(sb->s_user_ns, qid),
+		.id_type	= qid.type,
+		.warning	= warning,
+	};
+	struct sb_watchers *sbw;
+
+	guard(rcu)();
+	sbw = rcu_dereference(sb->s_watchers);
+	if (!sbw)
+		return;
+	n.sb = sb_record(sbw, NOTIFY_SB_QUOTA, watch_sizeof(n));
+	post_watch_notification_if(&sbw->watchers, &n.sb.watch, current_cred(),
+				   sbw->id, sb_watch_quota, &qid);
+}
+EXPORT_SYMBOL_GPL(__sb_notify_quota);
+
+/*
+ * Errors, one or a storm of them
+ */
+
+static void sb_storm_post(struct sb_storm *storm, u64 ino, u32 error, u32 more)
+{
+	struct sb_watchers *sbw = storm->owner;
+	struct superblock_error_notification n = {
+		.ino	= ino,
+		.error	= error,
+		.more	= more,
+	};
+
+	lockdep_assert_held(&storm->lock);
+
+	n.sb = sb_record(sbw, storm->subtype, watch_sizeof(n));
+	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
+				   sb_watch_privileged, NULL);
+	if (storm->subtype != NOTIFY_SB_WRITEBACK_ERROR)
+		return;
+	n.ino = 0;
+	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
+				   sb_watch_unprivileged, NULL);
+}
+
+/* One record for all that was counted; true if there was anything */
+static bool sb_storm_flush(struct sb_storm *storm)
+{
+	lockdep_assert_held(&storm->lock);
+
+	if (!storm->counted)
+		return false;
+	sb_storm_post(storm, storm->ino, storm->error, storm->counted - 1);
+	storm->counted = 0;
+	return true;
+}
+
+static void sb_storm_open(struct sb_storm *storm, u32 room)
+{
+	lockdep_assert_held(&storm->lock);
+
+	storm->open = true;
+	storm->room = room;
+	/* Nothing happens if sb_notify_gone() shut it down */
+	mod_timer(&storm->timer, jiffies + SB_STORM_PERIOD);
+}
+
+/* The period is over.  If it left something to tell, it still storms. */
+static void sb_storm_timer(struct timer_list *timer)
+{
+	struct sb_storm *storm = from_timer(storm, timer, timer);
+
+	guard(spinlock_irqsave)(&storm->lock);
+	if (sb_storm_flush(storm))
+		sb_storm_open(storm, SB_STORM_BURST - 1);
+	else
+		storm->open = false;
+}
+
+static void sb_storm_error(struct sb_storm *storm, u64 ino, int error)
+{
+	u32 positive = abs(error);
+
+	if (hlist_empty(&storm->owner->watchers.watchers))
+		return;
+
+	guard(spinlock_irqsave)(&storm->lock);
+	if (!storm->open)
+		sb_storm_open(storm, SB_STORM_BURST);
+
+	if (storm->room) {
+		storm->room--;
+		sb_storm_post(storm, ino, positive, 0);
+	} else {
+		storm->counted++;
+		storm->ino = ino;
+		storm->error = positive;
+	}
+}
+
+void __sb_notify_error(struct super_block *sb, u64 ino, int error)
+{
+	struct sb_watchers *sbw;
+
+	guard(rcu)();
+	sbw = rcu_dereference(sb->s_watchers);
+	if (sbw)
+		sb_storm_error(&sbw->errors, ino, error);
+}
+EXPORT_SYMBOL_GPL(__sb_notify_error);
+
+/**
+ * sb_notify_wb_error - tell that data could not be written back
+ * @mapping: what should have been written
+ * @error: negative errno
+ *
+ * Called when @mapping and the superblock have the error, so that whoever is
+ * told finds it there.  Storms are limited, see the banner above.
+ *
+ * Context: Any but NMI.
+ */
+void sb_notify_wb_error(const struct address_space *mapping, int error)
+{
+	const struct inode *inode = mapping->host;
+	struct sb_watchers *sbw;
+
+	/* The swap cache has no inode */
+	if (!inode || !sb_has_watchers(inode->i_sb))
+		return;
+
+	guard(rcu)();
+	sbw = rcu_dereference(inode->i_sb->s_watchers);
+	if (sbw)
+		sb_storm_error(&sbw->wb_errors, inode->i_ino, error);
+}
+EXPORT_SYMBOL(sb_notify_wb_error); /* mapping_set_error() is for everybody */
+
+/*
+ * Watches
+ */
+
+static void sb_storm_init(struct sb_storm *storm, struct sb_watchers *owner,
+			  u32 subtype)
+{
+	spin_lock_init(&storm->lock);
+	timer_setup(&storm->timer, sb_storm_timer, 0);
+	storm->owner = owner;
+	storm->subtype = subtype;
+}
+
+/* Those of @sb, made if need be, or NULL.  The caller keeps @sb active. */
+static struct sb_watchers *sb_watchers_get(struct super_block *sb)
+{
+	static u64 last_id;
+	struct sb_watchers *sbw;
+
+	guard(mutex)(&sb_watchers_mutex);
+	sbw = rcu_dereference_protected(sb->s_watchers,
+					lockdep_is_held(&sb_watchers_mutex));
+	if (sbw)
+		return sbw;
+
+	sbw = kzalloc(sizeof(*sbw), GFP_KERNEL_ACCOUNT);
+	if (!sbw)
+		return NULL;
+	init_watch_list(&sbw->watchers, NULL);
+	sbw->id = ++last_id;
+	sbw->dev = sb->s_dev;
+	sb_storm_init(&sbw->errors, sbw, NOTIFY_SB_ERROR);
+	sb_storm_init(&sbw->wb_errors, sbw, NOTIFY_SB_WRITEBACK_ERROR);
+	/* Pairs with rcu_dereference() where events are told */
+	rcu_assign_pointer(sb->s_watchers, sbw);
+	return sbw;
+}
+
+/* Nobody can post, watch or look @sbw up any more, but under RCU */
+static void sb_storm_end(struct sb_storm *storm)
+{
+	timer_shutdown_sync(&storm->timer);
+	guard(spinlock_irqsave)(&storm->lock);
+	sb_storm_flush(storm);
+}
+
+void __sb_notify_gone(struct super_block *sb)
+{
+	/* No lock: no reference is left through which to set a watch */
+	struct sb_watchers *sbw = rcu_replace_pointer(sb->s_watchers, NULL, true);
+
+	sb_storm_end(&sbw->errors);
+	sb_storm_end(&sbw->wb_errors);
+	remove_watch_from_object(&sbw->watchers, NULL, sbw->id, true);
+	kfree_rcu(sbw, rcu);
+}
+
+/* See "Who may learn what" in the banner */
+static int sb_may_watch(const struct path *path, bool privileged)
+{
+	/* What only the kernel mounts: pipes, sockets, anonymous memory, ... */
+	if (path->mnt->mnt_flags & MNT_INTERNAL)
+		return -EINVAL;
+	if (!privileged &&
+	    (!our_mnt(path->mnt) || path_permission(path, MAY_READ)))
+		return -EPERM;
+	return security_path_notify(path, FS_ERROR, FSNOTIFY_OBJ_TYPE_SB);
+}
+
+static int sb_watch_add(struct watch_queue *wqueue,
+			const struct watch_queue_watch *how)
+{
+	CLASS(fd_raw, f)(how->fd);
+	const struct path *path;
+	struct sb_watchers *sbw;
+	struct super_block *sb;
+	struct watch *watch;
+	bool privileged;
+	int ret;
+
+	if (fd_empty(f))
+		return -EBADF;
+
+	path = &fd_file(f)->f_path;
+	sb = path->mnt->mnt_sb;
+	privileged = ns_capable_noaudit(sb->s_user_ns, CAP_SYS_ADMIN);
+	ret = sb_may_watch(path, privileged);
+	if (ret)
+		return ret;
+
+	sbw = sb_watchers_get(sb);
+	watch = kzalloc(sizeof(*watch), GFP_KERNEL_ACCOUNT);
+	if (!sbw || !watch) {
+		kfree(watch);
+		return -ENOMEM;
+	}
+
+	init_watch(watch, wqueue);
+	watch->type = WATCH_TYPE_SB_NOTIFY;
+	watch->id = sbw->id;
+	watch->info_id = how->id << WATCH_INFO_ID__SHIFT;
+	watch->private = privileged ? sbw : NULL;
+	ret = add_watch_to_object(watch, &sbw->watchers);
+	if (ret)
+		kfree(watch);
+	return ret;
+}
+
+static int sb_watch_remove(struct watch_queue *wqueue,
+			   const struct watch_queue_watch *how)
+{
+	CLASS(fd_raw, f)(how->fd);
+	struct sb_watchers *sbw;
+	const struct path *path;
+
+	if (fd_empty(f))
+		return -EBADF;
+
+	path = &fd_file(f)->f_path;
+	if (path->mnt->mnt_flags & MNT_INTERNAL)
+		return -EINVAL;
+
+	/* The file keeps the superblock active, and that what we find */
+	scoped_guard(rcu)
+		sbw = rcu_dereference(path->mnt->mnt_sb->s_watchers);
+	if (!sbw)
+		return -EBADSLT;
+	return remove_watch_from_object(&sbw->watchers, wqueue, sbw->id, false);
+}
+
+static const struct watch_source sb_watch_source = {
+	.type	= WATCH_TYPE_SB_NOTIFY,
+	.add	= sb_watch_add,
+	.remove	= sb_watch_remove,
+};
+
+static int __init sb_watch_init(void)
+{
+	return register_watch_source(&sb_watch_source);
+}
+fs_initcall(sb_watch_init);
+
+#ifdef CONFIG_SB_NOTIFICATIONS_KUNIT_TEST
+#include "tests/sb_notify_kunit.c"
+#endif

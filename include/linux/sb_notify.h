@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Notifications about superblocks: what filesystems and the VFS call
+ *
+ * A call costs a test of a pointer as long as nobody watches the superblock.
+ * See Documentation/userspace-api/watch_queue.rst for the events.
+ */
+#ifndef _LINUX_SB_NOTIFY_H
+#define _LINUX_SB_NOTIFY_H
+
+#include <linux/fs.h>
+#include <linux/quota.h>
+#include <linux/types.h>
+
+struct address_space;
+
+#ifdef CONFIG_SB_NOTIFICATIONS
+
+void __sb_notify_reconfigured(struct super_block *sb, bool was_ro);
+void __sb_notify_frozen(struct super_block *sb, bool frozen);
+void __sb_notify_shutdown(struct super_block *sb);
+void __sb_notify_error(struct super_block *sb, u64 ino, int error);
+void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning);
+void __sb_notify_gone(struct super_block *sb);
+void sb_notify_wb_error(const struct address_space *mapping, int error);
+
+static inline bool sb_has_watchers(const struct super_block *sb)
+{
+	return unlikely(rcu_access_pointer(sb->s_watchers));
+}
+
+/**
+ * sb_notify_reconfigured - tell that a filesystem was remounted
+ * @sb: the superblock, as it is now
+ * @was_ro: whether it was read-only before
+ *
+ * Context: Process context, sb->s_umount held for writing.
+ */
+static inline void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
+{
+	if (sb_has_watchers(sb))
+		__sb_notify_reconfigured(sb, was_ro);
+}
+
+/**
+ * sb_notify_frozen - tell that a filesystem was frozen, or thawed
+ * @sb: the superblock
+ * @frozen: which of the two
+ *
+ * Context: Process context, sb->s_umount held for writing.
+ */
+static inline void sb_notify_frozen(struct super_block *sb, bool frozen)
+{
+	if (sb_has_watchers(sb))
+		__sb_notify_frozen(sb, frozen);
+}
+
+/**
+ * sb_notify_shutdown - tell that a filesystem takes no changes any more
+ * @sb: the superblock; it may well be read-write by its flags
+ *
+ * Context: Any but NMI.
+ */
+static inline void sb_notify_shutdown(struct super_block *sb)
+{
+	if (sb_has_watchers(sb))
+		__sb_notify_shutdown(sb);
+}
+
+/**
+ * sb_notify_error - tell that a filesystem found an error in itself
+ * @sb: the superblock
+ * @ino: number of the inode that it was found in, or 0
+ * @error: errno, of either sign
+ *
+ * Storms are limited, see fs/sb_notify.c.
+ *
+ * Context: Any but NMI.
+ */
+static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
+{
+	if (sb_has_watchers(sb))
+		__sb_notify_error(sb, ino, error);
+}
+
+/**
+ * sb_notify_quota - tell that a quota limit was crossed
+ * @sb: the superblock
+ * @qid: whose limit
+ * @warning: QUOTA_NL_*, which limit and in which direction
+ *
+ * Context: Any but NMI.  current_cred() is taken for who caused it.
+ */
+static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
+				   u16 warning)
+{
+	if (sb_has_watchers(sb))
+		__sb_notify_quota(sb, qid, warning);
+}
+
+/**
+ * sb_notify_gone - tell that a filesystem is unmounted, and end all watches
+ * @sb: the superblock, after kill_sb(): no event can happen any more
+ *
+ * Context: Process context, with no lock held.  May sleep.
+ */
+static inline void sb_notify_gone(struct super_block *sb)
+{
+	if (sb_has_watchers(sb))
+		__sb_notify_gone(sb);
+}
+
+#else /* !CONFIG_SB_NOTIFICATIONS */
+
+static inline void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
+{
+}
+
+static inline void sb_notify_frozen(struct super_block *sb, bool frozen)
+{
+}
+
+static inline void sb_notify_shutdown(struct super_block *sb)
+{
+}
+
+static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
+{
+}
+
+static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
+				   u16 warning)
+{
+}
+
+static inline void sb_notify_gone(struct super_block *sb)
+{
+}
+
+static inline void sb_notify_wb_error(const struct address_space *mapping,
+				      int error)
+{
+}
+
+#endif /* CONFIG_SB_NOTIFICATIONS */
+
+#endif /* _LINUX_SB_NOTIFY_H */
