@@ -47,6 +47,9 @@ union record {
 	struct watch_notification_removal removal;
 	struct key_notification key;
 	struct mount_notification mount;
+	struct superblock_notification sb;
+	struct superblock_error_notification sb_error;
+	struct superblock_quota_notification sb_quota;
 	unsigned char raw[WATCH_INFO_LENGTH];
 };
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Disks that fail on demand, made of device-mapper targets
+ */
+#ifndef SELFTEST_WATCH_QUEUE_DM_H
+#define SELFTEST_WATCH_QUEUE_DM_H
+
+#include <fcntl.h>
+#include <linux/dm-ioctl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common.h"
+
+/* 0 or -errno; the number of the device into *@dev if that is not NULL */
+static int dm_ioctl(unsigned long request, const char *name, __u32 flags,
+		    const char *target, __u64 sectors, const char *params, __u64 *dev)
+{
+	struct {
+		struct dm_ioctl head;
+		struct dm_target_spec spec;
+		char params[128];
+	} arg = {
+		.head.version		= { DM_VERSION_MAJOR },
+		.head.data_size		= sizeof(arg),
+		.head.data_start	= sizeof(arg.head),
+		.head.target_count	= !!target,
+		.head.flags		= flags,
+		.spec.length		= sectors,
+	};
+	int control, ret;
+
+	snprintf(arg.head.name, sizeof(arg.head.name), "%s", name);
+	if (target) {
+		snprintf(arg.spec.target_type, sizeof(arg.spec.target_type), "%s", target);
+		snprintf(arg.params, sizeof(arg.params), "%s", params);
+	}
+	control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return -errno;
+	ret = neg(ioctl(control, request, &arg));
+	close(control);
+	if (!ret && dev)
+		*dev = arg.head.dev;
+	return ret;
+}
+
+/*
+ * Gives the device this target from now on.  What was sent to it before is done
+ * first, and a filesystem on it is not told.
+ */
+static int dm_set(const char *name, const char *target, __u64 sectors, const char *params)
+{
+	int ret;
+
+	ret = dm_ioctl(DM_TABLE_LOAD, name, 0, target, sectors, params, NULL);
+	if (!ret)
+		ret = dm_ioctl(DM_DEV_SUSPEND, name, DM_SUSPEND_FLAG | DM_SKIP_LOCKFS_FLAG,
+			       NULL, 0, NULL, NULL);
+	if (!ret)
+		ret = dm_ioctl(DM_DEV_SUSPEND, name, 0, NULL, 0, NULL, NULL);
+	return ret;
+}
+
+/* Makes a device and gives its path */
+static int dm_create(const char *name, const char *target, __u64 sectors,
+		     const char *params, char *path, size_t size)
+{
+	__u64 dev;
+	int ret;
+
+	ret = dm_ioctl(DM_DEV_CREATE, name, 0, NULL, 0, NULL, &dev);
+	if (!ret)
+		ret = dm_set(name, target, sectors, params);
+	snprintf(path, size, "/dev/dm-%u", minor(dev));
+	return ret;
+}
+
+/* The device goes with its last user */
+static int dm_remove(const char *name)
+{
+	return dm_ioctl(DM_DEV_REMOVE, name, DM_DEFERRED_REMOVE, NULL, 0, NULL, NULL);
+}
+
+#endif

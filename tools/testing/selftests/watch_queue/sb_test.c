@@ -1,0 +1,1226 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: what is told about superblocks, and to whom
+ *
+ * The filesystems are real, and so is what happens to them: a directory whose
+ * block was zeroed, a disk that is full, a user who writes too much.  Each test
+ * has a mount namespace, and in it a tmpfs to work in, its working directory, with
+ * "mnt" and "other" to mount at.  It all goes away with the test's process.
+ */
+#include <linux/loop.h>
+#include <linux/quota.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "common.h"
+#include "dm.h"
+
+#define SOME_USER	64351
+#define OTHER_USER	64352
+#define NOT_CLEAN	117	/* EUCLEAN, which ext4 calls EFSCORRUPTED */
+#define EXT4_SHUTDOWN	_IOR('X', 125, __u32)
+/* <linux/fs.h> and <sys/mount.h> cannot be had together */
+#define FIFREEZE	_IOWR('X', 119, int)
+#define FITHAW		_IOWR('X', 120, int)
+#define NR_IDS		4	/* watch IDs that the tests use */
+#define IMAGE_SIZE	(8 << 20)
+#define BLOCK		1024
+#define VICTIM		"mnt/victim"
+#define VICTIM_FILE	"the-name-that-is-looked-for"
+
+/* Records come one by one, whatever their lengths */
+struct stream {
+	int fd[2];
+	char buf[4096];
+	int len, pos;
+	/* What the records of a watch ID must say */
+	__u64 sb_id[NR_IDS];
+	__u32 major[NR_IDS], minor[NR_IDS];
+};
+
+static void stream_open(struct __test_metadata *_metadata, struct stream *s)
+{
+	memset(s, 0, sizeof(*s));
+	queue_open(_metadata, s->fd, O_NONBLOCK | O_CLOEXEC);
+	ASSERT_EQ(0, queue_size(s->fd[0], 1024));
+}
+
+/* Length of the next record, or -errno */
+static int next(struct stream *s, union record *r)
+{
+	__u32 len;
+
+	memset(r, 0, sizeof(*r));
+	if (s->pos == s->len) {
+		s->pos = 0;
+		s->len = neg(read(s->fd[0], s->buf, sizeof(s->buf)));
+		if (s->len <= 0) {
+			int ret = s->len;
+
+			s->len = 0;
+			return ret;
+		}
+	}
+	memcpy(r, s->buf + s->pos, sizeof(r->watch));
+	len = record_len(r);
+	memcpy(r, s->buf + s->pos, len);
+	s->pos += len;
+	return len;
+}
+
+static bool nothing(struct stream *s)
+{
+	union record r;
+	int ret = next(s, &r);
+
+	if (ret == -EAGAIN)
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+/* True if the record is about the superblock that the ID was given to */
+static bool is_sb(const struct stream *s, const union record *r, __u32 id,
+		  __u32 subtype, size_t len)
+{
+	return record_len(r) == len && r->watch.type == WATCH_TYPE_SB_NOTIFY &&
+	       r->watch.subtype == subtype && record_id(r) == id &&
+	       !record_bits(r) && r->sb.sb_id == s->sb_id[id] &&
+	       r->sb.dev_major == s->major[id] &&
+	       r->sb.dev_minor == s->minor[id];
+}
+
+static bool got(struct stream *s, __u32 id, __u32 subtype)
+{
+	union record r;
+	int ret = next(s, &r);
+
+	if (ret > 0 && is_sb(s, &r, id, subtype, sizeof(r.sb)))
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+static bool got_error(struct stream *s, __u32 id, __u32 subtype, __u64 ino,
+		      __u32 error, __u32 more)
+{
+	union record r;
+	int ret = next(s, &r);
+
+	if (ret > 0 && is_sb(s, &r, id, subtype, sizeof(r.sb_error)) &&
+	    r.sb_error.ino == ino && r.sb_error.error == error &&
+	    r.sb_error.more == more)
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+static bool got_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
+		      __u16 warning)
+{
+	union record r;
+	int ret = next(s, &r);
+
+	if (ret > 0 && is_sb(s, &r, id, NOTIFY_SB_QUOTA, sizeof(r.sb_quota)) &&
+	    r.sb_quota.id == qid && r.sb_quota.id_type == type &&
+	    r.sb_quota.warning == warning)
+		return true;
+	print_record(ret, &r);
+	if (ret > 0)
+		ksft_print_msg("quota of %u, type %u, warning %u\n",
+			       r.sb_quota.id, r.sb_quota.id_type,
+			       r.sb_quota.warning);
+	return false;
+}
+
+static bool got_end(struct stream *s, __u32 id)
+{
+	union record r;
+	int ret = next(s, &r);
+
+	if (ret == sizeof(r.removal) && is_removal(&r) && record_id(&r) == id &&
+	    r.removal.id == s->sb_id[id])
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+/* What the records with this ID must say, from stat() and fdinfo */
+static bool learn(struct stream *s, __u32 id, int object)
+{
+	unsigned long long sb_id;
+	char prefix[32], line[128];
+	struct statx stx;
+
+	if (statx(object, "", AT_EMPTY_PATH, 0, &stx))
+		return false;
+	s->major[id] = stx.stx_dev_major;
+	s->minor[id] = stx.stx_dev_minor;
+	snprintf(prefix, sizeof(prefix), "watch:\ttype:3 id:%u object:", id);
+	if (!queue_info_line(s->fd[0], prefix, 0, line, sizeof(line)) ||
+	    sscanf(line + strlen(prefix), "%llx", &sb_id) != 1)
+		return false;
+	s->sb_id[id] = sb_id;
+	return true;
+}
+
+static int watch_fd(struct stream *s, int object, __u32 id)
+{
+	int ret = queue_watch(s->fd[0], WATCH_TYPE_SB_NOTIFY, object, id, 0);
+
+	if (!ret && !learn(s, id, object))
+		return -ENODATA;
+	return ret;
+}
+
+static int watch(struct stream *s, const char *path, __u32 id)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = watch_fd(s, fd, id);
+	close(fd);
+	return ret;
+}
+
+static int unwatch_fd(struct stream *s, int object)
+{
+	return queue_unwatch(s->fd[0], WATCH_TYPE_SB_NOTIFY, object, 0);
+}
+
+static int unwatch(struct stream *s, const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = unwatch_fd(s, fd);
+	close(fd);
+	return ret;
+}
+
+/* The rest of what a child does, and its errno */
+static int wait_child(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -ECHILD;
+	return -WEXITSTATUS(status);
+}
+
+/* Sets a watch with the rights of another user */
+static int watch_as(uid_t uid, struct stream *s, const char *path, __u32 id)
+{
+	pid_t pid = fork();
+	int ret, fd;
+
+	if (!pid) {
+		ret = become_user(uid);
+		_exit(-(ret ? ret : watch(s, path, id)));
+	}
+	ret = wait_child(pid);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (!ret && !learn(s, id, fd))
+		ret = -ENODATA;
+	close(fd);
+	return ret;
+}
+
+static int fs_mount(const char *type, const char *dev, const char *dir,
+		    const char *options)
+{
+	return neg(mount(dev, dir, type, 0, options));
+}
+
+static int remount(const char *dir, unsigned long flags, const char *options)
+{
+	return neg(mount("none", dir, NULL, MS_REMOUNT | flags, options));
+}
+
+/* An image of ext4 without checksums, so that damage is found by looking */
+static bool make_ext4(const char *image, const char *features)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "mkfs.ext4 -q -F -b 1024 -N 64 -m 0 -E nodiscard -O ^metadata_csum,^uninit_bg,^resize_inode%s %s 8M >/dev/null",
+		 features, image);
+	return !system(command);
+}
+
+/* The loop device goes with its last user.  Returns an open descriptor. */
+static int loop_attach(const char *image, char *path, size_t size)
+{
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	int control, loop = -1, nr, tries;
+
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	config.fd = open(image, O_RDWR | O_CLOEXEC);
+	/* Others may take the free one first */
+	for (tries = 0; control >= 0 && tries < 100 && loop < 0; tries++) {
+		nr = ioctl(control, LOOP_CTL_GET_FREE);
+		if (nr < 0)
+			break;
+		snprintf(path, size, "/dev/loop%d", nr);
+		loop = open(path, O_RDWR | O_CLOEXEC);
+		if (loop >= 0 && ioctl(loop, LOOP_CONFIGURE, &config)) {
+			close(loop);
+			loop = -1;
+		}
+	}
+	close(config.fd);
+	close(control);
+	if (loop < 0)
+		return loop;
+	/* Some kernels mount nothing that somebody could write to by himself */
+	nr = open(path, O_RDONLY | O_CLOEXEC);
+	close(loop);
+	return nr;
+}
+
+static int mount_image(const char *image, const char *dir, const char *options)
+{
+	char path[64];
+	int loop = loop_attach(image, path, sizeof(path)), ret;
+
+	if (loop < 0)
+		return -ENODEV;
+	ret = fs_mount("ext4", path, dir, options);
+	close(loop);
+	return ret;
+}
+
+/* Zero each block of the image that has the name in it */
+static int zero_blocks_with(const char *image, const char *name)
+{
+	int fd = open(image, O_RDWR | O_CLOEXEC), nr = 0;
+	char *map, *at;
+
+	map = mmap(NULL, IMAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return -errno;
+	while ((at = memmem(map, IMAGE_SIZE, name, strlen(name)))) {
+		memset(map + (at - map) / BLOCK * BLOCK, 0, BLOCK);
+		nr++;
+	}
+	munmap(map, IMAGE_SIZE);
+	return nr;
+}
+
+/* Mounts ext4 with a directory that cannot be read; its inode, or 0 */
+static __u64 mount_damaged(const char *options)
+{
+	struct stat st;
+	int fd;
+
+	if (!make_ext4("image", "") || mount_image("image", "mnt", NULL) ||
+	    mkdir(VICTIM, 0755) || stat(VICTIM, &st))
+		return 0;
+	fd = open(VICTIM "/" VICTIM_FILE, O_CREAT | O_WRONLY, 0644);
+	if (fd < 0 || close(fd) || umount("mnt") ||
+	    zero_blocks_with("image", VICTIM_FILE) < 1 ||
+	    mount_image("image", "mnt", options))
+		return 0;
+	return st.st_ino;
+}
+
+/* Has the filesystem find the damage */
+static void read_damaged(void)
+{
+	DIR *dir = opendir(VICTIM);
+
+	if (!dir)
+		return;
+	while (readdir(dir))
+		;
+	closedir(dir);
+}
+
+/* A mount namespace, and a directory in it where nobody else is */
+static void workspace(struct __test_metadata *_metadata, struct stream *s)
+{
+	int ret;
+
+	stream_open(_metadata, s);
+	ret = queue_watch(s->fd[0], WATCH_TYPE_SB_NOTIFY, -1, 0, 0);
+	if (ret == -EOPNOTSUPP)
+		SKIP(_exit(KSFT_SKIP), "CONFIG_SB_NOTIFICATIONS is not set");
+	ASSERT_EQ(-EBADF, ret);
+	if (geteuid())
+		SKIP(_exit(KSFT_SKIP), "needs root, to mount");
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "/tmp", "mode=755"));
+	ASSERT_EQ(0, chdir("/tmp"));
+	ASSERT_EQ(0, mkdir("mnt", 0755));
+	ASSERT_EQ(0, mkdir("other", 0755));
+}
+
+FIXTURE(sb)
+{
+	struct stream s;
+};
+
+FIXTURE_SETUP(sb)
+{
+	workspace(_metadata, &self->s);
+}
+
+FIXTURE_TEARDOWN(sb)
+{
+	close(self->s.fd[0]);
+	close(self->s.fd[1]);
+}
+
+/* What is no open file, or is on no filesystem that anybody could mount */
+TEST_F(sb, bad_object)
+{
+	int pipes[2], socks[2], closed, fd[8], nr = 0;
+
+	closed = dup(self->s.fd[0]);
+	close(closed);
+	EXPECT_EQ(-EBADF, watch_fd(&self->s, -1, 1));
+	EXPECT_EQ(-EBADF, watch_fd(&self->s, closed, 1));
+	EXPECT_EQ(-EBADF, unwatch_fd(&self->s, -1));
+	EXPECT_EQ(-EBADF, unwatch_fd(&self->s, closed));
+
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
+	fd[nr++] = self->s.fd[0];
+	fd[nr++] = pipes[0];
+	fd[nr++] = socks[0];
+	fd[nr++] = eventfd(0, 0);
+	fd[nr++] = memfd_create("memory", 0);
+	fd[nr++] = open("/proc/self/ns/mnt", O_RDONLY);
+	while (nr--) {
+		ASSERT_GE(fd[nr], 0);
+		EXPECT_EQ(-EINVAL, watch_fd(&self->s, fd[nr], 1));
+		EXPECT_EQ(-EINVAL, unwatch_fd(&self->s, fd[nr]));
+	}
+	EXPECT_TRUE(nothing(&self->s));
+}
+
+/* No flag is known, and the ID has eight bits; nothing comes of others. */
+TEST_F(sb, bad_argument)
+{
+	int fd = open("mnt", O_PATH | O_CLOEXEC);
+	int q = self->s.fd[0];
+
+	EXPECT_EQ(-EINVAL, queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 1));
+	EXPECT_EQ(-EINVAL, queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 1U << 31));
+	EXPECT_EQ(-EINVAL, queue_unwatch(q, WATCH_TYPE_SB_NOTIFY, fd, 1));
+	EXPECT_EQ(-EINVAL, queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 256, 0));
+	EXPECT_EQ(-EBADSLT, unwatch_fd(&self->s, fd));
+}
+
+/* Any file names its filesystem, once for a queue, through any mount of it. */
+TEST_F(sb, any_file)
+{
+	static const char * const paths[] = {
+		"mnt", "mnt/a", "mnt/a/b", "mnt/a/file", "mnt/fifo", "mnt/link",
+		"other", "other/b/../file",
+	};
+	struct stream second;
+	unsigned int i;
+	int fd;
+
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", NULL));
+	ASSERT_EQ(0, mkdir("mnt/a", 0755));
+	ASSERT_EQ(0, mkdir("mnt/a/b", 0755));
+	ASSERT_EQ(0, mkfifo("mnt/fifo", 0644));
+	ASSERT_EQ(0, symlink("a", "mnt/link"));
+	fd = open("mnt/a/file", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, mount("mnt/a", "other", NULL, MS_BIND, NULL));
+
+	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		ASSERT_EQ(0, watch(&self->s, paths[i], 1));
+		EXPECT_EQ(-EBUSY, watch(&self->s, "mnt", 1));
+		EXPECT_EQ(-EBUSY, watch(&self->s, "other", 2));
+		ASSERT_EQ(0, unwatch(&self->s, "mnt/a"));
+		ASSERT_TRUE(got_end(&self->s, 1));
+		EXPECT_EQ(-EBADSLT, unwatch(&self->s, paths[i]));
+	}
+	/* Not only with O_PATH, and another filesystem is another object */
+	ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
+	ASSERT_EQ(0, watch(&self->s, ".", 2));
+	EXPECT_NE(self->s.sb_id[1], self->s.sb_id[2]);
+
+	/* And so is another queue */
+	stream_open(_metadata, &second);
+	EXPECT_EQ(-EBADSLT, unwatch(&second, "mnt"));
+	ASSERT_EQ(0, watch(&second, "mnt", 3));
+	EXPECT_EQ(self->s.sb_id[1], second.sb_id[3]);
+	close(fd);
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(got(&second, 3, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(nothing(&self->s));
+}
+
+/* Watches are charged to the user who sets them. */
+TEST_F(sb, user_limit)
+{
+	const struct rlimit none = { 0, 4 };
+	int fd = open("mnt", O_PATH | O_CLOEXEC);
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		if (setrlimit(RLIMIT_NOFILE, &none) || become_user(SOME_USER))
+			_exit(1);
+		_exit(-queue_watch(self->s.fd[0], WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
+	}
+	EXPECT_EQ(-EAGAIN, wait_child(pid));
+	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
+}
+
+/* A remount is one event.  What changes a mount only, or fails, is none. */
+TEST_F(sb, remount)
+{
+	int fd;
+
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", "size=1M"));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, "size=2M"));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
+	ASSERT_EQ(0, remount("mnt", 0, NULL));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_WRITE));
+	ASSERT_EQ(0, remount("mnt", 0, "size=3M"));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
+	EXPECT_TRUE(nothing(&self->s));
+
+	ASSERT_EQ(0, remount("mnt", MS_BIND | MS_RDONLY, NULL));
+	ASSERT_EQ(0, remount("mnt", MS_BIND, NULL));
+	EXPECT_EQ(-EINVAL, remount("mnt", 0, "no-such-option"));
+	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-EBUSY, remount("mnt", MS_RDONLY, NULL));
+	close(fd);
+	EXPECT_TRUE(nothing(&self->s));
+
+	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
+	EXPECT_TRUE(got_end(&self->s, 1));
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	EXPECT_TRUE(nothing(&self->s));
+}
+
+/* A watch keeps neither mount nor filesystem, and is told when it goes. */
+TEST_F(sb, unmount)
+{
+	__u64 sb_id;
+	int fd;
+
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", NULL));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	ASSERT_EQ(0, umount("mnt"));
+	EXPECT_TRUE(got_end(&self->s, 1));
+	EXPECT_TRUE(nothing(&self->s));
+	sb_id = self->s.sb_id[1];
+
+	/* The next filesystem may get the device number, but not the ID */
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", NULL));
+	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	EXPECT_NE(sb_id, self->s.sb_id[1]);
+
+	/* It is there as long as any mount of it, or any file */
+	ASSERT_EQ(0, mount("mnt", "other", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, umount("mnt"));
+	fd = open("other/file", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, umount2("other", MNT_DETACH));
+	EXPECT_TRUE(nothing(&self->s));
+	close(fd);
+	EXPECT_TRUE(got_end(&self->s, 1));
+
+	/* The end of all that the queue watches, and of its write end */
+	close(self->s.fd[1]);
+	EXPECT_EQ(0, read(self->s.fd[0], &sb_id, sizeof(sb_id)));
+}
+
+/* Frozen and thawed, once each, read-only or not. */
+TEST_F(sb, freeze)
+{
+	int fd;
+
+	ASSERT_TRUE(make_ext4("image", ""));
+	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	fd = open("mnt", O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
+	EXPECT_EQ(-EBUSY, neg(ioctl(fd, FIFREEZE, 0)));
+	EXPECT_EQ(-EBUSY, remount("mnt", MS_RDONLY, NULL));
+	EXPECT_TRUE(nothing(&self->s));
+	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
+	EXPECT_EQ(-EINVAL, neg(ioctl(fd, FITHAW, 0)));
+	EXPECT_TRUE(nothing(&self->s));
+
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
+	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
+	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
+	close(fd);
+	ASSERT_EQ(0, umount("mnt"));
+	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
+/* Unmounting while frozen: the filesystem lives until it is thawed. */
+TEST_F(sb, thaw_ends)
+{
+	int fd;
+
+	ASSERT_TRUE(make_ext4("image", ""));
+	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	fd = open("mnt", O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
+	ASSERT_EQ(0, umount2("mnt", MNT_DETACH));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
+	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
+	EXPECT_TRUE(nothing(&self->s));
+	close(fd);
+	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
+/* An error says where and what; the filesystem goes on if it is to. */
+TEST_F(sb, error)
+{
+	__u64 ino = mount_damaged("errors=continue");
+
+	ASSERT_NE(0, ino);
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	read_damaged();
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
+	EXPECT_TRUE(nothing(&self->s));
+	read_damaged();
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
+	EXPECT_TRUE(nothing(&self->s));
+}
+
+/* Or it takes no changes any more, which its flags do not show. */
+TEST_F(sb, error_shuts_down)
+{
+	__u64 ino = mount_damaged("errors=remount-ro");
+
+	ASSERT_NE(0, ino);
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	read_damaged();
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
+	EXPECT_NE(0, mkdir("mnt/new", 0755));
+	EXPECT_TRUE(nothing(&self->s));
+	ASSERT_EQ(0, umount("mnt"));
+	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
+/* The same on request. */
+TEST_F(sb, shutdown)
+{
+	__u32 how = 2;	/* without writing the log */
+	int fd;
+
+	ASSERT_TRUE(make_ext4("image", ""));
+	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	fd = open("mnt", O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
+	/* Once */
+	EXPECT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
+	EXPECT_TRUE(nothing(&self->s));
+	close(fd);
+}
+
+/* An error that is found under a spinlock, in no inode */
+TEST_F(sb, error_in_group)
+{
+	__u16 free_blocks;
+	int fd;
+
+	/* The group descriptor, which says how many blocks are free, lies */
+	ASSERT_TRUE(make_ext4("image", ",^64bit,^has_journal"));
+	fd = open("image", O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(2, pread(fd, &free_blocks, 2, 2 * BLOCK + 12));
+	free_blocks ^= 0x100;
+	ASSERT_EQ(2, pwrite(fd, &free_blocks, 2, 2 * BLOCK + 12));
+	close(fd);
+	/* Nobody is to look before the watch is there */
+	ASSERT_EQ(0, mount_image("image", "mnt", "no_prefetch_block_bitmaps"));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	/* A directory needs a block */
+	mkdir("mnt/new", 0755);
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, 0, NOT_CLEAN, 0));
+}
+
+#define STORM		300	/* errors */
+#define STORM_BURST	10	/* of them, at least, with a record of their own */
+
+/* Adds up what came of a storm; true if it all fits together */
+static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
+			unsigned int *errors)
+{
+	union record r;
+	int ret;
+
+	while ((ret = next(s, &r)) > 0) {
+		if (is_removal(&r)) {
+			s->pos -= ret;
+			break;
+		}
+		if (!is_sb(s, &r, 1, NOTIFY_SB_ERROR, sizeof(r.sb_error)) ||
+		    r.sb_error.ino != ino || r.sb_error.error != NOT_CLEAN ||
+		    (*records < STORM_BURST && r.sb_error.more)) {
+			print_record(ret, &r);
+			return false;
+		}
+		++*records;
+		*errors += 1 + r.sb_error.more;
+	}
+	return ret > 0 || ret == -EAGAIN;
+}
+
+/* Of a storm there are few records, and they account for every error. */
+TEST_F(sb, storm)
+{
+	unsigned int i, records = 0, errors = 0;
+	__u64 ino = mount_damaged("errors=continue");
+
+	ASSERT_NE(0, ino);
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	for (i = 0; i < STORM; i++)
+		read_damaged();
+	/* The last ones too, although no error follows them */
+	do {
+		ASSERT_EQ(POLLIN, poll_in(self->s.fd[0]));
+		ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
+	} while (errors < STORM);
+	EXPECT_EQ(STORM, errors);
+	EXPECT_GE(records, STORM_BURST + 1);
+	EXPECT_LT(records, STORM);
+
+	/* It is over, and the next error is told at once, and alone */
+	ASSERT_EQ(0, umount("mnt"));
+	EXPECT_TRUE(got_end(&self->s, 1));
+	ASSERT_EQ(0, mount_image("image", "mnt", "errors=continue"));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	read_damaged();
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
+}
+
+/* What was counted is told before the watch ends. */
+TEST_F(sb, storm_then_unmount)
+{
+	unsigned int i, records = 0, errors = 0;
+	__u64 ino = mount_damaged("errors=continue");
+
+	ASSERT_NE(0, ino);
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	for (i = 0; i < STORM; i++)
+		read_damaged();
+	ASSERT_EQ(0, umount("mnt"));
+	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
+	EXPECT_EQ(STORM, errors);
+	EXPECT_TRUE(got_end(&self->s, 1));
+	EXPECT_TRUE(nothing(&self->s));
+}
+
+struct stormer {
+	pthread_t thread;
+	int stop;
+};
+
+static void *storm_thread(void *arg)
+{
+	struct stormer *stormer = arg;
+
+	while (!__atomic_load_n(&stormer->stop, __ATOMIC_RELAXED))
+		read_damaged();
+	return NULL;
+}
+
+/* Watches come and go in a storm. */
+TEST_F(sb, storm_and_watches)
+{
+	struct stormer stormer = { 0 };
+	__u64 ino = mount_damaged("errors=continue");
+	unsigned int i, records, errors;
+	int fd;
+
+	ASSERT_NE(0, ino);
+	fd = open("mnt", O_PATH | O_CLOEXEC);
+	ASSERT_EQ(0, pthread_create(&stormer.thread, NULL, storm_thread,
+				    &stormer));
+	for (i = 0; i < 200; i++) {
+		ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
+		ASSERT_EQ(0, unwatch_fd(&self->s, fd));
+		/* Other watches' errors may be in the first count */
+		records = STORM_BURST;
+		errors = 0;
+		ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
+		ASSERT_TRUE(got_end(&self->s, 1));
+		ASSERT_TRUE(nothing(&self->s));
+	}
+	ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
+	close(fd);
+	__atomic_store_n(&stormer.stop, 1, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(stormer.thread, NULL));
+	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
+	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
+/* Only what the filter is for */
+static bool only(struct stream *s, __u32 subtype)
+{
+	struct filter filter = {
+		.nr_filters = 1,
+		.rules[0].type = WATCH_TYPE_SB_NOTIFY,
+		.rules[0].subtype_filter[0] = 1 << subtype,
+	};
+
+	return !queue_filter(s->fd[0], &filter);
+}
+
+/* True if write-back errors came, each of this kind and for this inode */
+static bool got_wb_errors(struct stream *s, __u32 id, __u64 ino, __u32 error)
+{
+	union record r;
+	int ret, nr;
+
+	for (nr = 0; (ret = next(s, &r)) > 0; nr++)
+		if (!is_sb(s, &r, id, NOTIFY_SB_WRITEBACK_ERROR,
+			   sizeof(r.sb_error)) ||
+		    r.sb_error.ino != ino || r.sb_error.error != error)
+			break;
+	if (ret == -EAGAIN && nr)
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+/*
+ * The disk is a file in a tmpfs that is full.  That data is lost may be known
+ * to all who could call syncfs(), but which file it was in, which only some
+ * could read, is for the privileged.
+ */
+TEST_F(sb, writeback_error)
+{
+	char data[65536];
+	struct stream plain;
+	struct stat st;
+	int fd, i;
+
+	stream_open(_metadata, &plain);
+	ASSERT_TRUE(only(&self->s, NOTIFY_SB_WRITEBACK_ERROR));
+	ASSERT_TRUE(only(&plain, NOTIFY_SB_WRITEBACK_ERROR));
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "other", "size=1M"));
+	ASSERT_TRUE(make_ext4("other/image", ",^has_journal"));
+	ASSERT_EQ(0, mount_image("other/image", "mnt", NULL));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	ASSERT_EQ(0, watch_as(SOME_USER, &plain, "mnt", 2));
+
+	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ASSERT_EQ(0, fstat(fd, &st));
+	ASSERT_EQ(0, fsync(fd));
+	EXPECT_TRUE(nothing(&self->s));
+	memset(data, 1, sizeof(data));
+	for (i = 0; i < 40; i++)
+		ASSERT_EQ(sizeof(data), write(fd, data, sizeof(data)));
+	EXPECT_EQ(-ENOSPC, neg(fsync(fd)));
+	EXPECT_TRUE(got_wb_errors(&self->s, 1, st.st_ino, ENOSPC));
+	EXPECT_TRUE(got_wb_errors(&plain, 2, 0, ENOSPC));
+	/* Let what is left be written */
+	ASSERT_EQ(0, remount("other", 0, "size=16M"));
+	close(fd);
+	EXPECT_EQ(0, umount("mnt"));
+}
+
+/* A disk that fails: what was written is lost, and the journal cannot be written */
+TEST_F(sb, disk_fails)
+{
+	char loop_path[64], table[80], path[64], name[32];
+	struct superblock_error_notification *e;
+	bool lost = false, stopped = false;
+	int loop, fd, ret;
+	struct stat st;
+	union record r;
+
+	snprintf(name, sizeof(name), "sb_test-%d", getpid());
+	ASSERT_TRUE(make_ext4("image", ""));
+	loop = loop_attach("image", loop_path, sizeof(loop_path));
+	ASSERT_LE(0, loop);
+	snprintf(table, sizeof(table), "%s 0", loop_path);
+	ASSERT_EQ(0, dm_create(name, "linear", IMAGE_SIZE / 512, table, path, sizeof(path)));
+	close(loop);
+	ASSERT_EQ(0, fs_mount("ext4", path, "mnt", "errors=remount-ro"));
+	ASSERT_EQ(0, dm_remove(name));
+	/* Give the data a block, else it does not get as far as the disk */
+	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ASSERT_EQ(4, write(fd, "data", 4));
+	ASSERT_EQ(0, fsync(fd));
+	ASSERT_EQ(0, fstat(fd, &st));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+
+	ASSERT_EQ(0, dm_set(name, "error", IMAGE_SIZE / 512, ""));
+	ASSERT_EQ(4, pwrite(fd, "more", 4, 0));
+	EXPECT_EQ(-EIO, neg(fsync(fd)));
+	/* The journal finds out when it is written, ext4 when it needs it next */
+	mkdir("mnt/dir", 0755);
+	EXPECT_EQ(-EIO, neg(syncfs(fd)));
+	EXPECT_GT(0, neg(mkdir("mnt/late", 0755)));
+	while ((ret = next(&self->s, &r)) > 0) {
+		e = &r.sb_error;
+		if (r.watch.subtype == NOTIFY_SB_WRITEBACK_ERROR &&
+		    e->ino == st.st_ino && e->error == EIO)
+			lost = true;
+		if (r.watch.subtype == NOTIFY_SB_SHUTDOWN)
+			stopped = true;
+	}
+	EXPECT_EQ(-EAGAIN, ret);
+	EXPECT_TRUE(lost);
+	EXPECT_TRUE(stopped);
+	close(fd);
+	EXPECT_EQ(0, umount("mnt"));
+}
+
+/* An overlay is a superblock of its own; below it nobody is concerned. */
+TEST_F(sb, overlay)
+{
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "other", NULL));
+	ASSERT_EQ(0, mkdir("other/lower", 0755));
+	ASSERT_EQ(0, mkdir("other/upper", 0755));
+	ASSERT_EQ(0, mkdir("other/work", 0755));
+	ASSERT_EQ(0, fs_mount("overlay", "none", "mnt",
+			      "lowerdir=other/lower,upperdir=other/upper,workdir=other/work"));
+	ASSERT_EQ(0, watch(&self->s, "other", 1));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 2));
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	EXPECT_TRUE(got(&self->s, 2, NOTIFY_SB_READ_ONLY));
+	ASSERT_EQ(0, remount("other", 0, "size=1M"));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
+	ASSERT_EQ(0, umount("mnt"));
+	EXPECT_TRUE(got_end(&self->s, 2));
+	EXPECT_TRUE(nothing(&self->s));
+	ASSERT_EQ(0, umount("other"));
+	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
+/* Writes until it is told to stop; then shrinks the file, then removes it */
+static int use_up_blocks(uid_t uid)
+{
+	char data[4096];
+	int fd, i, ret;
+
+	ret = become_user(uid);
+	if (ret)
+		return ret;
+	fd = open("mnt/file", O_CREAT | O_TRUNC | O_WRONLY, 0644);
+	if (fd < 0)
+		return -errno;
+	memset(data, 1, sizeof(data));
+	for (i = 0; i < 64; i++)
+		if (write(fd, data, sizeof(data)) < 0)
+			break;
+	if (i == 64 || errno != EDQUOT)
+		return -EPROTO;
+	if (ftruncate(fd, sizeof(data)) || unlink("mnt/file") || close(fd))
+		return -errno;
+	return 0;
+}
+
+static int use_up_inodes(uid_t uid)
+{
+	char name[32];
+	int i, ret;
+
+	ret = become_user(uid);
+	for (i = 0; !ret && i < 64; i++) {
+		snprintf(name, sizeof(name), "mnt/dir%d", i);
+		ret = neg(mkdir(name, 0755));
+	}
+	return ret == -EDQUOT ? 0 : -EPROTO;
+}
+
+static int run(int (*function)(uid_t), uid_t uid)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(-function(uid));
+	return wait_child(pid);
+}
+
+FIXTURE(quota)
+{
+	struct stream root, user, other;
+};
+
+FIXTURE_VARIANT(quota)
+{
+	const char *options;
+	__u16 type;
+};
+
+FIXTURE_VARIANT_ADD(quota, of_user)
+{
+	.options = "mode=1777,usrquota,usrquota_block_hardlimit=64k,usrquota_inode_hardlimit=4",
+	.type = USRQUOTA,
+};
+
+FIXTURE_VARIANT_ADD(quota, of_group)
+{
+	.options = "mode=1777,grpquota,grpquota_block_hardlimit=64k,grpquota_inode_hardlimit=4",
+	.type = GRPQUOTA,
+};
+
+FIXTURE_SETUP(quota)
+{
+	workspace(_metadata, &self->root);
+	stream_open(_metadata, &self->user);
+	stream_open(_metadata, &self->other);
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", variant->options));
+	ASSERT_EQ(0, watch(&self->root, "mnt", 1));
+	ASSERT_EQ(0, watch_as(SOME_USER, &self->user, "mnt", 2));
+	ASSERT_EQ(0, watch_as(OTHER_USER, &self->other, "mnt", 3));
+}
+
+FIXTURE_TEARDOWN(quota)
+{
+	close(self->root.fd[0]);
+	close(self->root.fd[1]);
+	close(self->user.fd[0]);
+	close(self->user.fd[1]);
+	close(self->other.fd[0]);
+	close(self->other.fd[1]);
+}
+
+/* Each limit when it is met, and when it no longer is */
+TEST_F(quota, blocks)
+{
+	struct stream *s[] = { &self->root, &self->user };
+	int i;
+
+	ASSERT_EQ(0, run(use_up_blocks, SOME_USER));
+	for (i = 0; i < 2; i++) {
+		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
+				      QUOTA_NL_BHARDWARN));
+		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
+				      QUOTA_NL_BHARDBELOW));
+		/* The last of it is below the soft limit, which is none */
+		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
+				      QUOTA_NL_BSOFTBELOW));
+		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
+				      QUOTA_NL_ISOFTBELOW));
+		EXPECT_TRUE(nothing(s[i]));
+	}
+	EXPECT_TRUE(nothing(&self->other));
+}
+
+TEST_F(quota, inodes)
+{
+	ASSERT_EQ(0, run(use_up_inodes, SOME_USER));
+	EXPECT_TRUE(got_quota(&self->root, 1, SOME_USER, variant->type,
+			      QUOTA_NL_IHARDWARN));
+	EXPECT_TRUE(got_quota(&self->user, 2, SOME_USER, variant->type,
+			      QUOTA_NL_IHARDWARN));
+	EXPECT_TRUE(nothing(&self->root));
+	EXPECT_TRUE(nothing(&self->user));
+	EXPECT_TRUE(nothing(&self->other));
+}
+
+/* The rights are those of who set the watch, not of who reads. */
+TEST_F(quota, of_others)
+{
+	ASSERT_EQ(0, run(use_up_inodes, OTHER_USER));
+	EXPECT_TRUE(got_quota(&self->root, 1, OTHER_USER, variant->type,
+			      QUOTA_NL_IHARDWARN));
+	EXPECT_TRUE(nothing(&self->user));
+	EXPECT_TRUE(got_quota(&self->other, 3, OTHER_USER, variant->type,
+			      QUOTA_NL_IHARDWARN));
+}
+
+/* Who has no privilege is told of remounts and shutdown, and no more. */
+TEST_F(sb, unprivileged)
+{
+	__u64 ino = mount_damaged("errors=continue");
+	__u32 how = 2;
+	int fd;
+
+	ASSERT_NE(0, ino);
+	ASSERT_EQ(0, watch_as(SOME_USER, &self->s, "mnt", 1));
+	fd = open("mnt", O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
+	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
+	read_damaged();
+	EXPECT_TRUE(nothing(&self->s));
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
+	ASSERT_EQ(0, remount("mnt", 0, NULL));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_WRITE));
+	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
+	EXPECT_TRUE(nothing(&self->s));
+	/* Whose watch it is does not matter to who holds the queue */
+	EXPECT_EQ(-EBUSY, watch(&self->s, "mnt", 2));
+	ASSERT_EQ(0, unwatch_fd(&self->s, fd));
+	EXPECT_TRUE(got_end(&self->s, 1));
+	close(fd);
+}
+
+/* Nor may everything be watched: it must be readable, for whoever it is. */
+TEST_F(sb, unreadable)
+{
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", "mode=711"));
+	ASSERT_EQ(0, mkdir("mnt/public", 0755));
+	EXPECT_EQ(-EPERM, watch_as(SOME_USER, &self->s, "mnt", 1));
+	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
+	EXPECT_EQ(0, watch_as(SOME_USER, &self->s, "mnt/public", 1));
+	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
+	EXPECT_TRUE(got_end(&self->s, 1));
+	/* Root may read it */
+	EXPECT_EQ(0, watch(&self->s, "mnt", 1));
+}
+
+/* A mount in another namespace is none of an ordinary user's business. */
+TEST_F(sb, foreign_mount)
+{
+	int fd, q = self->s.fd[0];
+	pid_t pid;
+
+	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", "mode=755"));
+	fd = open("mnt", O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	pid = fork();
+	if (!pid) {
+		if (unshare(CLONE_NEWNS) || become_user(SOME_USER))
+			_exit(1);
+		_exit(-queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
+	}
+	EXPECT_EQ(-EPERM, wait_child(pid));
+	EXPECT_EQ(-EBADSLT, unwatch_fd(&self->s, fd));
+	pid = fork();
+	if (!pid) {
+		if (unshare(CLONE_NEWNS))
+			_exit(1);
+		_exit(-queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
+	}
+	EXPECT_EQ(0, wait_child(pid));
+	close(fd);
+}
+
+/* A user namespace of one's own, in which one is root */
+static int become_root_inside(uid_t uid)
+{
+	char map[32];
+	int fd, len, ret;
+
+	ret = become_user(uid);
+	if (ret)
+		return ret;
+	/* What changes its user may not write to its own files in /proc */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ||
+	    unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		return -errno;
+	fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+	len = snprintf(map, sizeof(map), "0 %u 1\n", uid);
+	ret = neg(write(fd, map, len));
+	close(fd);
+	return ret == len ? 0 : -EPROTO;
+}
+
+#ifndef __NR_fsopen
+#define __NR_fsopen	430
+#define __NR_fsconfig	431
+#define __NR_fsmount	432
+#endif
+
+/* A tmpfs that is mounted nowhere */
+static int detached_tmpfs(void)
+{
+	int fs = syscall(__NR_fsopen, "tmpfs", 1), ret;
+
+	if (fs < 0)
+		return -errno;
+	ret = syscall(__NR_fsconfig, fs, 6 /* create */, NULL, NULL, 0);
+	if (!ret)
+		ret = syscall(__NR_fsmount, fs, 1, 0);
+	ret = neg(ret);
+	close(fs);
+	return ret;
+}
+
+/*
+ * The privilege is that of the user namespace that owns the filesystem: root of
+ * a container has it for what was mounted inside, and only for this.
+ */
+TEST_F(sb, container)
+{
+	int fd, q = self->s.fd[0];
+	union record r;
+	pid_t pid;
+
+	fd = detached_tmpfs();
+	ASSERT_GE(fd, 0);
+	pid = fork();
+	if (!pid) {
+		int ret = become_root_inside(SOME_USER);
+
+		if (!ret)
+			ret = queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 0);
+		if (ret != -EPERM)
+			_exit(EPROTO);
+		close(fd);
+		fd = detached_tmpfs();
+		_exit(-queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
+	}
+	EXPECT_EQ(0, wait_child(pid));
+	close(fd);
+
+	/* It went with the child, who alone had it open */
+	ASSERT_EQ(POLLIN, poll_in(self->s.fd[0]));
+	EXPECT_EQ(sizeof(r.removal), next(&self->s, &r));
+	EXPECT_TRUE(is_removal(&r));
+
+	/* What the container sees of the host's */
+	ASSERT_TRUE(make_ext4("image", ""));
+	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+	pid = fork();
+	if (!pid) {
+		int ret = become_root_inside(SOME_USER);
+
+		_exit(-(ret ? ret : watch(&self->s, "mnt", 1)));
+	}
+	ASSERT_EQ(0, wait_child(pid));
+	fd = open("mnt", O_RDONLY | O_CLOEXEC);
+	ASSERT_TRUE(learn(&self->s, 1, fd));
+	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
+	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
+	EXPECT_TRUE(nothing(&self->s));
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
