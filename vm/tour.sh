@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # What "make run" shows, run in the guest: keyutils' keyctl changes keys in a
-# session keyring of its own, and watch_test, the sample, says what the kernel
-# posted. Its lines are indented. Nothing sleeps: each step waits for the line
-# that it must cause, and a line that never comes is a timeout.
+# session keyring of its own, mounts come and go, a filesystem is damaged; and
+# watch_test, the sample, says what the kernel posted. Its lines are indented.
+# Nothing sleeps: each step waits for the line that it must cause, and a line that
+# never comes is a timeout.
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside
 
@@ -67,3 +68,29 @@ echo "\$ kill -USR1 $!"
 kill -USR1 $!
 await 'lost 3'
 finish
+
+printf '\nMounts, and all below: no need to read /proc/self/mountinfo again\n'
+mkdir -p tree && mount -t tmpfs tree tree && mkdir tree/old tree/new || exit
+watch tree/
+try new mount -t tmpfs cargo tree/old
+try 'moved here' mount --move tree/old tree/new
+try 'read-only now' mount -o remount,ro tree/new
+try unmounted umount tree/new
+finish
+umount tree || exit
+
+printf '\nA filesystem with a damaged directory, told to stop at an error\n'
+mkdir -p seed/cellar && echo wine >seed/cellar/bottle-of-wine || exit
+truncate -s 8M disk || exit
+mkfs.ext4 -q -b 1024 -O ^metadata_csum -d seed disk || exit
+at=$(strings -t d disk | awk '/bottle-of-wine/ { print $1; exit }')
+dd if=/dev/zero of=disk bs=1024 count=1 seek=$((at / 1024)) conv=notrunc 2>out || exit
+losetup /dev/loop0 disk && mount -t ext4 -o errors=remount-ro /dev/loop0 tree || exit
+watch -f tree
+try 'read-only now' mount -o remount,ro tree
+try 'read-write now' mount -o remount,rw tree
+echo '$ ls tree/cellar'
+ls tree/cellar >out 2>&1
+await 'shut down'
+finish
+umount tree && losetup -d /dev/loop0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Watch a key, a keyring or mounts through a notification queue, one line an event.
+ * Watch a key, a keyring, mounts or a filesystem through a notification queue, one
+ * line an event.
  *
  * See Documentation/userspace-api/watch_queue.rst.
  */
@@ -20,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/keyctl.h>
+#include <linux/quota.h>
 #include <linux/watch_queue.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -27,7 +29,9 @@
 
 static unsigned long long events, lost;
 static bool removed;
-static const char *mount_path;	/* of the mount to watch, or NULL: a key */
+/* What is watched: a key, or what is at the path */
+static unsigned int watched = WATCH_TYPE_KEY_NOTIFY;
+static const char *path;
 
 /* What an error number means for one particular call */
 static const struct {
@@ -46,9 +50,9 @@ static const struct {
 	{ "WATCH_KEY", EKEYEXPIRED, "the key has expired" },
 	{ "WATCH_KEY", EAGAIN, "the user holds too many watches, see RLIMIT_NOFILE" },
 	{ "ADD_WATCH", ENOTTY, "this kernel's queues know of keys only" },
-	{ "ADD_WATCH", EOPNOTSUPP, "this kernel was built without CONFIG_MOUNT_NOTIFICATIONS" },
-	{ "ADD_WATCH", EINVAL, "nothing is mounted right there" },
-	{ "ADD_WATCH", EPERM, "the mount is in another namespace" },
+	{ "ADD_WATCH", EOPNOTSUPP, "this kernel was built without the option for such events" },
+	{ "ADD_WATCH", EINVAL, "nothing that can be watched is right there" },
+	{ "ADD_WATCH", EPERM, "neither privileged, nor is it yours to look at" },
 	{ "ADD_WATCH", EAGAIN, "the user holds too many watches, see RLIMIT_NOFILE" },
 };
 
@@ -70,6 +74,9 @@ union record {
 	struct watch_notification_removal removal;
 	struct key_notification key;
 	struct mount_notification mount;
+	struct superblock_notification sb;
+	struct superblock_error_notification sb_error;
+	struct superblock_quota_notification sb_quota;
 	unsigned char bytes[WATCH_INFO_LENGTH + 1];
 };
 
@@ -110,6 +117,57 @@ static void show_mount(const struct mount_notification *n)
 			printf(", %s", flags[i].text);
 }
 
+static void show_sb(const union record *rec, size_t size)
+{
+	static const char * const sb_events[] = {
+		[NOTIFY_SB_READ_ONLY]	= "read-only now",
+		[NOTIFY_SB_READ_WRITE]	= "read-write now",
+		[NOTIFY_SB_RECONFIGURED] = "remounted",
+		[NOTIFY_SB_FROZEN]	= "frozen",
+		[NOTIFY_SB_THAWED]	= "thawed",
+		[NOTIFY_SB_SHUTDOWN]	= "shut down, takes no changes any more",
+		[NOTIFY_SB_ERROR]	= "error in the filesystem",
+		[NOTIFY_SB_WRITEBACK_ERROR] = "data could not be written",
+		[NOTIFY_SB_QUOTA]	= "quota",
+	};
+	static const char * const whose[] = { "user", "group", "project" };
+	static const char * const limits[] = {
+		[QUOTA_NL_IHARDWARN]	= "no more files",
+		[QUOTA_NL_ISOFTLONGWARN] = "too many files for too long",
+		[QUOTA_NL_ISOFTWARN]	= "too many files",
+		[QUOTA_NL_BHARDWARN]	= "no more blocks",
+		[QUOTA_NL_BSOFTLONGWARN] = "too many blocks for too long",
+		[QUOTA_NL_BSOFTWARN]	= "too many blocks",
+		[QUOTA_NL_IHARDBELOW]	= "files below the hard limit again",
+		[QUOTA_NL_ISOFTBELOW]	= "files below the soft limit again",
+		[QUOTA_NL_BHARDBELOW]	= "blocks below the hard limit again",
+		[QUOTA_NL_BSOFTBELOW]	= "blocks below the soft limit again",
+	};
+	unsigned int subtype = rec->head.subtype;
+
+	printf("filesystem %u:%u: ", rec->sb.dev_major, rec->sb.dev_minor);
+	if (subtype >= ARRAY_SIZE(sb_events))
+		printf("event %u", subtype);
+	else
+		printf("%s", sb_events[subtype]);
+
+	if ((subtype == NOTIFY_SB_ERROR || subtype == NOTIFY_SB_WRITEBACK_ERROR) &&
+	    size >= sizeof(rec->sb_error)) {
+		printf(": %s", strerror(rec->sb_error.error));
+		if (rec->sb_error.ino)
+			printf(", inode %llu", (unsigned long long)rec->sb_error.ino);
+		if (rec->sb_error.more)
+			printf(", and %u others", rec->sb_error.more);
+	} else if (subtype == NOTIFY_SB_QUOTA && size >= sizeof(rec->sb_quota)) {
+		unsigned int type = rec->sb_quota.id_type, limit = rec->sb_quota.warning;
+
+		printf(" of %s %u: %s",
+		       type < ARRAY_SIZE(whose) ? whose[type] : "somebody",
+		       rec->sb_quota.id,
+		       limit < ARRAY_SIZE(limits) && limits[limit] ? limits[limit] : "changed");
+	}
+}
+
 static void show(const union record *rec, size_t size)
 {
 	static const char * const key_events[] = {
@@ -145,13 +203,18 @@ static void show(const union record *rec, size_t size)
 			printf(" with an error: %s", strerror(rec->key.aux));
 	} else if (type == WATCH_TYPE_MOUNT_NOTIFY && size >= sizeof(rec->mount)) {
 		show_mount(&rec->mount);
+	} else if (type == WATCH_TYPE_SB_NOTIFY && size >= sizeof(rec->sb)) {
+		show_sb(rec, size);
 	} else if (type == WATCH_TYPE_META && subtype == WATCH_META_REMOVAL_NOTIFICATION) {
 		removed = true;
 		printf("removed");
-		if (size >= sizeof(rec->removal) && mount_path)
-			printf(" from mount %llx", (unsigned long long)rec->removal.id);
-		else if (size >= sizeof(rec->removal))
+		if (size < sizeof(rec->removal))
+			;		/* an older kernel does not say of what */
+		else if (watched == WATCH_TYPE_KEY_NOTIFY)
 			printf(" from key %llu", (unsigned long long)rec->removal.id);
+		else
+			printf(" from %s %llx", watched == WATCH_TYPE_MOUNT_NOTIFY ?
+			       "mount" : "filesystem", (unsigned long long)rec->removal.id);
 	} else {
 		/* Newer than this program, and no reason to stop */
 		printf("type %u subtype %u info %08x:", type, subtype, info);
@@ -206,9 +269,10 @@ static int open_signals(void)
 
 static void print_help(FILE *out, int status)
 {
-	fputs("usage: watch_test [-n DEPTH] [-c COUNT] [--hold] [KEY | MOUNTPOINT]\n"
+	fputs("usage: watch_test [-n DEPTH] [-c COUNT] [--hold] [KEY | MOUNTPOINT | -f PATH]\n"
 	      "Say what happens to KEY: a number, @t, @p, @s (default), @u or @us;\n"
 	      "or to the mount at MOUNTPOINT, a path with a slash, and all below it.\n"
+	      "  -f PATH    say what happens to the filesystem that PATH is on\n"
 	      "  -n DEPTH   how many records the queue can hold (default 256)\n"
 	      "  -c COUNT   end after COUNT events\n"
 	      "  --hold     read nothing before SIGUSR1 arrives, to see an overflow\n"
@@ -255,22 +319,30 @@ static void watch_key(int queue, int key, unsigned long depth)
 	printf("watching key %ld, queue of %lu records\n", serial > 0 ? serial : key, depth);
 }
 
-static void watch_mount(int queue, unsigned long depth)
+static void choose(unsigned int type, const char *where)
+{
+	watched = type;
+	path = where;
+}
+
+static void watch_path(int queue, unsigned long depth)
 {
 	struct watch_queue_watch how = {
-		.type = WATCH_TYPE_MOUNT_NOTIFY,
+		.type = watched,
 		.id = WATCH_ID,
-		.flags = WATCH_SUBTREE,
+		.flags = watched == WATCH_TYPE_MOUNT_NOTIFY ? WATCH_SUBTREE : 0,
 	};
 
-	how.fd = open(mount_path, O_PATH | O_CLOEXEC);
+	how.fd = open(path, O_PATH | O_CLOEXEC);
 	if (how.fd < 0)
-		die(mount_path);
+		die(path);
 	if (ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
 		die("ADD_WATCH");
 	/* Open, it would keep the mount busy; the watch does not */
 	close(how.fd);
-	printf("watching mounts from %s, queue of %lu records\n", mount_path, depth);
+	printf("watching %s %s, queue of %lu records\n",
+	       watched == WATCH_TYPE_MOUNT_NOTIFY ? "mounts from" : "the filesystem of",
+	       path, depth);
 }
 
 int main(int argc, char **argv)
@@ -286,7 +358,7 @@ int main(int argc, char **argv)
 	bool hold = false;
 	ssize_t len;
 
-	while ((opt = getopt_long(argc, argv, "hn:c:", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "hn:c:f:", options, NULL)) != -1) {
 		if (opt == 'h')
 			print_help(stdout, 0);
 		else if (opt == 'H')
@@ -295,12 +367,14 @@ int main(int argc, char **argv)
 			depth = parse(optarg, ULONG_MAX);
 		else if (opt == 'c')
 			count = parse(optarg, ULLONG_MAX);
+		else if (opt == 'f')
+			choose(WATCH_TYPE_SB_NOTIFY, optarg);
 		else
 			print_help(stderr, 2);
 	}
-	if (optind < argc && strchr(argv[optind], '/'))
-		mount_path = argv[optind++];
-	else if (optind < argc)
+	if (!path && optind < argc && strchr(argv[optind], '/'))
+		choose(WATCH_TYPE_MOUNT_NOTIFY, argv[optind++]);
+	else if (!path && optind < argc)
 		key = key_number(argv[optind++]);
 	if (optind < argc)
 		print_help(stderr, 2);
@@ -312,8 +386,8 @@ int main(int argc, char **argv)
 		die("pipe2");
 	if (ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth))
 		die("SET_SIZE");
-	if (mount_path)
-		watch_mount(fds[0], depth);
+	if (path)
+		watch_path(fds[0], depth);
 	else
 		watch_key(fds[0], key, depth);
 	/* Only the kernel writes; with this end closed, no watch means no data */
