@@ -15,10 +15,16 @@
  */
 
 #include <linux/array_size.h>
+#include <linux/cred.h>
 #include <linux/export.h>
+#include <linux/init.h>
 #include <linux/rwsem.h>
 #include <linux/uaccess.h>
+#include <linux/user_namespace.h>
 #include <linux/watch_queue.h>
+
+/* The default of user.max_queue_watches */
+#define WATCHES_OF_USER 128
 
 /* Types that there is room for, some more than the header names */
 #define WATCH_SOURCE_MAX 16
@@ -79,6 +85,55 @@ void unregister_watch_source(const struct watch_source *source)
 		watch_sources[source->type] = NULL;
 }
 EXPORT_SYMBOL_GPL(unregister_watch_source);
+
+/**
+ * watch_source_add - set a watch that was asked for through the ioctl
+ * @watch: the watch, as for add_watch_to_object()
+ * @wlist: where to; its release_watch is, or calls, watch_source_release()
+ *
+ * What is watched here may be anybody's, and an event has to be told to all who
+ * watch at once, in whatever context it happens.  So a user has but a few such
+ * watches, in all queues and in all user namespaces under his own together.
+ *
+ * Context: Process context.  May sleep.
+ * Return: what add_watch_to_object() returns, or -EAGAIN if the user is at the
+ *	limit, user.max_queue_watches
+ */
+int watch_source_add(struct watch *watch, struct watch_list *wlist)
+{
+	const struct cred *cred = current_real_cred();
+	struct ucounts *ucounts;
+	int ret;
+
+	ucounts = inc_ucount(cred->user_ns, cred->uid, UCOUNT_QUEUE_WATCHES);
+	if (!ucounts)
+		return -EAGAIN;
+	ret = add_watch_to_object(watch, wlist);
+	if (ret)
+		dec_ucount(ucounts, UCOUNT_QUEUE_WATCHES);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(watch_source_add);
+
+/**
+ * watch_source_release - end what watch_source_add() began
+ * @watch: the watch
+ *
+ * Context: Any but hard interrupt and NMI.
+ */
+void watch_source_release(struct watch *watch)
+{
+	/* Of the same user and namespace as who set it, so it is the same */
+	dec_ucount(watch->cred->ucounts, UCOUNT_QUEUE_WATCHES);
+}
+EXPORT_SYMBOL_GPL(watch_source_release);
+
+static int __init watch_source_init(void)
+{
+	init_user_ns.ucount_max[UCOUNT_QUEUE_WATCHES] = WATCHES_OF_USER;
+	return 0;
+}
+core_initcall(watch_source_init);
 
 /**
  * watch_source_ioctl - IOC_WATCH_QUEUE_ADD_WATCH and IOC_WATCH_QUEUE_REMOVE_WATCH

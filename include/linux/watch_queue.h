@@ -110,6 +110,8 @@ struct watch_source {
 
 int register_watch_source(const struct watch_source *source);
 void unregister_watch_source(const struct watch_source *source);
+int watch_source_add(struct watch *watch, struct watch_list *wlist);
+void watch_source_release(struct watch *watch);
 
 void __post_watch_notification(struct watch_list *wlist,
 			       const struct watch_notification *n,
