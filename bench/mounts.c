@@ -282,6 +282,31 @@ static uint64_t run_change(const struct scenario *s)
 	return ticks() - start;
 }
 
+#define DEEP		PLACE "/deep"
+#define DEPTH		1000
+
+static void prepare_deep(const struct scenario *s)
+{
+	mkdir(DEEP, 0755);
+	if (mount("bench", DEEP, "tmpfs", 0, NULL) || mkdir(DEEP "/on", 0755))
+		die(DEEP);
+	for (unsigned int i = 0; i < DEPTH; i++)
+		if (mount(DEEP "/on", DEEP "/on", NULL, MS_BIND, NULL))
+			die(DEEP "/on");
+	if (s->len)
+		drain(queue[0]);
+}
+
+/* Each on top of the other, and all are taken away at once */
+static uint64_t run_deep(const struct scenario *s)
+{
+	uint64_t start = ticks();
+
+	if (umount2(DEEP, MNT_DETACH))
+		die(s->name);
+	return ticks() - start;
+}
+
 #define KNOW(HOW, NR)							\
 	{ "mounts-" #NR "-" #HOW, .setup = setup_ ## HOW,		\
 	  .prepare = prepare_ ## HOW, .run = run_ ## HOW,		\
@@ -296,6 +321,11 @@ struct group mount_rows(void)
 		{ "mounts-change-watched", .minus = "mounts-change",
 		  .setup = setup_queue, .prepare = prepare_change,
 		  .run = run_change, .ops = BATCH / 4, .len = 1 },
+		{ "mounts-deep", .setup = setup_unheard,
+		  .prepare = prepare_deep, .run = run_deep, .ops = DEPTH },
+		{ "mounts-deep-watched", .minus = "mounts-deep",
+		  .setup = setup_queue, .prepare = prepare_deep,
+		  .run = run_deep, .ops = DEPTH, .len = 1 },
 		KNOW(mountinfo, 10), KNOW(listmount, 10), KNOW(queue, 10),
 		KNOW(mountinfo, 1000), KNOW(listmount, 1000), KNOW(queue, 1000),
 		KNOW(mountinfo, 10000), KNOW(listmount, 10000), KNOW(queue, 10000),

@@ -12,8 +12,15 @@
  * sleeps nor allocates, so that there is nothing to note for later and nothing
  * to lose for want of memory; pollers of /proc/PID/mountinfo are woken under
  * this lock as well.  The lock gives the events their order, and keeps the tree
- * as it is while we walk up to find who watches.  Whoever asks statmount() for a
- * mount that it was told of waits for namespace_sem, and sees the change.
+ * as it is while we look for who watches.  Whoever asks statmount() for a mount
+ * that it was told of waits for namespace_sem and sees the change; or, where a
+ * mount's flags were set without it, sees them as they were set before the record.
+ *
+ * What is done under this lock must be no more than what was asked for.  Each
+ * mount knows the next watched one above it, so a record costs what its watchers
+ * cost, and not the way to the root: a chain of mounts may be long.  And users
+ * have but a few watches each (user.max_queue_watches), as every mount of a tree
+ * that is unmounted is told to every watch above it.
  *
  * Who hears of them
  *
@@ -35,15 +42,17 @@
  * Lifetime
  *
  * A mount gets its lists of watches when the first watch is set, by somebody who
- * holds a reference on the mount, and keeps them until it is freed: a poster that
- * finds a mount in the tree, under mount_lock, can use its lists.  A watch holds
- * no reference on the mount.
+ * holds a reference on the mount, and keeps them until it is freed.  A poster
+ * holds mount_lock, and comes from a mount that its caller holds, over mounts that
+ * are parents of each other: who frees a mount takes its children off it under
+ * this lock first.  A watch holds no reference on the mount.
  *
  * Ordering
  *
  * A list is filled in, then published with cmpxchg(), which is ordered.  Posters
- * load it with acquire.  mount_nr_watches is raised before a watch is set, so
- * that no change that begins after that passes it by.
+ * load it with acquire.  mount_nr_watches is raised before a watch is set, and
+ * mount_lock taken once more after, so that a change that the setter does not see
+ * when it looks at the mounts then is one that it will be told of.
  */
 
 #include <linux/cred.h>
@@ -51,6 +60,7 @@
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/fsnotify_backend.h>
+#include <linux/minmax.h>
 #include <linux/nsproxy.h>
 #include <linux/security.h>
 #include <linux/slab.h>
@@ -65,6 +75,16 @@ static_assert(sizeof(struct mount_notification) == 32);
 
 /* How many watches there are, on any mount */
 atomic_t mount_nr_watches = ATOMIC_INIT(0);
+
+/*
+ * What mounts know of those above them is true if it is of this age, which ends
+ * when a mount gets other parents, or may have got them unnoticed: while nobody
+ * watched.  Under mount_lock.
+ */
+static u64 mount_above_age = 1;
+
+/* Which search of mount_meeting() a mount was last seen by; under mount_lock */
+static u64 mount_meeting_nr;
 
 /*
  * Posting
@@ -113,25 +133,53 @@ static void mount_post_below(const struct mount *at,
 	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
 }
 
-/* What concerns one mount that stays, comes or goes where it is */
-static void mount_post(const struct mount *mnt, struct mount_notification *n)
+/*
+ * The next mount above @mnt that has a list for watches of all below, or NULL.
+ * All mounts on the way there have the same one, and are told.
+ */
+static struct mount *mount_watched_above(struct mount *mnt)
 {
-	const struct mount *at = mnt;
+	struct mount *at = mnt, *above = NULL;
 
 	lockdep_assert_held(&mount_lock.lock);
 
 	for (;; at = at->mnt_parent) {
-		bool named = at == mnt || at == mnt->mnt_parent;
-
-		if (named)
-			mount_post_here(at, n);
-		mount_post_below(at, n, named);
+		if (at->mnt_watches.above_age == mount_above_age) {
+			above = at->mnt_watches.above;
+			break;
+		}
 		if (at == at->mnt_parent)
-			return;
+			break;
+		/* Pairs with cmpxchg() in mount_watch_list() */
+		if (smp_load_acquire(&at->mnt_parent->mnt_watches.below)) {
+			above = at->mnt_parent;
+			break;
+		}
+	}
+
+	for (;; mnt = mnt->mnt_parent) {
+		mnt->mnt_watches.above = above;
+		mnt->mnt_watches.above_age = mount_above_age;
+		if (mnt == at)
+			return above;
 	}
 }
 
-static void mount_post_at(const struct mount *mnt, u8 subtype, bool propagated)
+/* What concerns one mount that stays, comes or goes where it is */
+static void mount_post(struct mount *mnt, struct mount_notification *n)
+{
+	struct mount *parent = mnt->mnt_parent, *at;
+
+	mount_post_here(mnt, n);
+	mount_post_below(mnt, n, true);
+
+	if (parent != mnt)
+		mount_post_here(parent, n);
+	for (at = mnt; (at = mount_watched_above(at));)
+		mount_post_below(at, n, at == parent);
+}
+
+static void mount_post_at(struct mount *mnt, u8 subtype, bool propagated)
 {
 	struct mount_notification n = mount_record(mnt, mnt->mnt_parent,
 						   subtype, propagated);
@@ -139,26 +187,40 @@ static void mount_post_at(const struct mount *mnt, u8 subtype, bool propagated)
 	mount_post(mnt, &n);
 }
 
-static bool mount_is_below(const struct mount *mnt, const struct mount *top)
+/* The lowest mount that both are, or are below; NULL if there is none */
+static struct mount *mount_meeting(struct mount *a, struct mount *b)
 {
-	while (mnt != top && mnt != mnt->mnt_parent)
-		mnt = mnt->mnt_parent;
-	return mnt == top;
+	u64 nr = ++mount_meeting_nr;
+
+	lockdep_assert_held(&mount_lock.lock);
+
+	/* In turn, so that it does not take the way to the root if they are near */
+	while (a || b) {
+		if (a) {
+			if (a->mnt_watches.meeting_nr == nr)
+				return a;
+			a->mnt_watches.meeting_nr = nr;
+			a = a == a->mnt_parent ? NULL : a->mnt_parent;
+		}
+		swap(a, b);
+	}
+	return NULL;
 }
 
 /*
  * Once for each watch: where the mount can be seen after the move it is MOVE_TO,
- * and MOVE_FROM where it can be seen no more.  The chains of parents from @from
- * and from @to have met when a mount is on both.
+ * and MOVE_FROM where it can be seen no more, which is below where the chains of
+ * parents from @from and from @to meet.
  */
 void __mount_notify_move(struct mount *mnt, struct mount *from,
 			 struct mount *to, bool propagated)
 {
+	struct mount *at, *meeting = mount_meeting(from, to);
 	struct mount_notification n, gone;
-	const struct mount *at;
 
 	lockdep_assert_held(&mount_lock.lock);
 
+	mount_above_age++;
 	n = mount_record(mnt, to, NOTIFY_MOUNT_MOVE_TO, propagated);
 	n.old_parent_id = from->mnt_id_unique;
 	gone = n;
@@ -166,28 +228,26 @@ void __mount_notify_move(struct mount *mnt, struct mount *from,
 
 	mount_post_here(mnt, &n);
 	mount_post_below(mnt, &n, true);
-	for (at = to;; at = at->mnt_parent) {
-		if (at == to)
-			mount_post_here(at, &n);
-		else if (at == from)
-			mount_post_here(at, &gone);
-		mount_post_below(at, &n, at == to || at == from);
-		if (at == at->mnt_parent)
-			break;
-	}
 
-	for (at = from; !mount_is_below(to, at); at = at->mnt_parent) {
-		if (at == from)
-			mount_post_here(at, &gone);
+	mount_post_here(to, &n);
+	mount_post_below(to, &n, true);
+	for (at = to; (at = mount_watched_above(at));)
+		mount_post_below(at, &n, at == from);
+
+	if (from != to)
+		mount_post_here(from, &gone);
+	for (at = from; at != meeting; at = at->mnt_parent) {
 		mount_post_below(at, &gone, at == from);
 		if (at == at->mnt_parent)
 			break;
 	}
 }
 
-static struct mount *mount_next(struct mount *mnt, struct mount *root)
+/* Parents first; @skip is passed over with all that is on it */
+static struct mount *mount_next(struct mount *mnt, struct mount *root,
+				struct mount *skip)
 {
-	if (!list_empty(&mnt->mnt_mounts))
+	if (mnt != skip && !list_empty(&mnt->mnt_mounts))
 		return list_first_entry(&mnt->mnt_mounts, struct mount, mnt_child);
 
 	while (mnt != root) {
@@ -206,11 +266,13 @@ void __mount_notify_attach(struct mount *tree, struct mount *old_parent,
 	if (old_parent) {
 		__mount_notify_move(tree, old_parent, tree->mnt_parent, propagated);
 	} else {
-		for (mnt = tree; mnt; mnt = mount_next(mnt, tree)) {
-			/* Was there before: it is moved, with what is on it */
-			if (over && mount_is_below(mnt, over))
-				continue;
-			mount_post_at(mnt, NOTIFY_MOUNT_NEW, propagated);
+		/* It was a tree of its own if it is not a copy made just now */
+		if (!propagated)
+			mount_above_age++;
+		/* @over was there before: it is moved, with what is on it */
+		for (mnt = tree; mnt; mnt = mount_next(mnt, tree, over)) {
+			if (mnt != over)
+				mount_post_at(mnt, NOTIFY_MOUNT_NEW, propagated);
 		}
 	}
 
@@ -218,21 +280,24 @@ void __mount_notify_attach(struct mount *tree, struct mount *old_parent,
 		__mount_notify_move(over, tree->mnt_parent, over->mnt_parent, true);
 }
 
-void __mount_notify_umount(struct mount *root, struct list_head *list,
+void __mount_notify_umount(struct list_head *list, struct list_head *last,
 			   unsigned int how)
 {
+	bool propagated = true;
 	struct mount *mnt;
 
 	/* Children first, as a program would have to unmount them */
 	list_for_each_entry_reverse(mnt, list, mnt_list) {
 		struct mount_notification n;
 
+		if (&mnt->mnt_list == last)
+			propagated = false;
 		/* What is undone after an error was never visible */
 		if (!mnt->mnt_ns)
 			continue;
 
 		n = mount_record(mnt, mnt->mnt_parent, NOTIFY_MOUNT_UNMOUNT,
-				 !mount_is_below(mnt, root));
+				 propagated);
 		if (how & UMOUNT_EXPIRED)
 			n.watch.info |= NOTIFY_MOUNT_EXPIRED;
 		mount_post(mnt, &n);
@@ -244,6 +309,9 @@ void __mount_notify_attr(struct mount *mnt, unsigned int old_flags)
 	unsigned int changed = (mnt->mnt.mnt_flags ^ old_flags) &
 			       MNT_USER_SETTABLE_MASK;
 
+	/* Unmounted while somebody was about to set them, and told so */
+	if (!mnt->mnt_ns)
+		return;
 	if (changed & MNT_READONLY)
 		mount_post_at(mnt, NOTIFY_MOUNT_READONLY, false);
 	if (changed & ~MNT_READONLY)
@@ -259,7 +327,7 @@ static bool mount_propagation_changes(struct mount *mnt, int type)
 	case MS_SLAVE:
 		return IS_MNT_SHARED(mnt);
 	case MS_UNBINDABLE:
-		return !IS_MNT_UNBINDABLE(mnt);
+		return !IS_MNT_UNBINDABLE(mnt) || IS_MNT_SLAVE(mnt);
 	default:
 		return IS_MNT_SHARED(mnt) || IS_MNT_SLAVE(mnt) ||
 		       IS_MNT_UNBINDABLE(mnt);
@@ -310,6 +378,7 @@ void mount_notify_gone(struct mount *mnt)
 static void mount_release_watch(struct watch *watch)
 {
 	atomic_dec(&mount_nr_watches);
+	watch_source_release(watch);
 }
 
 /* The list behind @slot, made now if there is none */
@@ -336,9 +405,8 @@ static struct watch_list *mount_watch_list(struct watch_list **slot)
 }
 
 /*
- * Who may ask statmount() for the mount may watch it: it is in the caller's
- * namespace and can be reached from the caller's root, or the caller has
- * CAP_SYS_ADMIN over its namespace.
+ * As statmount() has it: the mount is in the caller's namespace and can be reached
+ * from the caller's root, or the caller has CAP_SYS_ADMIN over its namespace.
  */
 static int mount_may_watch(const struct path *path)
 {
@@ -376,6 +444,29 @@ static struct watch_list **mount_watch_slot(struct mount *mnt, u32 flags)
 				       &mnt->mnt_watches.here;
 }
 
+/* Links the watch, such that the next change is told to it */
+static int mount_link_watch(struct watch *watch, struct watch_list *wlist)
+{
+	int ret;
+
+	/* The list may be new, and while nobody watched, nothing was noted */
+	read_seqlock_excl(&mount_lock);
+	mount_above_age++;
+	atomic_inc(&mount_nr_watches);
+	read_sequnlock_excl(&mount_lock);
+
+	ret = watch_source_add(watch, wlist);
+	if (ret) {
+		atomic_dec(&mount_nr_watches);
+		return ret;
+	}
+
+	/* Who set flags under it and did not see the watch, is seen by the caller */
+	read_seqlock_excl(&mount_lock);
+	read_sequnlock_excl(&mount_lock);
+	return 0;
+}
+
 static int mount_add_watch(struct watch_queue *wqueue,
 			   const struct watch_queue_watch *how)
 {
@@ -405,13 +496,9 @@ static int mount_add_watch(struct watch_queue *wqueue,
 	watch->id = mnt->mnt_id_unique;
 	watch->info_id = how->id << WATCH_INFO_ID__SHIFT;
 
-	/* First, so that no event passes by a watch that is set */
-	atomic_inc(&mount_nr_watches);
-	ret = add_watch_to_object(watch, wlist);
-	if (ret) {
-		atomic_dec(&mount_nr_watches);
+	ret = mount_link_watch(watch, wlist);
+	if (ret)
 		kfree(watch);
-	}
 	return ret;
 }
 

@@ -18,10 +18,18 @@ struct watch_list;
  * struct mount_watches - who watches a mount
  * @here: watches on this mount alone; NULL until the first one is set
  * @below: those with WATCH_SUBTREE, the same
+ * @above: the next mount above that has @below, or NULL
+ * @above_age: whether @above is true, see mount_notify.c
+ * @meeting_nr: which search has been here
+ *
+ * The last three are under mount_lock.
  */
 struct mount_watches {
 	struct watch_list *here;
 	struct watch_list *below;
+	struct mount *above;
+	u64 above_age;
+	u64 meeting_nr;
 };
 
 /* For umount_tree(), beside enum umount_tree_flags */
@@ -33,7 +41,7 @@ void __mount_notify_attach(struct mount *tree, struct mount *old_parent,
 			   struct mount *over, bool propagated);
 void __mount_notify_move(struct mount *mnt, struct mount *from,
 			 struct mount *to, bool propagated);
-void __mount_notify_umount(struct mount *root, struct list_head *list,
+void __mount_notify_umount(struct list_head *list, struct list_head *last,
 			   unsigned int how);
 void __mount_notify_attr(struct mount *mnt, unsigned int old_flags);
 void __mount_notify_propagation(struct mount *mnt, int type);
@@ -69,8 +77,8 @@ static inline void __mount_notify_move(struct mount *mnt, struct mount *from,
 {
 }
 
-static inline void __mount_notify_umount(struct mount *root,
-					 struct list_head *list,
+static inline void __mount_notify_umount(struct list_head *list,
+					 struct list_head *last,
 					 unsigned int how)
 {
 }
@@ -130,20 +138,20 @@ static inline void mount_notify_move(struct mount *mnt, struct mount *from,
 
 /**
  * mount_notify_umount - mounts are going to be taken off their parents
- * @root: the mount whose tree was to be unmounted
- * @list: all that are unmounted with it, linked by mnt_list, parents still set
+ * @list: these mounts, linked by mnt_list, parents still set
+ * @last: the last of them that was to be unmounted; those behind it follow suit
  * @how: what umount_tree() was told
  *
  * Mounts without a namespace were never seen by anybody, and are passed over.
  *
  * Context: mount_lock held for write.
  */
-static inline void mount_notify_umount(struct mount *root,
-				       struct list_head *list,
+static inline void mount_notify_umount(struct list_head *list,
+				       struct list_head *last,
 				       unsigned int how)
 {
 	if (mount_watched())
-		__mount_notify_umount(root, list, how);
+		__mount_notify_umount(list, last, how);
 }
 
 /**

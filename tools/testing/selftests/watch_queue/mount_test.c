@@ -167,6 +167,45 @@ TEST_F(mounts, many_watches)
 	GOT_NO_MORE();
 }
 
+/*
+ * Who is watched above a mount changes: by a watch on a mount in between, by moves,
+ * and while nobody looks.
+ */
+TEST_F(mounts, other_parents)
+{
+	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c = tmpfs("a/b/c", 0), other;
+
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	ASSERT_EQ(0, do_setattr("a/b/c", false, MOUNT_ATTR_NOEXEC, 0, 0));
+	GOT(SETATTR, c, b, 0, BY_SUBTREE);
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
+	ASSERT_EQ(0, do_setattr("a/b/c", false, MOUNT_ATTR_NODEV, 0, 0));
+	GOT_BY(1, SETATTR, c, b, 0, BY_SUBTREE);
+	GOT(SETATTR, c, b, 0, BY_SUBTREE);
+
+	other = tmpfs("other", 0);
+	GOT(NEW, other, self->base, 0, 0);
+	mkdir("other/b", 0755);
+	ASSERT_EQ(0, do_mount("a/b", "other/b", NULL, MS_MOVE, NULL));
+	GOT(MOVE_TO, b, other, a, BY_SUBTREE);
+	GOT_BY(1, MOVE_FROM, b, other, a, 0);
+	ASSERT_EQ(0, do_setattr("other/b/c", false, MOUNT_ATTR_NOSUID, 0, 0));
+	GOT(SETATTR, c, b, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+
+	/* Nobody watches now, and what was known of the parents becomes old */
+	ASSERT_EQ(0, mount_unwatch(self->q.fd, "a", WATCH_SUBTREE));
+	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
+	ASSERT_EQ(0, mount_unwatch(self->q.fd, BASE, WATCH_SUBTREE));
+	EXPECT_TRUE(got_mount_removal(&self->q, ID, self->base));
+	ASSERT_EQ(0, do_mount("other/b", "a/b", NULL, MS_MOVE, NULL));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
+	ASSERT_EQ(0, do_setattr("a/b/c", false, 0, MOUNT_ATTR_NOSUID, 0));
+	GOT_BY(1, SETATTR, c, b, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
 /* A watch does not keep its mount, and ends with it. */
 TEST_F(mounts, does_not_pin)
 {
@@ -242,6 +281,30 @@ TEST_F(mounts, detached_by_rmdir)
 		_exit(0);
 	}
 	EXPECT_EQ(0, child_status(pid));
+	GOT(UNMOUNT, a, bind, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
+/* The same with a tree on it, which stays in one piece out of sight. */
+TEST_F(mounts, tree_detached_by_rmdir)
+{
+	__u64 a, b, bind;
+	pid_t pid;
+
+	ASSERT_NE(0, tmpfs("fs", 0));
+	ASSERT_EQ(0, mkdir("fs/dir", 0755));
+	bind = bound("fs");
+	a = tmpfs("fs/dir", 0);
+	b = tmpfs("fs/dir/b", 0);
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		_exit(unshare(CLONE_NEWNS) || do_umount("fs/dir", MNT_DETACH) ||
+		      rmdir("fs/dir"));
+	EXPECT_EQ(0, child_status(pid));
+	GOT(UNMOUNT, b, a, 0, BY_SUBTREE);
 	GOT(UNMOUNT, a, bind, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 }
@@ -385,6 +448,31 @@ TEST_F(mounts, propagation_of_slaves)
 	GOT_NO_MORE();
 }
 
+/* A mount can be an unbindable slave, and stop being the latter only. */
+TEST_F(mounts, unbindable_slave)
+{
+	__u64 a = tmpfs("a", 0), u;
+
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
+	mkdir("s", 0755);
+	mkdir("u", 0755);
+	ASSERT_EQ(0, do_mount("a", "s", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, do_mount("a", "u", NULL, MS_BIND, NULL));
+	u = mnt_id("u");
+	ASSERT_EQ(0, do_mount(NULL, "s", NULL, MS_SLAVE, NULL));
+	ASSERT_EQ(0, do_mount(NULL, "u", NULL, MS_UNBINDABLE, NULL));
+	ASSERT_NE(0, a);
+	while (next_record(&self->q, &(union record){}) == 1)
+		;
+
+	ASSERT_EQ(0, do_move(AT_FDCWD, "s", "u", MOVE_MOUNT_SET_GROUP));
+	GOT(PROPAGATION, u, self->base, 0, 0);
+	ASSERT_EQ(0, do_mount(NULL, "u", NULL, MS_UNBINDABLE, NULL));
+	GOT(PROPAGATION, u, self->base, 0, 0);
+	ASSERT_EQ(0, do_mount(NULL, "u", NULL, MS_UNBINDABLE, NULL));
+	GOT_NO_MORE();
+}
+
 /* Binding: one mount, or all of a tree, parents first. */
 TEST_F(mounts, bind)
 {
@@ -411,6 +499,7 @@ TEST_F(mounts, bind)
 TEST_F(mounts, detached)
 {
 	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), covered;
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOEXEC };
 	int fd;
 
 	GOT(NEW, a, self->base, 0, 0);
@@ -432,10 +521,15 @@ TEST_F(mounts, detached)
 	fd = do_fsmount();
 	ASSERT_GE(fd, 0);
 	GOT_NO_MORE();
+	/* What happens to it before is not told, and forgotten when it is attached */
+	ASSERT_EQ(0, syscall(__NR_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)));
+	GOT_NO_MORE();
 	covered = mnt_id("c/b");
 	ASSERT_EQ(0, do_move(fd, "", "c/b", MOVE_MOUNT_F_EMPTY_PATH));
 	close(fd);
 	GOT(NEW, mnt_id("c/b"), covered, 0, BY_SUBTREE);
+	ASSERT_EQ(0, do_setattr("c/b", false, 0, MOUNT_ATTR_NOEXEC, 0));
+	GOT(SETATTR, mnt_id("c/b"), covered, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 }
 
@@ -510,10 +604,10 @@ TEST_F(mounts, move)
 	GOT_BY(8, MOVE_TO, m, c, a, 0);
 	GOT_BY(4, MOVE_TO, m, c, a, 0);
 	GOT_BY(3, MOVE_TO, m, c, a, 0);
-	/* Gone from it, and still below it */
-	GOT_BY(2, MOVE_FROM, m, c, a, 0);
 	GOT_BY(1, MOVE_TO, m, c, a, 0);
 	GOT(MOVE_TO, m, c, a, BY_SUBTREE);
+	/* Gone from it, and still below it */
+	GOT_BY(2, MOVE_FROM, m, c, a, 0);
 	GOT_NO_MORE();
 }
 
@@ -536,10 +630,11 @@ TEST_F(mounts, move_to_shared)
 /* Beneath another mount, which is told to have moved onto the new one. */
 TEST_F(mounts, beneath)
 {
-	__u64 a = tmpfs("a", 0), b, c;
+	__u64 a = tmpfs("a", 0), on = tmpfs("a/on", 0), b, c;
 	int fd;
 
 	GOT(NEW, a, self->base, 0, 0);
+	GOT(NEW, on, a, 0, BY_SUBTREE);
 	fd = do_fsmount();
 	ASSERT_GE(fd, 0);
 	b = fd_mnt_id(fd, "");
@@ -554,7 +649,8 @@ TEST_F(mounts, beneath)
 	GOT(MOVE_TO, c, b, self->base, 0);
 	GOT(MOVE_TO, a, c, b, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
 	GOT_NO_MORE();
-	ASSERT_EQ(0, do_umount("a", 0));
+	ASSERT_EQ(0, do_umount("a", MNT_DETACH));
+	GOT(UNMOUNT, on, a, 0, BY_SUBTREE);
 	GOT(UNMOUNT, a, c, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 }
@@ -1139,6 +1235,36 @@ TEST_F(mounts, limit)
 	}
 	EXPECT_EQ(0, child_status(pid));
 	close(fd);
+}
+
+/* Watches on what everybody shares are few for each user. */
+TEST_F(mounts, limit_of_user)
+{
+	int queue = self->q.fd, max;
+	pid_t pid = fork();
+
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		struct reader q;
+
+		child_queue(&q);
+		CHECK(!become_user(SOME_USER));
+		CHECK(!unshare(CLONE_NEWUSER | CLONE_NEWNS));
+		max = open("/proc/sys/user/max_queue_watches", O_WRONLY);
+		CHECK(write(max, "2", 1) == 1);
+		CHECK(!mount_watch(q.fd, BASE, 1, 0));
+		CHECK(!mount_watch(q.fd, BASE, 2, WATCH_SUBTREE));
+		CHECK(mount_watch(q.fd, "/proc", 3, 0) == -EAGAIN);
+		CHECK(mount_watch(queue, BASE, 3, 0) == -EAGAIN);
+		/* What fails takes nothing of it */
+		CHECK(!mount_unwatch(q.fd, BASE, 0));
+		CHECK(mount_watch(q.fd, BASE, 1, WATCH_SUBTREE) == -EBUSY);
+		CHECK(mount_watch(q.fd, BASE, 1, WATCH_SUBTREE) == -EBUSY);
+		CHECK(!mount_watch(q.fd, BASE, 1, 0));
+		CHECK(mount_watch(q.fd, "/proc", 3, 0) == -EAGAIN);
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(pid));
 }
 
 /*
