@@ -35,34 +35,33 @@
  * SB_STORM_BURST in SB_STORM_PERIOD have a record of their own.  What comes
  * after them is counted, and when the period ends one record, with the last
  * error and the number of the others, tells of all that was counted.  So the
- * first error is told at once, the last one not later than a period after it,
- * and records and counts always add up to the number of errors.  There is no
- * timer without an error, nor after a period without one to count.
+ * first error is told at once, the last one about a period after it, and records
+ * and counts always add up to the number of errors, as often as they are recorded.
+ * There is no timer without an error, nor after a period without one to count.
  *
  * Locks, outer to inner
  *
  *	sb->s_umount		remount, freeze and thaw happen under it, and
  *				are told in their order therefore
- *	sb_watchers_mutex	gives a superblock its sb_watchers
  *	sb_storm->lock		errors of one kind; any context, interrupts off
  *	locks of the queue	kernel/watch_queue.c
  *
- * s_umount and sb_watchers_mutex do not nest in each other.
- *
  * Who protects what
  *
- *	sb->s_watchers		set once, under sb_watchers_mutex, and taken back
- *				by sb_notify_gone(); RCU to read.  Who has the
+ *	sb->s_watchers		set once, by cmpxchg(), and taken back by
+ *				sb_notify_gone(); RCU to read.  Who has the
  *				superblock active needs no RCU
  *	sb_watchers
  *	  watchers		lock of its own
  *	  id, dev		constant
+ *	  shut_down		atomic
  *	sb_storm
  *	  owner, subtype	constant
  *	  timer			runs or is due as long as open
  *	  all else		lock
  */
 
+#include <linux/atomic.h>
 #include <linux/cleanup.h>
 #include <linux/cred.h>
 #include <linux/export.h>
@@ -74,7 +73,6 @@
 #include <linux/kdev_t.h>
 #include <linux/lockdep.h>
 #include <linux/mount.h>
-#include <linux/mutex.h>
 #include <linux/quota.h>
 #include <linux/rcupdate.h>
 #include <linux/sb_notify.h>
@@ -111,12 +109,11 @@ struct sb_watchers {
 	struct watch_list watchers;
 	u64 id;				/* never used again */
 	dev_t dev;
+	atomic_t shut_down;		/* it was told */
 	struct sb_storm errors;
 	struct sb_storm wb_errors;
 	struct rcu_head rcu;
 };
-
-static DEFINE_MUTEX(sb_watchers_mutex);
 
 /*
  * Who may learn it.  With the capability, watch->private is set.
@@ -132,6 +129,7 @@ static bool sb_watch_unprivileged(const struct watch *watch, const void *unused)
 	return !watch->private;
 }
 
+#ifdef CONFIG_QUOTACTL
 /* As quotactl(Q_GETQUOTA) has it, but of who set the watch */
 static bool sb_watch_quota(const struct watch *watch, const void *data)
 {
@@ -150,6 +148,7 @@ static bool sb_watch_quota(const struct watch *watch, const void *data)
 		return false;
 	}
 }
+#endif
 
 /*
  * Posting
@@ -204,10 +203,19 @@ void __sb_notify_frozen(struct super_block *sb, bool frozen)
 
 void __sb_notify_shutdown(struct super_block *sb)
 {
+	struct sb_watchers *sbw;
+
+	/* Several may find at once that it is time, and there is no way back */
+	scoped_guard(rcu) {
+		sbw = rcu_dereference(sb->s_watchers);
+		if (!sbw || atomic_xchg(&sbw->shut_down, 1))
+			return;
+	}
 	sb_post(sb, NOTIFY_SB_SHUTDOWN, NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(__sb_notify_shutdown);
 
+#ifdef CONFIG_QUOTACTL
 void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning)
 {
 	struct superblock_quota_notification n = {
@@ -227,6 +235,7 @@ void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning)
 				   sbw->id, sb_watch_quota, &qid);
 }
 EXPORT_SYMBOL_GPL(__sb_notify_quota);
+#endif
 
 /*
  * Errors, one or a storm of them
@@ -361,34 +370,44 @@ static void sb_storm_init(struct sb_storm *storm, struct sb_watchers *owner,
 /* Those of @sb, made if need be, or NULL.  The caller keeps @sb active. */
 static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 {
-	static u64 last_id;
-	struct sb_watchers *sbw;
+	static atomic64_t last_id;
+	struct sb_watchers *sbw, *new;
 
-	guard(mutex)(&sb_watchers_mutex);
-	sbw = rcu_dereference_protected(sb->s_watchers,
-					lockdep_is_held(&sb_watchers_mutex));
+	/* Pairs with cmpxchg() below, and is not freed as long as @sb is active */
+	scoped_guard(rcu)
+		sbw = rcu_dereference(sb->s_watchers);
 	if (sbw)
 		return sbw;
 
-	sbw = kzalloc(sizeof(*sbw), GFP_KERNEL_ACCOUNT);
-	if (!sbw)
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
 		return NULL;
-	init_watch_list(&sbw->watchers, NULL);
-	sbw->id = ++last_id;
-	sbw->dev = sb->s_dev;
-	sb_storm_init(&sbw->errors, sbw, NOTIFY_SB_ERROR);
-	sb_storm_init(&sbw->wb_errors, sbw, NOTIFY_SB_WRITEBACK_ERROR);
-	/* Pairs with rcu_dereference() where events are told */
-	rcu_assign_pointer(sb->s_watchers, sbw);
+	init_watch_list(&new->watchers, watch_source_release);
+	new->id = atomic64_inc_return(&last_id);
+	new->dev = sb->s_dev;
+	sb_storm_init(&new->errors, new, NOTIFY_SB_ERROR);
+	sb_storm_init(&new->wb_errors, new, NOTIFY_SB_WRITEBACK_ERROR);
+
+	/* Pairs with rcu_dereference() above and where events are told */
+	sbw = unrcu_pointer(cmpxchg(&sb->s_watchers, NULL, RCU_INITIALIZER(new)));
+	if (!sbw)
+		return new;
+	kfree(new);
 	return sbw;
+}
+
+/* What was counted so far is told to who watches so far */
+static void sb_storm_told(struct sb_storm *storm)
+{
+	guard(spinlock_irqsave)(&storm->lock);
+	sb_storm_flush(storm);
 }
 
 /* Nobody can post, watch or look @sbw up any more, but under RCU */
 static void sb_storm_end(struct sb_storm *storm)
 {
 	timer_shutdown_sync(&storm->timer);
-	guard(spinlock_irqsave)(&storm->lock);
-	sb_storm_flush(storm);
+	sb_storm_told(storm);
 }
 
 void __sb_notify_gone(struct super_block *sb)
@@ -447,7 +466,9 @@ static int sb_watch_add(struct watch_queue *wqueue,
 	watch->id = sbw->id;
 	watch->info_id = how->id << WATCH_INFO_ID__SHIFT;
 	watch->private = privileged ? sbw : NULL;
-	ret = add_watch_to_object(watch, &sbw->watchers);
+	sb_storm_told(&sbw->errors);
+	sb_storm_told(&sbw->wb_errors);
+	ret = watch_source_add(watch, &sbw->watchers);
 	if (ret)
 		kfree(watch);
 	return ret;

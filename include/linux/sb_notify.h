@@ -2,7 +2,7 @@
 /*
  * Notifications about superblocks: what filesystems and the VFS call
  *
- * A call costs a test of a pointer as long as nobody watches the superblock.
+ * A call costs a test of a pointer if nobody ever watched the superblock.
  * See Documentation/userspace-api/watch_queue.rst for the events.
  */
 #ifndef _LINUX_SB_NOTIFY_H
@@ -20,7 +20,6 @@ void __sb_notify_reconfigured(struct super_block *sb, bool was_ro);
 void __sb_notify_frozen(struct super_block *sb, bool frozen);
 void __sb_notify_shutdown(struct super_block *sb);
 void __sb_notify_error(struct super_block *sb, u64 ino, int error);
-void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning);
 void __sb_notify_gone(struct super_block *sb);
 void sb_notify_wb_error(const struct address_space *mapping, int error);
 
@@ -83,6 +82,15 @@ static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
 		__sb_notify_error(sb, ino, error);
 }
 
+#ifdef CONFIG_QUOTACTL
+void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning);
+#else
+static inline void __sb_notify_quota(struct super_block *sb, struct kqid qid,
+				     u16 warning)
+{
+}
+#endif
+
 /**
  * sb_notify_quota - tell that a quota limit was crossed
  * @sb: the superblock
@@ -102,7 +110,8 @@ static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
  * sb_notify_gone - tell that a filesystem is unmounted, and end all watches
  * @sb: the superblock, after kill_sb(): no event can happen any more
  *
- * Context: Process context, with no lock held.  May sleep.
+ * Context: Process context, without s_umount and whatever a timer takes.  May
+ * sleep.
  */
 static inline void sb_notify_gone(struct super_block *sb)
 {

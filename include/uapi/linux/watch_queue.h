@@ -288,7 +288,7 @@ struct superblock_notification {
  *	told
  * @error: errno, positive
  * @more: how many errors of the same kind there were between the record before
- *	this one and this one that have no record of their own
+ *	this one, or the watch, and this one that have no record of their own
  */
 struct superblock_error_notification {
 	struct superblock_notification sb;

@@ -16,7 +16,7 @@
 #include "common.h"
 
 /* 0 or -errno; the number of the device into *@dev if that is not NULL */
-static int dm_ioctl(unsigned long request, const char *name, __u32 flags,
+static inline int dm_ioctl(unsigned long request, const char *name, __u32 flags,
 		    const char *target, __u64 sectors, const char *params, __u64 *dev)
 {
 	struct {
@@ -48,11 +48,18 @@ static int dm_ioctl(unsigned long request, const char *name, __u32 flags,
 	return ret;
 }
 
+/* Holds the device and freezes a filesystem on it; or, without @hold, goes on */
+static inline int dm_suspend(const char *name, bool hold)
+{
+	return dm_ioctl(DM_DEV_SUSPEND, name, hold ? DM_SUSPEND_FLAG : 0,
+			NULL, 0, NULL, NULL);
+}
+
 /*
  * Gives the device this target from now on.  What was sent to it before is done
  * first, and a filesystem on it is not told.
  */
-static int dm_set(const char *name, const char *target, __u64 sectors, const char *params)
+static inline int dm_set(const char *name, const char *target, __u64 sectors, const char *params)
 {
 	int ret;
 
@@ -61,12 +68,12 @@ static int dm_set(const char *name, const char *target, __u64 sectors, const cha
 		ret = dm_ioctl(DM_DEV_SUSPEND, name, DM_SUSPEND_FLAG | DM_SKIP_LOCKFS_FLAG,
 			       NULL, 0, NULL, NULL);
 	if (!ret)
-		ret = dm_ioctl(DM_DEV_SUSPEND, name, 0, NULL, 0, NULL, NULL);
+		ret = dm_suspend(name, false);
 	return ret;
 }
 
 /* Makes a device and gives its path */
-static int dm_create(const char *name, const char *target, __u64 sectors,
+static inline int dm_create(const char *name, const char *target, __u64 sectors,
 		     const char *params, char *path, size_t size)
 {
 	__u64 dev;
@@ -80,7 +87,7 @@ static int dm_create(const char *name, const char *target, __u64 sectors,
 }
 
 /* The device goes with its last user */
-static int dm_remove(const char *name)
+static inline int dm_remove(const char *name)
 {
 	return dm_ioctl(DM_DEV_REMOVE, name, DM_DEFERRED_REMOVE, NULL, 0, NULL, NULL);
 }

@@ -300,6 +300,26 @@ static int mount_image(const char *image, const char *dir, const char *options)
 	return ret;
 }
 
+/* Mounts ext4 on a disk that can be made to fail; the disk goes with the mount */
+static bool mount_dm(char *name, size_t size, const char *options)
+{
+	char loop_path[64], table[80], path[64];
+	int loop, ret;
+
+	snprintf(name, size, "sb_test-%d", getpid());
+	if (!make_ext4("image", ""))
+		return false;
+	loop = loop_attach("image", loop_path, sizeof(loop_path));
+	if (loop < 0)
+		return false;
+	snprintf(table, sizeof(table), "%s 0", loop_path);
+	ret = dm_create(name, "linear", IMAGE_SIZE / 512, table, path, sizeof(path));
+	close(loop);
+	if (!ret)
+		ret = fs_mount("ext4", path, "mnt", options);
+	return !dm_remove(name) && !ret;
+}
+
 /* Zero each block of the image that has the name in it */
 static int zero_blocks_with(const char *image, const char *name)
 {
@@ -586,20 +606,23 @@ TEST_F(sb, freeze)
 /* Unmounting while frozen: the filesystem lives until it is thawed. */
 TEST_F(sb, thaw_ends)
 {
+	char name[32];
 	int fd;
 
-	ASSERT_TRUE(make_ext4("image", ""));
-	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+	ASSERT_TRUE(mount_dm(name, sizeof(name), NULL));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
-	ASSERT_EQ(0, umount2("mnt", MNT_DETACH));
+	ASSERT_EQ(0, dm_suspend(name, true));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
-	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
+	EXPECT_EQ(-EBUSY, neg(ioctl(fd, FIFREEZE, 0)));
 	EXPECT_TRUE(nothing(&self->s));
+
 	close(fd);
+	ASSERT_EQ(0, umount2("mnt", MNT_DETACH));
+	EXPECT_TRUE(nothing(&self->s));
+	ASSERT_EQ(0, dm_suspend(name, false));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
@@ -750,6 +773,26 @@ struct stormer {
 	int stop;
 };
 
+/* Who comes late hears nothing of what was before. */
+TEST_F(sb, storm_then_watch)
+{
+	unsigned int i, records = 0, errors = 0;
+	__u64 ino = mount_damaged("errors=continue");
+	struct stream late;
+
+	ASSERT_NE(0, ino);
+	stream_open(_metadata, &late);
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	for (i = 0; i < STORM; i++)
+		read_damaged();
+	ASSERT_EQ(0, watch(&late, "mnt", 1));
+	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
+	EXPECT_EQ(STORM, errors);
+	ASSERT_EQ(0, umount("mnt"));
+	EXPECT_TRUE(got_end(&late, 1));
+	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
 static void *storm_thread(void *arg)
 {
 	struct stormer *stormer = arg;
@@ -859,22 +902,14 @@ TEST_F(sb, writeback_error)
 /* A disk that fails: what was written is lost, and the journal cannot be written */
 TEST_F(sb, disk_fails)
 {
-	char loop_path[64], table[80], path[64], name[32];
 	struct superblock_error_notification *e;
 	bool lost = false, stopped = false;
-	int loop, fd, ret;
 	struct stat st;
 	union record r;
+	char name[32];
+	int fd, ret;
 
-	snprintf(name, sizeof(name), "sb_test-%d", getpid());
-	ASSERT_TRUE(make_ext4("image", ""));
-	loop = loop_attach("image", loop_path, sizeof(loop_path));
-	ASSERT_LE(0, loop);
-	snprintf(table, sizeof(table), "%s 0", loop_path);
-	ASSERT_EQ(0, dm_create(name, "linear", IMAGE_SIZE / 512, table, path, sizeof(path)));
-	close(loop);
-	ASSERT_EQ(0, fs_mount("ext4", path, "mnt", "errors=remount-ro"));
-	ASSERT_EQ(0, dm_remove(name));
+	ASSERT_TRUE(mount_dm(name, sizeof(name), "errors=remount-ro"));
 	/* Give the data a block, else it does not get as far as the disk */
 	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	ASSERT_EQ(4, write(fd, "data", 4));
