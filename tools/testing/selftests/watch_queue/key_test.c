@@ -961,7 +961,7 @@ static int construct(int key)
 	if (fd < 0 || read(fd, &error, sizeof(error)) != sizeof(error))
 		return 1;
 	if (error)
-		return keyctl(KEYCTL_REJECT, key, 1, error, 0) < 0;
+		return keyctl(KEYCTL_REJECT, key, 3600, error, 0) < 0;
 	return keyctl(KEYCTL_INSTANTIATE, key, (unsigned long)"1", 1, 0) < 0;
 }
 
@@ -994,6 +994,8 @@ TEST_F(construction, rejected)
 					    EKEYREJECTED));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_INSTANTIATED, 1, self->key,
 			    EKEYREJECTED));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1, 0, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_SETATTR, 1, self->key, 0));
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
