@@ -8,6 +8,7 @@
 
 #define SOME_USER	64323
 #define GC_DELAY	"/proc/sys/kernel/keys/gc_delay"
+#define PERSISTENT_EXPIRY "/proc/sys/kernel/keys/persistent_keyring_expiry"
 #define REQUEST_KEY	"/sbin/request-key"
 
 FIXTURE(queue)
@@ -155,6 +156,15 @@ TEST_F(queue, permission_keyring)
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
+}
+
+/* Or it is in the program's own keyrings, where Search is enough to find it. */
+TEST_F(queue, permission_possessed)
+{
+	__u32 all_but_read = 0x3d000000;
+
+	ASSERT_EQ(0, keyctl(KEYCTL_SETPERM, self->ring, all_but_read, 0, 0));
+	EXPECT_EQ(0, watch_add(self->ring, self->fd[0], 1));
 }
 
 /* A key is watched once by a queue, EBUSY, whatever the end and the ID. */
@@ -415,6 +425,46 @@ TEST_F(queue, expired_once)
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 4, fence, 0));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
+/* By the wall clock, whatever that does: a long time-out is not told late. */
+TEST_F(queue, expired_clock_set)
+{
+	struct timespec now;
+
+	if (geteuid())
+		SKIP(return, "needs root, to set the clock");
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 100000, 0, 0));
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, clock_gettime(CLOCK_REALTIME, &now));
+	now.tv_sec += 100001;
+	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &now));
+	EXPECT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
+	ASSERT_EQ(0, clock_gettime(CLOCK_REALTIME, &now));
+	now.tv_sec -= 100001;
+	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &now));
+}
+
+/* What expired may be given time again, and expires again. */
+TEST_F(queue, expired_again)
+{
+	long keep = sysctl_get(PERSISTENT_EXPIRY);
+	int ring, i;
+
+	if (geteuid() || keep < 0)
+		SKIP(return, "needs root and " PERSISTENT_EXPIRY);
+	ASSERT_EQ(0, sysctl_set(PERSISTENT_EXPIRY, 1));
+	ring = keyctl(KEYCTL_GET_PERSISTENT, SOME_USER, KEY_SPEC_SESSION_KEYRING, 0, 0);
+	ASSERT_GT(ring, 0);
+	ASSERT_EQ(0, watch_add(ring, self->fd[0], 1));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+		ASSERT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, ring, 0));
+		ASSERT_EQ(ring, keyctl(KEYCTL_GET_PERSISTENT, SOME_USER,
+				       KEY_SPEC_SESSION_KEYRING, 0, 0));
+	}
+	EXPECT_EQ(0, sysctl_set(PERSISTENT_EXPIRY, keep));
 }
 
 /* SETATTR: owner, permissions, time-out or restriction changed. */
