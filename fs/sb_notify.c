@@ -289,11 +289,12 @@ static void sb_storm_timer(struct timer_list *timer)
 {
 	struct sb_storm *storm = from_timer(storm, timer, timer);
 
-	guard(spinlock_irqsave)(&storm->lock);
-	if (sb_storm_flush(storm))
-		sb_storm_open(storm, SB_STORM_BURST - 1);
-	else
-		storm->open = false;
+	scoped_guard(spinlock_irqsave, &storm->lock) {
+		if (sb_storm_flush(storm))
+			sb_storm_open(storm, SB_STORM_BURST - 1);
+		else
+			storm->open = false;
+	}
 }
 
 static void sb_storm_error(struct sb_storm *storm, u64 ino, int error)
@@ -303,17 +304,18 @@ static void sb_storm_error(struct sb_storm *storm, u64 ino, int error)
 	if (hlist_empty(&storm->owner->watchers.watchers))
 		return;
 
-	guard(spinlock_irqsave)(&storm->lock);
-	if (!storm->open)
-		sb_storm_open(storm, SB_STORM_BURST);
+	scoped_guard(spinlock_irqsave, &storm->lock) {
+		if (!storm->open)
+			sb_storm_open(storm, SB_STORM_BURST);
 
-	if (storm->room) {
-		storm->room--;
-		sb_storm_post(storm, ino, positive, 0);
-	} else {
-		storm->counted++;
-		storm->ino = ino;
-		storm->error = positive;
+		if (storm->room) {
+			storm->room--;
+			sb_storm_post(storm, ino, positive, 0);
+		} else {
+			storm->counted++;
+			storm->ino = ino;
+			storm->error = positive;
+		}
 	}
 }
 
@@ -399,8 +401,8 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 /* What was counted so far is told to who watches so far */
 static void sb_storm_told(struct sb_storm *storm)
 {
-	guard(spinlock_irqsave)(&storm->lock);
-	sb_storm_flush(storm);
+	scoped_guard(spinlock_irqsave, &storm->lock)
+		sb_storm_flush(storm);
 }
 
 /* Nobody can post, watch or look @sbw up any more, but under RCU */

@@ -28,14 +28,15 @@ static struct hrtimer key_expiry_timer;
  */
 void key_schedule_expiry(time64_t expiry)
 {
-	guard(spinlock_irqsave)(&key_expiry_lock);
-	if (expiry >= key_expiry_next)
-		return;
-	key_expiry_next = expiry;
 	/* The seconds that expiries are compared with may be a tick behind */
-	hrtimer_start(&key_expiry_timer,
-		      ktime_add_ns(ktime_set(expiry, 0), 2 * TICK_NSEC),
-		      HRTIMER_MODE_ABS);
+	ktime_t when = ktime_add_ns(ktime_set(expiry, 0), 2 * TICK_NSEC);
+
+	scoped_guard(spinlock_irqsave, &key_expiry_lock) {
+		if (expiry < key_expiry_next) {
+			key_expiry_next = expiry;
+			hrtimer_start(&key_expiry_timer, when, HRTIMER_MODE_ABS);
+		}
+	}
 }
 
 static enum hrtimer_restart key_expiry_timer_func(struct hrtimer *timer)

@@ -17,7 +17,8 @@
 
 /* 0 or -errno; the number of the device into *@dev if that is not NULL */
 static inline int dm_ioctl(unsigned long request, const char *name, __u32 flags,
-		    const char *target, __u64 sectors, const char *params, __u64 *dev)
+			   const char *target, __u64 sectors, const char *params,
+			   __u64 *dev)
 {
 	struct {
 		struct dm_ioctl head;
@@ -59,7 +60,8 @@ static inline int dm_suspend(const char *name, bool hold)
  * Gives the device this target from now on.  What was sent to it before is done
  * first, and a filesystem on it is not told.
  */
-static inline int dm_set(const char *name, const char *target, __u64 sectors, const char *params)
+static inline int dm_set(const char *name, const char *target, __u64 sectors,
+			 const char *params)
 {
 	int ret;
 
@@ -74,7 +76,7 @@ static inline int dm_set(const char *name, const char *target, __u64 sectors, co
 
 /* Makes a device and gives its path */
 static inline int dm_create(const char *name, const char *target, __u64 sectors,
-		     const char *params, char *path, size_t size)
+			    const char *params, char *path, size_t size)
 {
 	__u64 dev;
 	int ret;
