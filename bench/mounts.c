@@ -55,9 +55,11 @@ static void place(char *path, unsigned int i)
 /* As many as the row says: those of the row before, and more */
 static void fill(unsigned int nr)
 {
+	static bool ready;
 	char path[PLACE_LEN];
 
-	if (!nr_mounts) {
+	if (!ready) {
+		ready = true;
 		if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 		    mkdir(PLACE, 0755) || mount("bench", PLACE, "tmpfs", 0, NULL) ||
 		    mkdir(CHANGING, 0755))
