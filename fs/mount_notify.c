@@ -359,16 +359,10 @@ void __mount_notify_group(struct mount *mnt)
 	read_sequnlock_excl(&mount_lock);
 }
 
-/**
- * mount_notify_gone - end the watches on a mount that is being freed
- * @mnt: the mount, to which nobody has a reference
- *
- * Context: Process context.  May sleep.
- */
-void mount_notify_gone(struct mount *mnt)
+void __mount_notify_gone(struct mount_watches *watches, u64 mnt_id)
 {
-	remove_watch_list(mnt->mnt_watches.here, mnt->mnt_id_unique);
-	remove_watch_list(mnt->mnt_watches.below, mnt->mnt_id_unique);
+	remove_watch_list(watches->here, mnt_id);
+	remove_watch_list(watches->below, mnt_id);
 }
 
 /*

@@ -46,12 +46,25 @@ void __mount_notify_umount(struct list_head *list, struct list_head *last,
 void __mount_notify_attr(struct mount *mnt, unsigned int old_flags);
 void __mount_notify_propagation(struct mount *mnt, int type);
 void __mount_notify_group(struct mount *mnt);
-void mount_notify_gone(struct mount *mnt);
+void __mount_notify_gone(struct mount_watches *watches, u64 mnt_id);
 
 /* All that a kernel with the option pays while nobody watches any mount */
 static inline bool mount_watched(void)
 {
 	return unlikely(atomic_read(&mount_nr_watches));
+}
+
+/**
+ * mount_notify_gone - end the watches on a mount that is being freed
+ * @watches: those of the mount, to which nobody has a reference
+ * @mnt_id: its unique ID
+ *
+ * Context: Process context.  May sleep.
+ */
+static inline void mount_notify_gone(struct mount_watches *watches, u64 mnt_id)
+{
+	if (unlikely(watches->here || watches->below))
+		__mount_notify_gone(watches, mnt_id);
 }
 
 #else /* !CONFIG_MOUNT_NOTIFICATIONS */
@@ -96,7 +109,7 @@ static inline void __mount_notify_group(struct mount *mnt)
 {
 }
 
-static inline void mount_notify_gone(struct mount *mnt)
+static inline void mount_notify_gone(struct mount_watches *watches, u64 mnt_id)
 {
 }
 
