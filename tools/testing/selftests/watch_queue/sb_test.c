@@ -723,16 +723,26 @@ static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
 	return ret > 0 || ret == -EAGAIN;
 }
 
+/* Watches a filesystem and has it find STORM errors in an inode; that, or 0 */
+static __u64 make_storm(struct stream *s)
+{
+	__u64 ino = mount_damaged("errors=continue");
+	unsigned int i;
+
+	if (!ino || watch(s, "mnt", 1))
+		return 0;
+	for (i = 0; i < STORM; i++)
+		read_damaged();
+	return ino;
+}
+
 /* Of a storm there are few records, and they account for every error. */
 TEST_F(sb, storm)
 {
-	unsigned int i, records = 0, errors = 0;
-	__u64 ino = mount_damaged("errors=continue");
+	unsigned int records = 0, errors = 0;
+	__u64 ino = make_storm(&self->s);
 
 	ASSERT_NE(0, ino);
-	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
-	for (i = 0; i < STORM; i++)
-		read_damaged();
 	/* The last ones too, although no error follows them */
 	do {
 		ASSERT_EQ(POLLIN, poll_in(self->s.fd[0]));
@@ -754,13 +764,10 @@ TEST_F(sb, storm)
 /* What was counted is told before the watch ends. */
 TEST_F(sb, storm_then_unmount)
 {
-	unsigned int i, records = 0, errors = 0;
-	__u64 ino = mount_damaged("errors=continue");
+	unsigned int records = 0, errors = 0;
+	__u64 ino = make_storm(&self->s);
 
 	ASSERT_NE(0, ino);
-	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
-	for (i = 0; i < STORM; i++)
-		read_damaged();
 	ASSERT_EQ(0, umount("mnt"));
 	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
 	EXPECT_EQ(STORM, errors);
@@ -776,15 +783,12 @@ struct stormer {
 /* Who comes late hears nothing of what was before. */
 TEST_F(sb, storm_then_watch)
 {
-	unsigned int i, records = 0, errors = 0;
-	__u64 ino = mount_damaged("errors=continue");
+	unsigned int records = 0, errors = 0;
+	__u64 ino = make_storm(&self->s);
 	struct stream late;
 
 	ASSERT_NE(0, ino);
 	stream_open(_metadata, &late);
-	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
-	for (i = 0; i < STORM; i++)
-		read_damaged();
 	ASSERT_EQ(0, watch(&late, "mnt", 1));
 	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
 	EXPECT_EQ(STORM, errors);
