@@ -438,8 +438,10 @@ static struct watch_list **mount_watch_slot(struct mount *mnt, u32 flags)
 				       &mnt->mnt_watches.here;
 }
 
-/* Links the watch, such that the next change is told to it */
-static int mount_link_watch(struct watch *watch, struct watch_list *wlist)
+/* Sets the watch, such that the next change is told to it */
+static int mount_set_watch(struct watch_queue *wqueue,
+			   const struct watch_queue_watch *how,
+			   struct watch_list *wlist, u64 id)
 {
 	int ret;
 
@@ -449,7 +451,7 @@ static int mount_link_watch(struct watch *watch, struct watch_list *wlist)
 	atomic_inc(&mount_nr_watches);
 	read_sequnlock_excl(&mount_lock);
 
-	ret = watch_source_add(watch, wlist);
+	ret = watch_source_add(wqueue, how, wlist, id, NULL);
 	if (ret) {
 		atomic_dec(&mount_nr_watches);
 		return ret;
@@ -466,7 +468,6 @@ static int mount_add_watch(struct watch_queue *wqueue,
 {
 	CLASS(fd_raw, f)(how->fd);
 	struct watch_list *wlist;
-	struct watch *watch;
 	struct mount *mnt;
 	int ret;
 
@@ -482,18 +483,7 @@ static int mount_add_watch(struct watch_queue *wqueue,
 	wlist = mount_watch_list(mount_watch_slot(mnt, how->flags));
 	if (!wlist)
 		return -ENOMEM;
-	watch = kzalloc(sizeof(*watch), GFP_KERNEL_ACCOUNT);
-	if (!watch)
-		return -ENOMEM;
-	init_watch(watch, wqueue);
-	watch->type = WATCH_TYPE_MOUNT_NOTIFY;
-	watch->id = mnt->mnt_id_unique;
-	watch->info_id = how->id << WATCH_INFO_ID__SHIFT;
-
-	ret = mount_link_watch(watch, wlist);
-	if (ret)
-		kfree(watch);
-	return ret;
+	return mount_set_watch(wqueue, how, wlist, mnt->mnt_id_unique);
 }
 
 /* Needs no permission: whoever has the queue may take its watches off */

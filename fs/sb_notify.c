@@ -442,7 +442,6 @@ static int sb_watch_add(struct watch_queue *wqueue,
 	const struct path *path;
 	struct sb_watchers *sbw;
 	struct super_block *sb;
-	struct watch *watch;
 	bool privileged;
 	int ret;
 
@@ -457,23 +456,13 @@ static int sb_watch_add(struct watch_queue *wqueue,
 		return ret;
 
 	sbw = sb_watchers_get(sb);
-	watch = kzalloc(sizeof(*watch), GFP_KERNEL_ACCOUNT);
-	if (!sbw || !watch) {
-		kfree(watch);
+	if (!sbw)
 		return -ENOMEM;
-	}
 
-	init_watch(watch, wqueue);
-	watch->type = WATCH_TYPE_SB_NOTIFY;
-	watch->id = sbw->id;
-	watch->info_id = how->id << WATCH_INFO_ID__SHIFT;
-	watch->private = privileged ? sbw : NULL;
 	sb_storm_told(&sbw->errors);
 	sb_storm_told(&sbw->wb_errors);
-	ret = watch_source_add(watch, &sbw->watchers);
-	if (ret)
-		kfree(watch);
-	return ret;
+	return watch_source_add(wqueue, how, &sbw->watchers, sbw->id,
+				privileged ? sbw : NULL);
 }
 
 static int sb_watch_remove(struct watch_queue *wqueue,

@@ -19,6 +19,7 @@
 #include <linux/export.h>
 #include <linux/init.h>
 #include <linux/rwsem.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
 #include <linux/watch_queue.h>
@@ -86,20 +87,8 @@ void unregister_watch_source(const struct watch_source *source)
 }
 EXPORT_SYMBOL_GPL(unregister_watch_source);
 
-/**
- * watch_source_add - set a watch that was asked for through the ioctl
- * @watch: the watch, as for add_watch_to_object()
- * @wlist: where to; its release_watch is, or calls, watch_source_release()
- *
- * What is watched here may be anybody's, and an event has to be told to all who
- * watch at once, in whatever context it happens.  So a user has but a few such
- * watches, in all queues and in all user namespaces under his own together.
- *
- * Context: Process context.  May sleep.
- * Return: what add_watch_to_object() returns, or -EAGAIN if the user is at the
- *	limit, user.max_queue_watches
- */
-int watch_source_add(struct watch *watch, struct watch_list *wlist)
+static int watch_source_charge_and_add(struct watch *watch,
+				       struct watch_list *wlist)
 {
 	const struct cred *cred = current_real_cred();
 	struct ucounts *ucounts;
@@ -111,6 +100,46 @@ int watch_source_add(struct watch *watch, struct watch_list *wlist)
 	ret = add_watch_to_object(watch, wlist);
 	if (ret)
 		dec_ucount(ucounts, UCOUNT_QUEUE_WATCHES);
+	return ret;
+}
+
+/**
+ * watch_source_add - set a watch that was asked for through the ioctl
+ * @wqueue: the queue, as the source's function got it
+ * @how: the request, the same
+ * @wlist: where to; its release_watch is, or calls, watch_source_release()
+ * @id: the object, for posts to @wlist
+ * @private: for the source
+ *
+ * What is watched here may be anybody's, and an event has to be told to all who
+ * watch at once, in whatever context it happens.  So a user has but a few such
+ * watches, in all queues and in all user namespaces under his own together.
+ *
+ * Context: Process context.  May sleep.
+ * Return: what add_watch_to_object() returns, or
+ *
+ * * -ENOMEM - no memory for the watch
+ * * -EAGAIN - the user is at the limit, user.max_queue_watches
+ */
+int watch_source_add(struct watch_queue *wqueue,
+		     const struct watch_queue_watch *how,
+		     struct watch_list *wlist, u64 id, void *private)
+{
+	struct watch *watch;
+	int ret;
+
+	watch = kzalloc(sizeof(*watch), GFP_KERNEL_ACCOUNT);
+	if (!watch)
+		return -ENOMEM;
+	init_watch(watch, wqueue);
+	watch->type = how->type;
+	watch->id = id;
+	watch->info_id = how->id << WATCH_INFO_ID__SHIFT;
+	watch->private = private;
+
+	ret = watch_source_charge_and_add(watch, wlist);
+	if (ret)
+		kfree(watch);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(watch_source_add);

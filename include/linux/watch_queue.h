@@ -110,7 +110,9 @@ struct watch_source {
 
 int register_watch_source(const struct watch_source *source);
 void unregister_watch_source(const struct watch_source *source);
-int watch_source_add(struct watch *watch, struct watch_list *wlist);
+int watch_source_add(struct watch_queue *wqueue,
+		     const struct watch_queue_watch *how,
+		     struct watch_list *wlist, u64 id, void *private);
 void watch_source_release(struct watch *watch);
 
 void __post_watch_notification(struct watch_list *wlist,
