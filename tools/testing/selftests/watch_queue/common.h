@@ -466,6 +466,16 @@ static inline bool thread_asleep(int *tid)
 	}
 }
 
+/* Exit status of a child, or -1 if it had none */
+static inline int child_status(pid_t pid)
+{
+	int status;
+
+	if (pid <= 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
 /* Users.  To be called in a child of the test: there is no way back. */
 static inline int become_user(uid_t uid)
 {

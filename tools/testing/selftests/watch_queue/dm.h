@@ -2,8 +2,8 @@
 /*
  * Disks that fail on demand, made of device-mapper targets
  */
-#ifndef SELFTEST_WATCH_QUEUE_DM_H
-#define SELFTEST_WATCH_QUEUE_DM_H
+#ifndef _SELFTESTS_WATCH_QUEUE_DM_H
+#define _SELFTESTS_WATCH_QUEUE_DM_H
 
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
@@ -78,7 +78,7 @@ static inline int dm_set(const char *name, const char *target, __u64 sectors,
 static inline int dm_create(const char *name, const char *target, __u64 sectors,
 			    const char *params, char *path, size_t size)
 {
-	__u64 dev;
+	__u64 dev = 0;
 	int ret;
 
 	ret = dm_ioctl(DM_DEV_CREATE, name, 0, NULL, 0, NULL, &dev);

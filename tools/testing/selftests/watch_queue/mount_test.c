@@ -29,18 +29,6 @@ static void no_leftovers(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, chdir(BASE));
 }
 
-static void reader_open(struct __test_metadata *_metadata, struct reader *q,
-			int *other, unsigned int depth)
-{
-	int fd[2];
-
-	queue_open(_metadata, fd, O_NONBLOCK | O_CLOEXEC);
-	memset(q, 0, sizeof(*q));
-	q->fd = fd[0];
-	*other = fd[1];
-	ASSERT_EQ(0, queue_size(fd[0], depth));
-}
-
 FIXTURE_SETUP(mounts)
 {
 	if (geteuid())

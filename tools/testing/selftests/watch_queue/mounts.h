@@ -8,7 +8,7 @@
 #ifndef _SELFTESTS_WATCH_QUEUE_MOUNTS_H
 #define _SELFTESTS_WATCH_QUEUE_MOUNTS_H
 
-#include "common.h"
+#include "reader.h"
 
 #include <linux/mount.h>
 #include <sched.h>
@@ -24,23 +24,6 @@
 
 #define BY_SUBTREE	NOTIFY_MOUNT_IN_SUBTREE
 #define MOUNT		WATCH_TYPE_MOUNT_NOTIFY
-
-/* Exit status of a child, or -1 if it had none */
-static inline int child_status(pid_t pid)
-{
-	int status;
-
-	if (pid <= 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
-/* Records read ahead */
-struct reader {
-	int fd;
-	size_t pos, len;
-	char buf[4096];
-};
 
 static inline int do_mount(const char *what, const char *where, const char *type,
 			   unsigned long flags, const char *data)
@@ -137,26 +120,6 @@ static inline int mount_unwatch(int queue, const char *where, __u32 flags)
 	ret = queue_unwatch(queue, MOUNT, fd, flags);
 	close(fd);
 	return ret;
-}
-
-/* The next record; 1, 0 at the end of the queue, or -errno */
-static inline int next_record(struct reader *q, union record *r)
-{
-	struct watch_notification n;
-	int ret;
-
-	if (q->pos == q->len) {
-		ret = neg(read(q->fd, q->buf, sizeof(q->buf)));
-		if (ret <= 0)
-			return ret;
-		q->pos = 0;
-		q->len = ret;
-	}
-	memcpy(&n, q->buf + q->pos, sizeof(n));
-	memset(r, 0, sizeof(*r));
-	memcpy(r, q->buf + q->pos, n.info & WATCH_INFO_LENGTH);
-	q->pos += n.info & WATCH_INFO_LENGTH;
-	return 1;
 }
 
 static inline void print_mount(int ret, const union record *r)

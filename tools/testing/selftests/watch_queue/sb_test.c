@@ -7,40 +7,34 @@
  * has a mount namespace, and in it a tmpfs to work in, its working directory, with
  * "mnt" and "other" to mount at.  It all goes away with the test's process.
  */
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <linux/quota.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "common.h"
 #include "dm.h"
+#include "mounts.h"
 
 #define SOME_USER	64351
 #define OTHER_USER	64352
 #define NOT_CLEAN	117	/* EUCLEAN, which ext4 calls EFSCORRUPTED */
 #define EXT4_SHUTDOWN	_IOR('X', 125, __u32)
-/* <linux/fs.h> and <sys/mount.h> cannot be had together */
-#define FIFREEZE	_IOWR('X', 119, int)
-#define FITHAW		_IOWR('X', 120, int)
 #define NR_IDS		4	/* watch IDs that the tests use */
 #define IMAGE_SIZE	(8 << 20)
 #define BLOCK		1024
 #define VICTIM		"mnt/victim"
 #define VICTIM_FILE	"the-name-that-is-looked-for"
 
-/* Records come one by one, whatever their lengths */
+/* A queue of records about superblocks */
 struct stream {
-	int fd[2];
-	char buf[4096];
-	int len, pos;
+	struct reader q;
+	int other;		/* write end of the queue */
 	/* What the records of a watch ID must say */
 	__u64 sb_id[NR_IDS];
 	__u32 major[NR_IDS], minor[NR_IDS];
@@ -49,31 +43,15 @@ struct stream {
 static void stream_open(struct __test_metadata *_metadata, struct stream *s)
 {
 	memset(s, 0, sizeof(*s));
-	queue_open(_metadata, s->fd, O_NONBLOCK | O_CLOEXEC);
-	ASSERT_EQ(0, queue_size(s->fd[0], 1024));
+	reader_open(_metadata, &s->q, &s->other, 1024);
 }
 
 /* Length of the next record, or -errno */
 static int next(struct stream *s, union record *r)
 {
-	__u32 len;
+	int ret = next_record(&s->q, r);
 
-	memset(r, 0, sizeof(*r));
-	if (s->pos == s->len) {
-		s->pos = 0;
-		s->len = neg(read(s->fd[0], s->buf, sizeof(s->buf)));
-		if (s->len <= 0) {
-			int ret = s->len;
-
-			s->len = 0;
-			return ret;
-		}
-	}
-	memcpy(r, s->buf + s->pos, sizeof(r->watch));
-	len = record_len(r);
-	memcpy(r, s->buf + s->pos, len);
-	s->pos += len;
-	return len;
+	return ret == 1 ? (int)record_len(r) : ret;
 }
 
 static bool nothing(struct stream *s)
@@ -165,7 +143,7 @@ static bool learn(struct stream *s, __u32 id, int object)
 	s->major[id] = stx.stx_dev_major;
 	s->minor[id] = stx.stx_dev_minor;
 	snprintf(prefix, sizeof(prefix), "watch:\ttype:3 id:%u object:", id);
-	if (!queue_info_line(s->fd[0], prefix, 0, line, sizeof(line)) ||
+	if (!queue_info_line(s->q.fd, prefix, 0, line, sizeof(line)) ||
 	    sscanf(line + strlen(prefix), "%llx", &sb_id) != 1)
 		return false;
 	s->sb_id[id] = sb_id;
@@ -174,7 +152,7 @@ static bool learn(struct stream *s, __u32 id, int object)
 
 static int watch_fd(struct stream *s, int object, __u32 id)
 {
-	int ret = queue_watch(s->fd[0], WATCH_TYPE_SB_NOTIFY, object, id, 0);
+	int ret = queue_watch(s->q.fd, WATCH_TYPE_SB_NOTIFY, object, id, 0);
 
 	if (!ret && !learn(s, id, object))
 		return -ENODATA;
@@ -183,10 +161,10 @@ static int watch_fd(struct stream *s, int object, __u32 id)
 
 static int watch(struct stream *s, const char *path, __u32 id)
 {
-	int fd = open(path, O_PATH | O_CLOEXEC), ret;
+	int fd = open_path(path), ret;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	ret = watch_fd(s, fd, id);
 	close(fd);
 	return ret;
@@ -194,15 +172,15 @@ static int watch(struct stream *s, const char *path, __u32 id)
 
 static int unwatch_fd(struct stream *s, int object)
 {
-	return queue_unwatch(s->fd[0], WATCH_TYPE_SB_NOTIFY, object, 0);
+	return queue_unwatch(s->q.fd, WATCH_TYPE_SB_NOTIFY, object, 0);
 }
 
 static int unwatch(struct stream *s, const char *path)
 {
-	int fd = open(path, O_PATH | O_CLOEXEC), ret;
+	int fd = open_path(path), ret;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	ret = unwatch_fd(s, fd);
 	close(fd);
 	return ret;
@@ -211,11 +189,9 @@ static int unwatch(struct stream *s, const char *path)
 /* The rest of what a child does, and its errno */
 static int wait_child(pid_t pid)
 {
-	int status;
+	int status = child_status(pid);
 
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -ECHILD;
-	return -WEXITSTATUS(status);
+	return status < 0 ? -ECHILD : -status;
 }
 
 /* Sets a watch with the rights of another user */
@@ -239,12 +215,12 @@ static int watch_as(uid_t uid, struct stream *s, const char *path, __u32 id)
 static int fs_mount(const char *type, const char *dev, const char *dir,
 		    const char *options)
 {
-	return neg(mount(dev, dir, type, 0, options));
+	return do_mount(dev, dir, type, 0, options);
 }
 
 static int remount(const char *dir, unsigned long flags, const char *options)
 {
-	return neg(mount("none", dir, NULL, MS_REMOUNT | flags, options));
+	return do_mount("none", dir, NULL, MS_REMOUNT | flags, options);
 }
 
 /* An image of ext4 without checksums, so that damage is found by looking */
@@ -348,7 +324,7 @@ static __u64 mount_damaged(const char *options)
 	    mkdir(VICTIM, 0755) || stat(VICTIM, &st))
 		return 0;
 	fd = open(VICTIM "/" VICTIM_FILE, O_CREAT | O_WRONLY, 0644);
-	if (fd < 0 || close(fd) || umount("mnt") ||
+	if (fd < 0 || close(fd) || do_umount("mnt", 0) ||
 	    zero_blocks_with("image", VICTIM_FILE) < 1 ||
 	    mount_image("image", "mnt", options))
 		return 0;
@@ -373,14 +349,14 @@ static void workspace(struct __test_metadata *_metadata, struct stream *s)
 	int ret;
 
 	stream_open(_metadata, s);
-	ret = queue_watch(s->fd[0], WATCH_TYPE_SB_NOTIFY, -1, 0, 0);
+	ret = queue_watch(s->q.fd, WATCH_TYPE_SB_NOTIFY, -1, 0, 0);
 	if (ret == -EOPNOTSUPP)
 		SKIP(_exit(KSFT_SKIP), "CONFIG_SB_NOTIFICATIONS is not set");
 	ASSERT_EQ(-EBADF, ret);
 	if (geteuid())
 		SKIP(_exit(KSFT_SKIP), "needs root, to mount");
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, do_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "/tmp", "mode=755"));
 	ASSERT_EQ(0, chdir("/tmp"));
 	ASSERT_EQ(0, mkdir("mnt", 0755));
@@ -399,8 +375,8 @@ FIXTURE_SETUP(sb)
 
 FIXTURE_TEARDOWN(sb)
 {
-	close(self->s.fd[0]);
-	close(self->s.fd[1]);
+	close(self->s.q.fd);
+	close(self->s.other);
 }
 
 /* What is no open file, or is on no filesystem that anybody could mount */
@@ -408,7 +384,7 @@ TEST_F(sb, bad_object)
 {
 	int pipes[2], socks[2], closed, fd[8], nr = 0;
 
-	closed = dup(self->s.fd[0]);
+	closed = dup(self->s.q.fd);
 	close(closed);
 	EXPECT_EQ(-EBADF, watch_fd(&self->s, -1, 1));
 	EXPECT_EQ(-EBADF, watch_fd(&self->s, closed, 1));
@@ -417,7 +393,7 @@ TEST_F(sb, bad_object)
 
 	ASSERT_EQ(0, pipe(pipes));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
-	fd[nr++] = self->s.fd[0];
+	fd[nr++] = self->s.q.fd;
 	fd[nr++] = pipes[0];
 	fd[nr++] = socks[0];
 	fd[nr++] = eventfd(0, 0);
@@ -435,7 +411,7 @@ TEST_F(sb, bad_object)
 TEST_F(sb, bad_argument)
 {
 	int fd = open("mnt", O_PATH | O_CLOEXEC);
-	int q = self->s.fd[0];
+	int q = self->s.q.fd;
 
 	EXPECT_EQ(-EINVAL, queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 1));
 	EXPECT_EQ(-EINVAL, queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 1U << 31));
@@ -462,7 +438,7 @@ TEST_F(sb, any_file)
 	ASSERT_EQ(0, symlink("a", "mnt/link"));
 	fd = open("mnt/a/file", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, mount("mnt/a", "other", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, do_mount("mnt/a", "other", NULL, MS_BIND, NULL));
 
 	for (i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		ASSERT_EQ(0, watch(&self->s, paths[i], 1));
@@ -500,7 +476,7 @@ TEST_F(sb, user_limit)
 	if (!pid) {
 		if (setrlimit(RLIMIT_NOFILE, &none) || become_user(SOME_USER))
 			_exit(1);
-		_exit(-queue_watch(self->s.fd[0], WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
+		_exit(-queue_watch(self->s.q.fd, WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
 	}
 	EXPECT_EQ(-EAGAIN, wait_child(pid));
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
@@ -546,7 +522,7 @@ TEST_F(sb, unmount)
 
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", NULL));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
-	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	EXPECT_TRUE(nothing(&self->s));
 	sb_id = self->s.sb_id[1];
@@ -558,18 +534,18 @@ TEST_F(sb, unmount)
 	EXPECT_NE(sb_id, self->s.sb_id[1]);
 
 	/* It is there as long as any mount of it, or any file */
-	ASSERT_EQ(0, mount("mnt", "other", NULL, MS_BIND, NULL));
-	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_EQ(0, do_mount("mnt", "other", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	fd = open("other/file", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, umount2("other", MNT_DETACH));
+	ASSERT_EQ(0, do_umount("other", MNT_DETACH));
 	EXPECT_TRUE(nothing(&self->s));
 	close(fd);
 	EXPECT_TRUE(got_end(&self->s, 1));
 
 	/* The end of all that the queue watches, and of its write end */
-	close(self->s.fd[1]);
-	EXPECT_EQ(0, read(self->s.fd[0], &sb_id, sizeof(sb_id)));
+	close(self->s.other);
+	EXPECT_EQ(0, read(self->s.q.fd, &sb_id, sizeof(sb_id)));
 }
 
 /* Frozen and thawed, once each, read-only or not. */
@@ -599,7 +575,7 @@ TEST_F(sb, freeze)
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
 	close(fd);
-	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
@@ -619,7 +595,7 @@ TEST_F(sb, thaw_ends)
 	EXPECT_TRUE(nothing(&self->s));
 
 	close(fd);
-	ASSERT_EQ(0, umount2("mnt", MNT_DETACH));
+	ASSERT_EQ(0, do_umount("mnt", MNT_DETACH));
 	EXPECT_TRUE(nothing(&self->s));
 	ASSERT_EQ(0, dm_suspend(name, false));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
@@ -653,7 +629,7 @@ TEST_F(sb, error_shuts_down)
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
 	EXPECT_NE(0, mkdir("mnt/new", 0755));
 	EXPECT_TRUE(nothing(&self->s));
-	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
@@ -708,7 +684,7 @@ static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
 
 	while ((ret = next(s, &r)) > 0) {
 		if (is_removal(&r)) {
-			s->pos -= ret;
+			s->q.pos -= ret;
 			break;
 		}
 		if (!is_sb(s, &r, 1, NOTIFY_SB_ERROR, sizeof(r.sb_error)) ||
@@ -745,7 +721,7 @@ TEST_F(sb, storm)
 	ASSERT_NE(0, ino);
 	/* The last ones too, although no error follows them */
 	do {
-		ASSERT_EQ(POLLIN, poll_in(self->s.fd[0]));
+		ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
 		ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
 	} while (errors < STORM);
 	EXPECT_EQ(STORM, errors);
@@ -753,7 +729,7 @@ TEST_F(sb, storm)
 	EXPECT_LT(records, STORM);
 
 	/* It is over, and the next error is told at once, and alone */
-	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	ASSERT_EQ(0, mount_image("image", "mnt", "errors=continue"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
@@ -768,17 +744,12 @@ TEST_F(sb, storm_then_unmount)
 	__u64 ino = make_storm(&self->s);
 
 	ASSERT_NE(0, ino);
-	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
 	EXPECT_EQ(STORM, errors);
 	EXPECT_TRUE(got_end(&self->s, 1));
 	EXPECT_TRUE(nothing(&self->s));
 }
-
-struct stormer {
-	pthread_t thread;
-	int stop;
-};
 
 /* Who comes late hears nothing of what was before. */
 TEST_F(sb, storm_then_watch)
@@ -792,10 +763,15 @@ TEST_F(sb, storm_then_watch)
 	ASSERT_EQ(0, watch(&late, "mnt", 1));
 	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
 	EXPECT_EQ(STORM, errors);
-	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&late, 1));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
+
+struct stormer {
+	pthread_t thread;
+	int stop;
+};
 
 static void *storm_thread(void *arg)
 {
@@ -832,7 +808,7 @@ TEST_F(sb, storm_and_watches)
 	close(fd);
 	__atomic_store_n(&stormer.stop, 1, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(stormer.thread, NULL));
-	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
@@ -846,7 +822,7 @@ static bool only(struct stream *s, __u32 subtype)
 		.rules[0].subtype_filter[0] = 1 << subtype,
 	};
 
-	return !queue_filter(s->fd[0], &filter);
+	return !queue_filter(s->q.fd, &filter);
 }
 
 /* True if write-back errors came, each of this kind and for this inode */
@@ -900,7 +876,7 @@ TEST_F(sb, writeback_error)
 	/* Let what is left be written */
 	ASSERT_EQ(0, remount("other", 0, "size=16M"));
 	close(fd);
-	EXPECT_EQ(0, umount("mnt"));
+	EXPECT_EQ(0, do_umount("mnt", 0));
 }
 
 /* A disk that fails: what was written is lost, and the journal cannot be written */
@@ -940,7 +916,7 @@ TEST_F(sb, disk_fails)
 	EXPECT_TRUE(lost);
 	EXPECT_TRUE(stopped);
 	close(fd);
-	EXPECT_EQ(0, umount("mnt"));
+	EXPECT_EQ(0, do_umount("mnt", 0));
 }
 
 /* An overlay is a superblock of its own; below it nobody is concerned. */
@@ -958,10 +934,10 @@ TEST_F(sb, overlay)
 	EXPECT_TRUE(got(&self->s, 2, NOTIFY_SB_READ_ONLY));
 	ASSERT_EQ(0, remount("other", 0, "size=1M"));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
-	ASSERT_EQ(0, umount("mnt"));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 2));
 	EXPECT_TRUE(nothing(&self->s));
-	ASSERT_EQ(0, umount("other"));
+	ASSERT_EQ(0, do_umount("other", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
@@ -1046,12 +1022,12 @@ FIXTURE_SETUP(quota)
 
 FIXTURE_TEARDOWN(quota)
 {
-	close(self->root.fd[0]);
-	close(self->root.fd[1]);
-	close(self->user.fd[0]);
-	close(self->user.fd[1]);
-	close(self->other.fd[0]);
-	close(self->other.fd[1]);
+	close(self->root.q.fd);
+	close(self->root.other);
+	close(self->user.q.fd);
+	close(self->user.other);
+	close(self->other.q.fd);
+	close(self->other.other);
 }
 
 /* Each limit when it is met, and when it no longer is */
@@ -1145,7 +1121,7 @@ TEST_F(sb, unreadable)
 /* A mount in another namespace is none of an ordinary user's business. */
 TEST_F(sb, foreign_mount)
 {
-	int fd, q = self->s.fd[0];
+	int fd, q = self->s.q.fd;
 	pid_t pid;
 
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", "mode=755"));
@@ -1189,38 +1165,17 @@ static int become_root_inside(uid_t uid)
 	return ret == len ? 0 : -EPROTO;
 }
 
-#ifndef __NR_fsopen
-#define __NR_fsopen	430
-#define __NR_fsconfig	431
-#define __NR_fsmount	432
-#endif
-
-/* A tmpfs that is mounted nowhere */
-static int detached_tmpfs(void)
-{
-	int fs = syscall(__NR_fsopen, "tmpfs", 1), ret;
-
-	if (fs < 0)
-		return -errno;
-	ret = syscall(__NR_fsconfig, fs, 6 /* create */, NULL, NULL, 0);
-	if (!ret)
-		ret = syscall(__NR_fsmount, fs, 1, 0);
-	ret = neg(ret);
-	close(fs);
-	return ret;
-}
-
 /*
  * The privilege is that of the user namespace that owns the filesystem: root of
  * a container has it for what was mounted inside, and only for this.
  */
 TEST_F(sb, container)
 {
-	int fd, q = self->s.fd[0];
+	int fd, q = self->s.q.fd;
 	union record r;
 	pid_t pid;
 
-	fd = detached_tmpfs();
+	fd = do_fsmount();
 	ASSERT_GE(fd, 0);
 	pid = fork();
 	if (!pid) {
@@ -1231,14 +1186,14 @@ TEST_F(sb, container)
 		if (ret != -EPERM)
 			_exit(EPROTO);
 		close(fd);
-		fd = detached_tmpfs();
+		fd = do_fsmount();
 		_exit(-queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
 	}
 	EXPECT_EQ(0, wait_child(pid));
 	close(fd);
 
 	/* It went with the child, who alone had it open */
-	ASSERT_EQ(POLLIN, poll_in(self->s.fd[0]));
+	ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
 	EXPECT_EQ(sizeof(r.removal), next(&self->s, &r));
 	EXPECT_TRUE(is_removal(&r));
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Watch queue test helpers: records of any length, as many read at once as there are
+ */
+#ifndef _SELFTESTS_WATCH_QUEUE_READER_H
+#define _SELFTESTS_WATCH_QUEUE_READER_H
+
+#include "common.h"
+
+struct reader {
+	int fd;
+	size_t pos, len;
+	char buf[4096];
+};
+
+/* *@other is the write end */
+static inline void reader_open(struct __test_metadata *_metadata, struct reader *q,
+			       int *other, unsigned int depth)
+{
+	int fd[2];
+
+	queue_open(_metadata, fd, O_NONBLOCK | O_CLOEXEC);
+	memset(q, 0, sizeof(*q));
+	q->fd = fd[0];
+	*other = fd[1];
+	ASSERT_EQ(0, queue_size(fd[0], depth));
+}
+
+/* The next record; 1, 0 at the end of the queue, or -errno */
+static inline int next_record(struct reader *q, union record *r)
+{
+	struct watch_notification n;
+	int ret;
+
+	if (q->pos == q->len) {
+		ret = neg(read(q->fd, q->buf, sizeof(q->buf)));
+		if (ret <= 0)
+			return ret;
+		q->pos = 0;
+		q->len = ret;
+	}
+	memcpy(&n, q->buf + q->pos, sizeof(n));
+	memset(r, 0, sizeof(*r));
+	memcpy(r, q->buf + q->pos, n.info & WATCH_INFO_LENGTH);
+	q->pos += n.info & WATCH_INFO_LENGTH;
+	return 1;
+}
+
+#endif /* _SELFTESTS_WATCH_QUEUE_READER_H */
