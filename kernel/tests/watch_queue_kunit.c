@@ -122,6 +122,20 @@ static void test_post(struct test_context *ctx, u32 nr)
 	test_post_len(ctx, nr, 16);
 }
 
+/* The same of one record, as a source does whose watchers have different rights */
+static void test_post_if(struct test_context *ctx, u32 len)
+{
+	struct test_record record = {
+		.n.type		= TEST_TYPE,
+		.n.subtype	= NOTIFY_KEY_UPDATED,
+		.n.info		= len,
+		.serial		= ctx->serial++,
+	};
+
+	post_watch_notification_if(ctx->object, &record.n, NULL, TEST_OBJECT, NULL,
+				   NULL);
+}
+
 /* read() with a buffer of @size bytes; what came is for the test_expect_*() */
 static ssize_t test_read(struct test_context *ctx, size_t size)
 {
@@ -231,18 +245,22 @@ static void watch_queue_test_refused(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_alloc(ctx->wqueue, 4));
 	test_post_len(ctx, 1, 7);
 	test_post_len(ctx, 1, 128);
+	test_post_if(ctx, 7);
+	test_post_if(ctx, 128);
 
 	/* As in an NMI, which cannot be had at will */
 	preempt_disable();
 	preempt_count_add(NMI_OFFSET);
 	test_post(ctx, 1);
+	test_post_if(ctx, 16);
 	preempt_count_sub(NMI_OFFSET);
 	preempt_enable();
 	test_expect_end(test);
 
 	test_post(ctx, 1);
+	test_post_if(ctx, 16);
 	test_read(ctx, sizeof(ctx->buf));
-	test_expect_records(test, 3, 1);
+	test_expect_records(test, 6, 2);
 	test_expect_end(test);
 }
 
