@@ -31,19 +31,14 @@
  *
  * Storms
  *
- * One bad disk makes thousands of errors a second.  Of each kind, the first
- * SB_STORM_BURST in SB_STORM_PERIOD have a record of their own.  What comes
- * after them is counted, and when the period ends one record, with the last
- * error and the number of the others, tells of all that was counted.  So the
- * first error is told at once, the last one about a period after it, and records
- * and counts always add up to the number of errors, as often as they are recorded.
- * There is no timer without an error, nor after a period without one to count.
+ * Errors of each kind are limited, see kernel/watch_storm.c.  They are counted as
+ * often as they are recorded.
  *
  * Locks, outer to inner
  *
  *	sb->s_umount		remount, freeze and thaw happen under it, and
  *				are told in their order therefore
- *	sb_storm->lock		errors of one kind; any context, interrupts off
+ *	storm.lock		errors of one kind; any context, interrupts off
  *	locks of the queue	kernel/watch_queue.c
  *
  * Who protects what
@@ -55,10 +50,9 @@
  *	  watchers		lock of its own
  *	  id, dev		constant
  *	  shut_down		atomic
- *	sb_storm
+ *	sb_errors
  *	  owner, subtype	constant
- *	  timer			runs or is due as long as open
- *	  all else		lock
+ *	  storm			lock of its own
  */
 
 #include <linux/atomic.h>
@@ -69,7 +63,6 @@
 #include <linux/fs.h>
 #include <linux/fsnotify_backend.h>
 #include <linux/init.h>
-#include <linux/jiffies.h>
 #include <linux/kdev_t.h>
 #include <linux/lockdep.h>
 #include <linux/mount.h>
@@ -78,13 +71,9 @@
 #include <linux/sb_notify.h>
 #include <linux/security.h>
 #include <linux/slab.h>
-#include <linux/spinlock.h>
-#include <linux/timer.h>
 #include <linux/user_namespace.h>
 #include <linux/watch_queue.h>
-
-#define SB_STORM_BURST	10
-#define SB_STORM_PERIOD	HZ
+#include <linux/watch_storm.h>
 
 static_assert(sizeof(struct superblock_notification) == 24);
 static_assert(sizeof(struct superblock_error_notification) == 40);
@@ -93,25 +82,27 @@ static_assert(sizeof(struct superblock_quota_notification) == 32);
 struct sb_watchers;
 
 /* Errors of one kind, of one superblock */
-struct sb_storm {
-	spinlock_t lock;		/* see the banner */
-	struct timer_list timer;	/* the end of the period */
+struct sb_errors {
+	struct watch_storm storm;
 	struct sb_watchers *owner;
 	u32 subtype;
-	bool open;			/* a period is under way */
-	u32 room;			/* records until its end */
-	u32 counted;			/* errors without a record */
-	u64 ino;			/* of the last one counted */
-	u32 error;
 };
+
+/* One of them */
+struct sb_error {
+	u64 ino;
+	u32 error;		/* positive */
+};
+
+static_assert(sizeof(struct sb_error) <= WATCH_STORM_EVENT_SIZE);
 
 struct sb_watchers {
 	struct watch_list watchers;
 	u64 id;				/* never used again */
 	dev_t dev;
 	atomic_t shut_down;		/* it was told */
-	struct sb_storm errors;
-	struct sb_storm wb_errors;
+	struct sb_errors errors;
+	struct sb_errors wb_errors;
 	struct rcu_head rcu;
 };
 
@@ -241,82 +232,33 @@ EXPORT_SYMBOL_GPL(__sb_notify_quota);
  * Errors, one or a storm of them
  */
 
-static void sb_storm_post(struct sb_storm *storm, u64 ino, u32 error, u32 more)
+static void sb_post_error(struct watch_storm *storm, const void *event, u32 more)
 {
-	struct sb_watchers *sbw = storm->owner;
+	struct sb_errors *errors = container_of(storm, struct sb_errors, storm);
+	const struct sb_error *e = event;
+	struct sb_watchers *sbw = errors->owner;
 	struct superblock_error_notification n = {
-		.ino	= ino,
-		.error	= error,
+		.ino	= e->ino,
+		.error	= e->error,
 		.more	= more,
 	};
 
-	lockdep_assert_held(&storm->lock);
-
-	n.sb = sb_record(sbw, storm->subtype, watch_sizeof(n));
+	n.sb = sb_record(sbw, errors->subtype, watch_sizeof(n));
 	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
 				   sb_watch_privileged, NULL);
-	if (storm->subtype != NOTIFY_SB_WRITEBACK_ERROR)
+	if (errors->subtype != NOTIFY_SB_WRITEBACK_ERROR)
 		return;
 	n.ino = 0;
 	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
 				   sb_watch_unprivileged, NULL);
 }
 
-/* One record for all that was counted; true if there was anything */
-static bool sb_storm_flush(struct sb_storm *storm)
+static void sb_count_error(struct sb_errors *errors, u64 ino, int error)
 {
-	lockdep_assert_held(&storm->lock);
+	struct sb_error e = { .ino = ino, .error = abs(error) };
 
-	if (!storm->counted)
-		return false;
-	sb_storm_post(storm, storm->ino, storm->error, storm->counted - 1);
-	storm->counted = 0;
-	return true;
-}
-
-static void sb_storm_open(struct sb_storm *storm, u32 room)
-{
-	lockdep_assert_held(&storm->lock);
-
-	storm->open = true;
-	storm->room = room;
-	/* Nothing happens if sb_notify_gone() shut it down */
-	mod_timer(&storm->timer, jiffies + SB_STORM_PERIOD);
-}
-
-/* The period is over.  If it left something to tell, it still storms. */
-static void sb_storm_timer(struct timer_list *timer)
-{
-	struct sb_storm *storm = from_timer(storm, timer, timer);
-
-	scoped_guard(spinlock_irqsave, &storm->lock) {
-		if (sb_storm_flush(storm))
-			sb_storm_open(storm, SB_STORM_BURST - 1);
-		else
-			storm->open = false;
-	}
-}
-
-static void sb_storm_error(struct sb_storm *storm, u64 ino, int error)
-{
-	u32 positive = abs(error);
-
-	if (hlist_empty(&storm->owner->watchers.watchers))
-		return;
-
-	scoped_guard(spinlock_irqsave, &storm->lock) {
-		if (!storm->open)
-			sb_storm_open(storm, SB_STORM_BURST);
-
-		if (storm->room) {
-			storm->room--;
-			sb_storm_post(storm, ino, positive, 0);
-		} else {
-			storm->counted++;
-			storm->ino = ino;
-			storm->error = positive;
-		}
-	}
+	if (!hlist_empty(&errors->owner->watchers.watchers))
+		watch_storm_event(&errors->storm, &e, sizeof(e));
 }
 
 void __sb_notify_error(struct super_block *sb, u64 ino, int error)
@@ -326,7 +268,7 @@ void __sb_notify_error(struct super_block *sb, u64 ino, int error)
 	guard(rcu)();
 	sbw = rcu_dereference(sb->s_watchers);
 	if (sbw)
-		sb_storm_error(&sbw->errors, ino, error);
+		sb_count_error(&sbw->errors, ino, error);
 }
 EXPORT_SYMBOL_GPL(__sb_notify_error);
 
@@ -352,7 +294,7 @@ void sb_notify_wb_error(const struct address_space *mapping, int error)
 	guard(rcu)();
 	sbw = rcu_dereference(inode->i_sb->s_watchers);
 	if (sbw)
-		sb_storm_error(&sbw->wb_errors, inode->i_ino, error);
+		sb_count_error(&sbw->wb_errors, inode->i_ino, error);
 }
 EXPORT_SYMBOL(sb_notify_wb_error); /* mapping_set_error() is for everybody */
 
@@ -360,13 +302,12 @@ EXPORT_SYMBOL(sb_notify_wb_error); /* mapping_set_error() is for everybody */
  * Watches
  */
 
-static void sb_storm_init(struct sb_storm *storm, struct sb_watchers *owner,
-			  u32 subtype)
+static void sb_errors_init(struct sb_errors *errors, struct sb_watchers *owner,
+			   u32 subtype)
 {
-	spin_lock_init(&storm->lock);
-	timer_setup(&storm->timer, sb_storm_timer, 0);
-	storm->owner = owner;
-	storm->subtype = subtype;
+	watch_storm_init(&errors->storm, sb_post_error);
+	errors->owner = owner;
+	errors->subtype = subtype;
 }
 
 /* Those of @sb, made if need be, or NULL.  The caller keeps @sb active. */
@@ -387,8 +328,8 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 	init_watch_list(&new->watchers, watch_source_release);
 	new->id = atomic64_inc_return(&last_id);
 	new->dev = sb->s_dev;
-	sb_storm_init(&new->errors, new, NOTIFY_SB_ERROR);
-	sb_storm_init(&new->wb_errors, new, NOTIFY_SB_WRITEBACK_ERROR);
+	sb_errors_init(&new->errors, new, NOTIFY_SB_ERROR);
+	sb_errors_init(&new->wb_errors, new, NOTIFY_SB_WRITEBACK_ERROR);
 
 	/* Pairs with rcu_dereference() above and where events are told */
 	sbw = unrcu_pointer(cmpxchg(&sb->s_watchers, NULL, RCU_INITIALIZER(new)));
@@ -398,27 +339,14 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 	return sbw;
 }
 
-/* What was counted so far is told to who watches so far */
-static void sb_storm_told(struct sb_storm *storm)
-{
-	scoped_guard(spinlock_irqsave, &storm->lock)
-		sb_storm_flush(storm);
-}
-
-/* Nobody can post, watch or look @sbw up any more, but under RCU */
-static void sb_storm_end(struct sb_storm *storm)
-{
-	timer_shutdown_sync(&storm->timer);
-	sb_storm_told(storm);
-}
-
 void __sb_notify_gone(struct super_block *sb)
 {
 	/* No lock: no reference is left through which to set a watch */
 	struct sb_watchers *sbw = rcu_replace_pointer(sb->s_watchers, NULL, true);
 
-	sb_storm_end(&sbw->errors);
-	sb_storm_end(&sbw->wb_errors);
+	/* Nobody can post, watch or look @sbw up any more, but under RCU */
+	watch_storm_end(&sbw->errors.storm);
+	watch_storm_end(&sbw->wb_errors.storm);
 	remove_watch_from_object(&sbw->watchers, NULL, sbw->id, true);
 	kfree_rcu(sbw, rcu);
 }
@@ -459,8 +387,8 @@ static int sb_watch_add(struct watch_queue *wqueue,
 	if (!sbw)
 		return -ENOMEM;
 
-	sb_storm_told(&sbw->errors);
-	sb_storm_told(&sbw->wb_errors);
+	watch_storm_flush(&sbw->errors.storm);
+	watch_storm_flush(&sbw->wb_errors.storm);
 	return watch_source_add(wqueue, how, &sbw->watchers, sbw->id,
 				privileged ? sbw : NULL);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit tests of fs/sb_notify.c, which includes this file: what filesystems in a
- * test machine do not show, and what takes a clock to show there.
+ * test machine do not show.
  */
 #include <kunit/test.h>
 
@@ -56,92 +56,22 @@ static void sb_notify_test_quota(struct kunit *test)
 	put_group_info(groups);
 }
 
-/* A storm with a watcher who is told nothing, and a clock that stands still */
-static struct sb_watchers *sb_storm_new(struct kunit *test, struct watch *watch)
+/* Nothing is counted for nobody. */
+static void sb_notify_test_unwatched(struct kunit *test)
 {
 	struct sb_watchers *sbw = kunit_kzalloc(test, sizeof(*sbw), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, sbw);
 	init_watch_list(&sbw->watchers, NULL);
-	sbw->id = 1;
-	sb_storm_init(&sbw->errors, sbw, NOTIFY_SB_ERROR);
-	timer_shutdown_sync(&sbw->errors.timer);
-	watch->id = 2;
-	hlist_add_head_rcu(&watch->list_node, &sbw->watchers.watchers);
-	return sbw;
-}
-
-static void sb_storm_errors(struct sb_storm *storm, u32 nr)
-{
-	while (nr--)
-		sb_storm_error(storm, 10 + nr, -EIO);
-}
-
-/* Those that have no record are counted, and the last of them is kept. */
-static void sb_notify_test_storm_counts(struct kunit *test)
-{
-	struct watch watch = {};
-	struct sb_storm *storm = &sb_storm_new(test, &watch)->errors;
-
-	sb_storm_errors(storm, SB_STORM_BURST);
-	KUNIT_EXPECT_TRUE(test, storm->open);
-	KUNIT_EXPECT_EQ(test, storm->room, 0);
-	KUNIT_EXPECT_EQ(test, storm->counted, 0);
-
-	sb_storm_error(storm, 7, -EIO);
-	sb_storm_error(storm, 8, ENOSPC);
-	KUNIT_EXPECT_EQ(test, storm->counted, 2);
-	KUNIT_EXPECT_EQ(test, storm->ino, 8);
-	KUNIT_EXPECT_EQ(test, storm->error, ENOSPC);
-	sb_storm_error(storm, 9, -EDQUOT);
-	KUNIT_EXPECT_EQ(test, storm->error, EDQUOT);
-}
-
-/* At the end of a period they are told, which is the first of the next one. */
-static void sb_notify_test_storm_periods(struct kunit *test)
-{
-	struct watch watch = {};
-	struct sb_storm *storm = &sb_storm_new(test, &watch)->errors;
-
-	sb_storm_errors(storm, SB_STORM_BURST + 5);
-	sb_storm_timer(&storm->timer);
-	KUNIT_EXPECT_TRUE(test, storm->open);
-	KUNIT_EXPECT_EQ(test, storm->counted, 0);
-	KUNIT_EXPECT_EQ(test, storm->room, SB_STORM_BURST - 1);
-
-	/* As many as there is room for are no storm any more */
-	sb_storm_errors(storm, SB_STORM_BURST - 1);
-	KUNIT_EXPECT_EQ(test, storm->counted, 0);
-	sb_storm_timer(&storm->timer);
-	KUNIT_EXPECT_FALSE(test, storm->open);
-
-	/* It starts anew */
-	sb_storm_error(storm, 7, -EIO);
-	KUNIT_EXPECT_TRUE(test, storm->open);
-	KUNIT_EXPECT_EQ(test, storm->room, SB_STORM_BURST - 1);
-}
-
-/* Nothing is counted for nobody, and nothing is left behind at the end. */
-static void sb_notify_test_storm_ends(struct kunit *test)
-{
-	struct watch watch = {};
-	struct sb_watchers *sbw = sb_storm_new(test, &watch);
-	struct sb_storm *storm = &sbw->errors;
-
-	sb_storm_errors(storm, SB_STORM_BURST + 5);
-	sb_storm_end(storm);
-	KUNIT_EXPECT_EQ(test, storm->counted, 0);
-
-	hlist_del_init_rcu(&watch.list_node);
-	sb_storm_errors(storm, SB_STORM_BURST + 5);
-	KUNIT_EXPECT_EQ(test, storm->counted, 0);
+	sb_errors_init(&sbw->errors, sbw, NOTIFY_SB_ERROR);
+	sb_count_error(&sbw->errors, 10, -EIO);
+	KUNIT_EXPECT_FALSE(test, sbw->errors.storm.open);
+	watch_storm_end(&sbw->errors.storm);
 }
 
 static struct kunit_case sb_notify_test_cases[] = {
 	KUNIT_CASE(sb_notify_test_quota),
-	KUNIT_CASE(sb_notify_test_storm_counts),
-	KUNIT_CASE(sb_notify_test_storm_periods),
-	KUNIT_CASE(sb_notify_test_storm_ends),
+	KUNIT_CASE(sb_notify_test_unwatched),
 	{}
 };
 

@@ -13,6 +13,7 @@
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/timer.h>
+#include <linux/watch_storm.h>
 
 #define TEST_TYPE	WATCH_TYPE_KEY_NOTIFY
 #define TEST_OBJECT	0x1234
@@ -1177,6 +1178,104 @@ static void watch_queue_test_source_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 3, test_source_adds + test_source_removes);
 }
 
+/*
+ * Storms, by a clock that stands still: periods end when the test says so
+ */
+
+#define TEST_BURST	10	/* records in a period */
+
+struct test_storm {
+	struct watch_storm storm;
+	void (*period_ends)(struct timer_list *timer);
+	u32 posts;
+	u32 told;		/* events in all of them */
+	u32 last;
+};
+
+static void test_storm_post(struct watch_storm *storm, const void *event, u32 more)
+{
+	struct test_storm *t = container_of(storm, struct test_storm, storm);
+
+	t->posts++;
+	t->told += 1 + more;
+	t->last = *(const u32 *)event;
+}
+
+static struct test_storm *test_storm_new(struct kunit *test)
+{
+	struct test_storm *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	watch_storm_init(&t->storm, test_storm_post);
+	t->period_ends = t->storm.timer.function;
+	timer_shutdown_sync(&t->storm.timer);
+	return t;
+}
+
+static void test_storm_events(struct test_storm *t, u32 from, u32 nr)
+{
+	for (u32 i = from; i < from + nr; i++)
+		watch_storm_event(&t->storm, &i, sizeof(i));
+}
+
+static void test_storm_period(struct test_storm *t)
+{
+	t->period_ends(&t->storm.timer);
+}
+
+/* Those that have no record are counted, and the last of them is told. */
+static void watch_queue_test_storm_counts(struct kunit *test)
+{
+	struct test_storm *t = test_storm_new(test);
+
+	test_storm_events(t, 0, TEST_BURST);
+	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST);
+	KUNIT_EXPECT_EQ(test, t->told, TEST_BURST);
+	KUNIT_EXPECT_EQ(test, t->last, TEST_BURST - 1);
+	test_storm_events(t, 100, 5);
+	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST);
+	test_storm_period(t);
+	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST + 1);
+	KUNIT_EXPECT_EQ(test, t->told, TEST_BURST + 5);
+	KUNIT_EXPECT_EQ(test, t->last, 104);
+}
+
+/* What tells of a period is the first of the next one; a quiet one is the last. */
+static void watch_queue_test_storm_periods(struct kunit *test)
+{
+	struct test_storm *t = test_storm_new(test);
+
+	test_storm_events(t, 0, TEST_BURST + 5);
+	test_storm_period(t);
+	KUNIT_EXPECT_TRUE(test, t->storm.open);
+	test_storm_events(t, 0, TEST_BURST - 1);
+	KUNIT_EXPECT_EQ(test, t->posts, 2 * TEST_BURST);
+	test_storm_events(t, 0, 1);
+	KUNIT_EXPECT_EQ(test, t->posts, 2 * TEST_BURST);
+	test_storm_period(t);
+	KUNIT_EXPECT_EQ(test, t->told, 2 * TEST_BURST + 5);
+	test_storm_period(t);
+	KUNIT_EXPECT_FALSE(test, t->storm.open);
+
+	test_storm_events(t, 0, TEST_BURST);
+	KUNIT_EXPECT_EQ(test, t->told, 3 * TEST_BURST + 5);
+}
+
+/* Nothing is left behind, neither for who comes late nor at the end. */
+static void watch_queue_test_storm_ends(struct kunit *test)
+{
+	struct test_storm *t = test_storm_new(test);
+
+	test_storm_events(t, 0, TEST_BURST + 5);
+	watch_storm_flush(&t->storm);
+	KUNIT_EXPECT_EQ(test, t->told, TEST_BURST + 5);
+	watch_storm_flush(&t->storm);
+	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST + 1);
+	test_storm_events(t, 0, 7);
+	watch_storm_end(&t->storm);
+	KUNIT_EXPECT_EQ(test, t->told, TEST_BURST + 12);
+}
+
 static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_length),
 	KUNIT_CASE(watch_queue_test_refused),
@@ -1211,6 +1310,9 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_hardirq),
 	KUNIT_CASE(watch_queue_test_source_register),
 	KUNIT_CASE(watch_queue_test_source_order),
+	KUNIT_CASE(watch_queue_test_storm_counts),
+	KUNIT_CASE(watch_queue_test_storm_periods),
+	KUNIT_CASE(watch_queue_test_storm_ends),
 	{}
 };
 
