@@ -30,6 +30,7 @@
  * @WATCH_TYPE_KEY_NOTIFY: a key or a keyring changed
  * @WATCH_TYPE_MOUNT_NOTIFY: a mount came, went or changed
  * @WATCH_TYPE_SB_NOTIFY: something happened to a filesystem as a whole
+ * @WATCH_TYPE_BLOCK_NOTIFY: I/O on a block device failed
  * @WATCH_TYPE__NR: number of types known to this header
  */
 enum watch_notification_type {
@@ -37,7 +38,8 @@ enum watch_notification_type {
 	WATCH_TYPE_KEY_NOTIFY	= 1,
 	WATCH_TYPE_MOUNT_NOTIFY	= 2,
 	WATCH_TYPE_SB_NOTIFY	= 3,
-	WATCH_TYPE__NR		= 4
+	WATCH_TYPE_BLOCK_NOTIFY	= 4,
+	WATCH_TYPE__NR		= 5
 };
 
 /**
@@ -310,6 +312,88 @@ struct superblock_quota_notification {
 	__u32	id;
 	__u16	id_type;
 	__u16	warning;
+};
+
+/**
+ * enum block_notification_subtype - why I/O failed
+ * @NOTIFY_BLOCK_IO: none of those below, or the driver does not say
+ * @NOTIFY_BLOCK_NOT_SUPPORTED: the device cannot do this
+ * @NOTIFY_BLOCK_TIMEOUT: the device did not answer in time
+ * @NOTIFY_BLOCK_NO_SPACE: the device, thinly provisioned, is full
+ * @NOTIFY_BLOCK_TRANSPORT: the way to the device failed; another may work
+ * @NOTIFY_BLOCK_TARGET: the device refuses, and will again
+ * @NOTIFY_BLOCK_RESERVATION: somebody else has reserved the device
+ * @NOTIFY_BLOCK_MEDIUM: the data cannot be read, or written, at this place
+ * @NOTIFY_BLOCK_PROTECTION: the checksum of the data is wrong
+ * @NOTIFY_BLOCK_RESOURCE: the kernel or the device ran out of something
+ * @NOTIFY_BLOCK_ZONES: too many zones are open or active
+ * @NOTIFY_BLOCK_OFFLINE: the device is offline
+ * @NOTIFY_BLOCK_DURATION: the limit that was set for the duration is over
+ * @NOTIFY_BLOCK_INVALID: the request is malformed
+ */
+enum block_notification_subtype {
+	NOTIFY_BLOCK_IO			= 0,
+	NOTIFY_BLOCK_NOT_SUPPORTED	= 1,
+	NOTIFY_BLOCK_TIMEOUT		= 2,
+	NOTIFY_BLOCK_NO_SPACE		= 3,
+	NOTIFY_BLOCK_TRANSPORT		= 4,
+	NOTIFY_BLOCK_TARGET		= 5,
+	NOTIFY_BLOCK_RESERVATION	= 6,
+	NOTIFY_BLOCK_MEDIUM		= 7,
+	NOTIFY_BLOCK_PROTECTION		= 8,
+	NOTIFY_BLOCK_RESOURCE		= 9,
+	NOTIFY_BLOCK_ZONES		= 10,
+	NOTIFY_BLOCK_OFFLINE		= 11,
+	NOTIFY_BLOCK_DURATION		= 12,
+	NOTIFY_BLOCK_INVALID		= 13,
+};
+
+/**
+ * enum block_notification_operation - what failed
+ * @NOTIFY_BLOCK_READ: a read
+ * @NOTIFY_BLOCK_WRITE: a write
+ * @NOTIFY_BLOCK_FLUSH: writing the device's cache
+ * @NOTIFY_BLOCK_DISCARD: discarding, or erasing
+ * @NOTIFY_BLOCK_ZERO: writing zeroes
+ * @NOTIFY_BLOCK_ZONE: anything to do with zones
+ * @NOTIFY_BLOCK_OTHER: something else
+ */
+enum block_notification_operation {
+	NOTIFY_BLOCK_READ		= 0,
+	NOTIFY_BLOCK_WRITE		= 1,
+	NOTIFY_BLOCK_FLUSH		= 2,
+	NOTIFY_BLOCK_DISCARD		= 3,
+	NOTIFY_BLOCK_ZERO		= 4,
+	NOTIFY_BLOCK_ZONE		= 5,
+	NOTIFY_BLOCK_OTHER		= 6,
+};
+
+/* WATCH_INFO_TYPE_INFO of WATCH_TYPE_BLOCK_NOTIFY */
+#define NOTIFY_BLOCK_STACKED	WATCH_INFO_FLAG_0 /* The device is made of others */
+
+/**
+ * struct block_notification - WATCH_TYPE_BLOCK_NOTIFY
+ * @watch: header; subtype is an enum block_notification_subtype
+ * @disk_seq: the disk, by a number that is not used again: DISKSEQ in uevents
+ * @dev_major: device number of the disk, or partition, that was asked
+ * @dev_minor: device number
+ * @sector: where, in units of 512 bytes from the start of the disk
+ * @length: how much, in bytes
+ * @more: how many errors of this device there were between the record before this
+ *	one, or the watch, and this one that have no record of their own
+ * @operation: an enum block_notification_operation
+ * @partition: number of the partition, 0 for the disk
+ */
+struct block_notification {
+	struct watch_notification watch;
+	__u64	disk_seq;
+	__u32	dev_major;
+	__u32	dev_minor;
+	__u64	sector;
+	__u32	length;
+	__u32	more;
+	__u32	operation;
+	__u32	partition;
 };
 
 #endif /* _UAPI_LINUX_WATCH_QUEUE_H */

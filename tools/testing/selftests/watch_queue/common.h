@@ -47,6 +47,7 @@ union record {
 	struct watch_notification_removal removal;
 	struct key_notification key;
 	struct mount_notification mount;
+	struct block_notification block;
 	struct superblock_notification sb;
 	struct superblock_error_notification sb_error;
 	struct superblock_quota_notification sb_quota;
@@ -483,6 +484,18 @@ static inline int become_user(uid_t uid)
 	    setresuid(uid, uid, uid))
 		return -errno;
 	return 0;
+}
+
+/* Into a file of sysfs or the like; 0 or -errno */
+static inline int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
 }
 
 static inline long sysctl_get(const char *path)

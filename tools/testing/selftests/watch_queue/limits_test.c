@@ -39,18 +39,6 @@ static void need_root(struct __test_metadata *_metadata)
 		SKIP(_exit(KSFT_SKIP), "needs root, to change limits and users");
 }
 
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
 /* The number after @key, and white space, in a file; -1 if it is not there */
 static long long number_of(const char *path, const char *key)
 {
@@ -96,7 +84,7 @@ static bool memcg_put(const char *dir, const char *file, long long value)
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	snprintf(text, sizeof(text), "%lld", value);
-	return write_text(path, text);
+	return !write_text(path, text);
 }
 
 FIXTURE_SETUP(memcg)
@@ -332,10 +320,10 @@ static bool map_root_to(pid_t pid, uid_t uid)
 
 	snprintf(map, sizeof(map), "0 %d 1\n", uid);
 	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
-	if (!write_text(path, map))
+	if (write_text(path, map))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
-	return write_text(path, map);
+	return !write_text(path, map);
 }
 
 /* Returns how many it got, at most @max */

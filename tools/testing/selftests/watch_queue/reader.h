@@ -46,4 +46,12 @@ static inline int next_record(struct reader *q, union record *r)
 	return 1;
 }
 
+/* The same, of a record that must come; -EAGAIN if it does not */
+static inline int await_record(struct reader *q, union record *r)
+{
+	if (q->pos == q->len)
+		poll_in(q->fd);
+	return next_record(q, r);
+}
+
 #endif /* _SELFTESTS_WATCH_QUEUE_READER_H */

@@ -8,7 +8,6 @@
  * "mnt" and "other" to mount at.  It all goes away with the test's process.
  */
 #include <linux/fs.h>
-#include <linux/loop.h>
 #include <linux/quota.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,7 @@
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
-#include "dm.h"
+#include "disks.h"
 #include "mounts.h"
 
 #define SOME_USER	64351
@@ -232,36 +231,6 @@ static bool make_ext4(const char *image, const char *features)
 		 "mkfs.ext4 -q -F -b 1024 -N 64 -m 0 -E nodiscard -O ^metadata_csum,^uninit_bg,^resize_inode%s %s 8M >/dev/null",
 		 features, image);
 	return !system(command);
-}
-
-/* The loop device goes with its last user.  Returns an open descriptor. */
-static int loop_attach(const char *image, char *path, size_t size)
-{
-	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
-	int control, loop = -1, nr, tries;
-
-	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	config.fd = open(image, O_RDWR | O_CLOEXEC);
-	/* Others may take the free one first */
-	for (tries = 0; control >= 0 && tries < 100 && loop < 0; tries++) {
-		nr = ioctl(control, LOOP_CTL_GET_FREE);
-		if (nr < 0)
-			break;
-		snprintf(path, size, "/dev/loop%d", nr);
-		loop = open(path, O_RDWR | O_CLOEXEC);
-		if (loop >= 0 && ioctl(loop, LOOP_CONFIGURE, &config)) {
-			close(loop);
-			loop = -1;
-		}
-	}
-	close(config.fd);
-	close(control);
-	if (loop < 0)
-		return loop;
-	/* Some kernels mount nothing that somebody could write to by himself */
-	nr = open(path, O_RDONLY | O_CLOEXEC);
-	close(loop);
-	return nr;
 }
 
 static int mount_image(const char *image, const char *dir, const char *options)

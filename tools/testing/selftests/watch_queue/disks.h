@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Disks that fail on demand, made of device-mapper targets
+ * Disks made of files, and disks that fail on demand, of device-mapper targets
  */
-#ifndef _SELFTESTS_WATCH_QUEUE_DM_H
-#define _SELFTESTS_WATCH_QUEUE_DM_H
+#ifndef _SELFTESTS_WATCH_QUEUE_DISKS_H
+#define _SELFTESTS_WATCH_QUEUE_DISKS_H
 
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
+#include <linux/loop.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,6 +15,36 @@
 #include <unistd.h>
 
 #include "common.h"
+
+/* The loop device goes with its last user.  Returns an open descriptor. */
+static inline int loop_attach(const char *image, char *path, size_t size)
+{
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	int control, loop = -1, nr, tries;
+
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	config.fd = open(image, O_RDWR | O_CLOEXEC);
+	/* Others may take the free one first */
+	for (tries = 0; control >= 0 && tries < 100 && loop < 0; tries++) {
+		nr = ioctl(control, LOOP_CTL_GET_FREE);
+		if (nr < 0)
+			break;
+		snprintf(path, size, "/dev/loop%d", nr);
+		loop = open(path, O_RDWR | O_CLOEXEC);
+		if (loop >= 0 && ioctl(loop, LOOP_CONFIGURE, &config)) {
+			close(loop);
+			loop = -1;
+		}
+	}
+	close(config.fd);
+	close(control);
+	if (loop < 0)
+		return loop;
+	/* Some kernels mount nothing that somebody could write to by himself */
+	nr = open(path, O_RDONLY | O_CLOEXEC);
+	close(loop);
+	return nr;
+}
 
 /* 0 or -errno; the number of the device into *@dev if that is not NULL */
 static inline int dm_ioctl(unsigned long request, const char *name, __u32 flags,
@@ -46,6 +77,30 @@ static inline int dm_ioctl(unsigned long request, const char *name, __u32 flags,
 	close(control);
 	if (!ret && dev)
 		*dev = arg.head.dev;
+	return ret;
+}
+
+/* What the target of the device understands; 0 or -errno */
+static inline int dm_message(const char *name, const char *message)
+{
+	struct {
+		struct dm_ioctl head;
+		struct dm_target_msg target;
+		char text[64];		/* where target.message begins */
+	} arg = {
+		.head.version		= { DM_VERSION_MAJOR },
+		.head.data_size		= sizeof(arg),
+		.head.data_start	= sizeof(arg.head),
+	};
+	int control, ret;
+
+	snprintf(arg.head.name, sizeof(arg.head.name), "%s", name);
+	snprintf(arg.text, sizeof(arg.text), "%s", message);
+	control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return -errno;
+	ret = neg(ioctl(control, DM_TARGET_MSG, &arg));
+	close(control);
 	return ret;
 }
 

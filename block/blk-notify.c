@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Notifications about block devices
+ *
+ * Tells the readers of notification queues of I/O that failed, on one device or on
+ * all of them.  See Documentation/userspace-api/watch_queue.rst for programs.
+ *
+ * Where errors are told
+ *
+ * A device whose driver takes requests tells of the request that failed, once,
+ * where the kernel's log has it too.  One whose driver takes bios tells of the bio
+ * that was submitted to it, when it ends: there is no other place that all such
+ * drivers pass.  So does any device of a bio that fails on its way to a request.
+ *
+ * A driver may split a bio, and what ends is then what was left of it.  As its
+ * place, the last part's is told: where in it the error was, the driver knows.
+ * A driver that sends down the very bio it got, as NVMe does where there are several
+ * paths, and bcache, leaves the telling to the device below.
+ *
+ * A device that is made of others tells of its own bios, apart from what these
+ * others tell: who watches one device hears of each error once, and who watches
+ * all hears of each layer, the upper ones with NOTIFY_BLOCK_STACKED.
+ *
+ * Objects
+ *
+ *	block_device --1:1-- blk_watchers --1:n-- watch
+ *
+ * A block device, a partition being one too, gets its blk_watchers with its first
+ * watch, or with its first error while somebody watches all devices, and keeps it
+ * until it is released: the last user has closed it then, and nothing of it is on
+ * its way; its disk is still there.  Nothing here holds a reference on a device.
+ *
+ * Locks
+ *
+ *	storm.lock		errors of one device; any context, interrupts off
+ *	locks of the queue	kernel/watch_queue.c
+ *
+ * bdev->bd_watchers is set once, by cmpxchg(), and read with acquire; who has the
+ * device open, or I/O on it, keeps it.
+ */
+
+#include <linux/blk-mq.h>
+#include <linux/blk_notify.h>
+#include <linux/blkdev.h>
+#include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/fsnotify_backend.h>
+#include <linux/init.h>
+#include <linux/kdev_t.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/watch_queue.h>
+#include <linux/watch_storm.h>
+
+static_assert(sizeof(struct block_notification) == 48);
+
+struct blk_watchers {
+	struct watch_list watchers;
+	struct watch_storm storm;
+	struct block_device *bdev;
+	u64 id;			/* the disk's sequence number when it was made */
+	struct rcu_head rcu;
+};
+
+struct blk_error {
+	u64 sector;
+	u32 length;
+	u32 operation;
+	u8 class;
+	bool stacked;
+};
+
+static_assert(sizeof(struct blk_error) <= WATCH_STORM_EVENT_SIZE);
+
+/* Object of the watches on all devices */
+#define BLK_ALL_DEVICES	0
+
+static struct watch_list blk_watchers_of_all;
+
+/* User ABI, whatever the numbers of statuses become */
+static u8 blk_error_class(blk_status_t status)
+{
+	switch (status) {
+	case BLK_STS_NOTSUPP:
+		return NOTIFY_BLOCK_NOT_SUPPORTED;
+	case BLK_STS_TIMEOUT:
+		return NOTIFY_BLOCK_TIMEOUT;
+	case BLK_STS_NOSPC:
+		return NOTIFY_BLOCK_NO_SPACE;
+	case BLK_STS_TRANSPORT:
+		return NOTIFY_BLOCK_TRANSPORT;
+	case BLK_STS_TARGET:
+		return NOTIFY_BLOCK_TARGET;
+	case BLK_STS_RESV_CONFLICT:
+		return NOTIFY_BLOCK_RESERVATION;
+	case BLK_STS_MEDIUM:
+		return NOTIFY_BLOCK_MEDIUM;
+	case BLK_STS_PROTECTION:
+		return NOTIFY_BLOCK_PROTECTION;
+	case BLK_STS_RESOURCE:
+	case BLK_STS_DEV_RESOURCE:
+		return NOTIFY_BLOCK_RESOURCE;
+	case BLK_STS_ZONE_OPEN_RESOURCE:
+	case BLK_STS_ZONE_ACTIVE_RESOURCE:
+		return NOTIFY_BLOCK_ZONES;
+	case BLK_STS_OFFLINE:
+		return NOTIFY_BLOCK_OFFLINE;
+	case BLK_STS_DURATION_LIMIT:
+		return NOTIFY_BLOCK_DURATION;
+	case BLK_STS_INVAL:
+		return NOTIFY_BLOCK_INVALID;
+	default:
+		return NOTIFY_BLOCK_IO;
+	}
+}
+
+static u32 blk_error_operation(enum req_op op, u32 length)
+{
+	switch (op) {
+	case REQ_OP_READ:
+		return NOTIFY_BLOCK_READ;
+	case REQ_OP_ZONE_APPEND:
+		return NOTIFY_BLOCK_WRITE;
+	case REQ_OP_WRITE:
+		/* Of a write with nothing in it, or no more, what failed is the flush */
+		return length ? NOTIFY_BLOCK_WRITE : NOTIFY_BLOCK_FLUSH;
+	case REQ_OP_FLUSH:
+		return NOTIFY_BLOCK_FLUSH;
+	case REQ_OP_DISCARD:
+	case REQ_OP_SECURE_ERASE:
+		return NOTIFY_BLOCK_DISCARD;
+	case REQ_OP_WRITE_ZEROES:
+		return NOTIFY_BLOCK_ZERO;
+	default:
+		return op_is_zone_mgmt(op) ? NOTIFY_BLOCK_ZONE : NOTIFY_BLOCK_OTHER;
+	}
+}
+
+static struct blk_watchers *blk_watchers(struct block_device *bdev)
+{
+	/* Pairs with cmpxchg() in blk_watchers_get() */
+	return smp_load_acquire(&bdev->bd_watchers);
+}
+
+static void blk_post_to(struct block_device *bdev, struct block_notification *n)
+{
+	struct blk_watchers *bw = blk_watchers(bdev);
+
+	if (bw)
+		post_watch_notification(&bw->watchers, &n->watch, NULL, bw->id);
+}
+
+/* To those of a partition, of its disk, and of all */
+static void blk_post_error(struct block_device *bdev, const struct blk_error *e,
+			   u32 more)
+{
+	struct block_notification n = {
+		.watch.type	= WATCH_TYPE_BLOCK_NOTIFY,
+		.watch.subtype	= e->class,
+		.watch.info	= watch_sizeof(n),
+		.disk_seq	= bdev->bd_disk->diskseq,
+		.dev_major	= MAJOR(bdev->bd_dev),
+		.dev_minor	= MINOR(bdev->bd_dev),
+		.sector		= e->sector,
+		.length		= e->length,
+		.operation	= e->operation,
+		.partition	= bdev_partno(bdev),
+		.more		= more,
+	};
+
+	if (e->stacked)
+		n.watch.info |= NOTIFY_BLOCK_STACKED;
+
+	blk_post_to(bdev, &n);
+	if (bdev_is_partition(bdev))
+		blk_post_to(bdev_whole(bdev), &n);
+	post_watch_notification(&blk_watchers_of_all, &n.watch, NULL,
+				BLK_ALL_DEVICES);
+}
+
+static void blk_post_storm(struct watch_storm *storm, const void *event, u32 more)
+{
+	struct blk_watchers *bw = container_of(storm, struct blk_watchers, storm);
+
+	blk_post_error(bw->bdev, event, more);
+}
+
+/* Those of @bdev, made if need be, or NULL.  The caller keeps @bdev. */
+static struct blk_watchers *blk_watchers_get(struct block_device *bdev, gfp_t gfp)
+{
+	struct blk_watchers *bw = blk_watchers(bdev), *new;
+
+	if (bw)
+		return bw;
+
+	new = kzalloc(sizeof(*new), gfp);
+	if (!new)
+		return NULL;
+	init_watch_list(&new->watchers, watch_source_release);
+	watch_storm_init(&new->storm, blk_post_storm);
+	new->bdev = bdev;
+	new->id = bdev->bd_disk->diskseq;
+
+	/* Pairs with smp_load_acquire() in blk_watchers() */
+	bw = cmpxchg(&bdev->bd_watchers, NULL, new);
+	if (!bw)
+		return new;
+	kfree(new);
+	return bw;
+}
+
+static bool blk_has_watches(struct block_device *bdev)
+{
+	struct blk_watchers *bw = blk_watchers(bdev);
+
+	return bw && !hlist_empty(&bw->watchers.watchers);
+}
+
+/* Made of other devices, such as those of device-mapper and md mostly are */
+static bool blk_is_stacked(const struct gendisk *disk)
+{
+#ifdef CONFIG_BLOCK_HOLDER_DEPRECATED
+	return !list_empty(&disk->slave_bdevs);
+#else
+	return false;
+#endif
+}
+
+static void blk_tell(struct block_device *bdev, struct blk_error *e)
+{
+	struct blk_watchers *bw;
+
+	/* A flush is of the whole device, and may have no place, or any */
+	if (e->operation == NOTIFY_BLOCK_FLUSH)
+		e->sector = 0;
+	e->stacked = blk_is_stacked(bdev->bd_disk);
+
+	if (!blk_has_watches(bdev) && !blk_has_watches(bdev_whole(bdev)) &&
+	    hlist_empty(&blk_watchers_of_all.watchers))
+		return;
+
+	bw = blk_watchers_get(bdev, GFP_ATOMIC | __GFP_NOWARN);
+	if (bw)
+		watch_storm_event(&bw->storm, e, sizeof(*e));
+	else	/* Better too many than none */
+		blk_post_error(bdev, e, 0);
+}
+
+/* The driver finds out what the device can do.  A limit on duration is no such. */
+static bool blk_is_quiet(const struct request *rq, blk_status_t status)
+{
+	return (rq->rq_flags & RQF_QUIET) && status != BLK_STS_DURATION_LIMIT;
+}
+
+/**
+ * blk_notify_request - tell that a request failed
+ * @rq: the request, its bios not advanced yet
+ * @status: why
+ * @bytes: how much of it failed
+ *
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ */
+void blk_notify_request(struct request *rq, blk_status_t status,
+			unsigned int bytes)
+{
+	struct blk_error e = {
+		.sector		= blk_rq_pos(rq),
+		.length		= bytes,
+		.operation	= blk_error_operation(req_op(rq), bytes),
+		.class		= blk_error_class(status),
+	};
+
+	/*
+	 * A write with flushes around it comes here for the write, and at its end
+	 * again: nothing is left of it then, and its bio has the error that was told.
+	 */
+	if (!blk_rq_is_passthrough(rq) && !blk_is_quiet(rq, status) &&
+	    (bytes || !rq->bio->bi_status) && rq->bio->bi_bdev)
+		blk_tell(rq->bio->bi_bdev, &e);
+}
+
+/**
+ * blk_notify_bio - tell that a bio failed
+ * @bio: the bio, which was submitted to its device and has ended with all its parts,
+ *	and was not part of a request
+ *
+ * Of no concern is one that only asked whether it could be done at once; nor is one
+ * that reads ahead, which drivers give up when they have better to do: who needs the
+ * data reads them again.
+ *
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ */
+void blk_notify_bio(struct bio *bio)
+{
+	struct blk_error e = {
+		.sector		= bio->bi_iter.bi_sector,
+		.length		= bio->bi_iter.bi_size,
+		.operation	= blk_error_operation(bio_op(bio),
+						      bio->bi_iter.bi_size),
+		.class		= blk_error_class(bio->bi_status),
+	};
+
+	if (bio->bi_status != BLK_STS_AGAIN &&
+	    bio->bi_status != BLK_STS_DM_REQUEUE && !(bio->bi_opf & REQ_RAHEAD))
+		blk_tell(bio->bi_bdev, &e);
+}
+
+/**
+ * blk_notify_gone - end the watches on a block device
+ * @bdev: the device, which is being released: nobody has it
+ *
+ * Context: Process context.  May sleep.
+ */
+void blk_notify_gone(struct block_device *bdev)
+{
+	struct blk_watchers *bw = bdev->bd_watchers;
+
+	if (!bw)
+		return;
+	watch_storm_end(&bw->storm);
+	remove_watch_from_object(&bw->watchers, NULL, bw->id, true);
+	bdev->bd_watchers = NULL;
+	kfree_rcu(bw, rcu);
+}
+
+/*
+ * Watches
+ */
+
+/* -EINVAL if @file is no block device that is open */
+static int blk_of_file(struct file *file, struct block_device **bdev)
+{
+	if (!S_ISBLK(file_inode(file)->i_mode) || (file->f_mode & FMODE_PATH))
+		return -EINVAL;
+	*bdev = I_BDEV(file->f_mapping->host);
+	return 0;
+}
+
+/* Who can read a device finds its errors, and the descriptor proves that */
+static int blk_add_device_watch(struct watch_queue *wqueue,
+				const struct watch_queue_watch *how,
+				struct file *file)
+{
+	struct block_device *bdev;
+	struct blk_watchers *bw;
+	int ret;
+
+	ret = blk_of_file(file, &bdev);
+	if (ret)
+		return ret;
+	if (!(file->f_mode & FMODE_READ))
+		return -EPERM;
+	ret = security_path_notify(&file->f_path, FS_ERROR,
+				   FSNOTIFY_OBJ_TYPE_INODE);
+	if (ret)
+		return ret;
+
+	bw = blk_watchers_get(bdev, GFP_KERNEL_ACCOUNT);
+	if (!bw)
+		return -ENOMEM;
+	watch_storm_flush(&bw->storm);
+	return watch_source_add(wqueue, how, &bw->watchers, bw->id, NULL);
+}
+
+static int blk_add_watch(struct watch_queue *wqueue,
+			 const struct watch_queue_watch *how)
+{
+	if (how->fd == -1) {
+		/* Devices belong to the first user namespace */
+		if (!capable(CAP_SYS_ADMIN))
+			return -EPERM;
+		return watch_source_add(wqueue, how, &blk_watchers_of_all,
+					BLK_ALL_DEVICES, NULL);
+	}
+
+	CLASS(fd_raw, f)(how->fd);
+	if (fd_empty(f))
+		return -EBADF;
+	return blk_add_device_watch(wqueue, how, fd_file(f));
+}
+
+static int blk_remove_watch(struct watch_queue *wqueue,
+			    const struct watch_queue_watch *how)
+{
+	struct block_device *bdev;
+	struct blk_watchers *bw;
+	int ret;
+
+	if (how->fd == -1)
+		return remove_watch_from_object(&blk_watchers_of_all, wqueue,
+						BLK_ALL_DEVICES, false);
+
+	CLASS(fd_raw, f)(how->fd);
+	if (fd_empty(f))
+		return -EBADF;
+	ret = blk_of_file(fd_file(f), &bdev);
+	if (ret)
+		return ret;
+	bw = blk_watchers(bdev);
+	if (!bw)
+		return -EBADSLT;
+	return remove_watch_from_object(&bw->watchers, wqueue, bw->id, false);
+}
+
+static const struct watch_source blk_watch_source = {
+	.type	= WATCH_TYPE_BLOCK_NOTIFY,
+	.add	= blk_add_watch,
+	.remove	= blk_remove_watch,
+};
+
+static int __init blk_watch_init(void)
+{
+	init_watch_list(&blk_watchers_of_all, watch_source_release);
+	return register_watch_source(&blk_watch_source);
+}
+fs_initcall(blk_watch_init);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Notifications about block devices: what the block layer calls
+ *
+ * See Documentation/userspace-api/watch_queue.rst for the events.
+ */
+#ifndef _LINUX_BLK_NOTIFY_H
+#define _LINUX_BLK_NOTIFY_H
+
+#include <linux/blk_types.h>
+
+struct request;
+
+#ifdef CONFIG_BLOCK_NOTIFICATIONS
+void blk_notify_request(struct request *rq, blk_status_t status,
+			unsigned int bytes);
+void blk_notify_bio(struct bio *bio);
+void blk_notify_gone(struct block_device *bdev);
+#else
+static inline void blk_notify_request(struct request *rq, blk_status_t status,
+				      unsigned int bytes)
+{
+}
+
+static inline void blk_notify_bio(struct bio *bio)
+{
+}
+
+static inline void blk_notify_gone(struct block_device *bdev)
+{
+}
+#endif
+
+#endif /* _LINUX_BLK_NOTIFY_H */

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Watch queue test helpers: watches on disks, and records about them
+ */
+#ifndef _SELFTESTS_WATCH_QUEUE_BLOCK_H
+#define _SELFTESTS_WATCH_QUEUE_BLOCK_H
+
+#include <linux/fs.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "disks.h"
+#include "mounts.h"
+
+#define BLOCK		4096
+#define SECTORS		2048			/* of a disk made here */
+#define ALL		-1			/* instead of a descriptor */
+
+static char *data;			/* a block of it, for direct I/O */
+
+/* A queue, and disks that go with it */
+struct rig {
+	struct reader q;
+	int other;		/* write end of the queue */
+	char name[3][32];	/* of device-mapper devices */
+	int made;
+};
+
+/* And a tmpfs that is empty, as working directory */
+static inline void rig_open(struct __test_metadata *_metadata, struct rig *rig)
+{
+	int ret;
+
+	reader_open(_metadata, &rig->q, &rig->other, 256);
+	ret = queue_watch(rig->q.fd, WATCH_TYPE_BLOCK_NOTIFY, 99, 0, 0);
+	if (ret == -EOPNOTSUPP)
+		SKIP(_exit(KSFT_SKIP), "CONFIG_BLOCK_NOTIFICATIONS is not set");
+	ASSERT_EQ(-EBADF, ret);
+	if (geteuid())
+		SKIP(_exit(KSFT_SKIP), "needs root, to make disks");
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, do_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, do_mount("none", "/tmp", "tmpfs", 0, "size=4M"));
+	ASSERT_EQ(0, chdir("/tmp"));
+	ASSERT_EQ(0, posix_memalign((void **)&data, BLOCK, BLOCK));
+	memset(data, 0x5a, BLOCK);
+}
+
+static inline void rig_close(struct rig *rig)
+{
+	while (rig->made)
+		dm_remove(rig->name[--rig->made]);
+	close(rig->q.fd);
+	close(rig->other);
+}
+
+/* A disk of one target of device-mapper, open for direct I/O, or -errno */
+static inline int dm_disk(struct rig *rig, const char *target, const char *table)
+{
+	char *name = rig->name[rig->made], path[64];
+	int ret;
+
+	snprintf(name, sizeof(rig->name[0]), "block_test-%d-%d", getpid(), rig->made++);
+	ret = dm_create(name, target, SECTORS, table, path, sizeof(path));
+	return ret ? ret : open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+}
+
+static inline int watch(struct rig *rig, int fd, __u32 id)
+{
+	return queue_watch(rig->q.fd, WATCH_TYPE_BLOCK_NOTIFY, fd, id, 0);
+}
+
+static inline int unwatch(struct rig *rig, int fd)
+{
+	return queue_unwatch(rig->q.fd, WATCH_TYPE_BLOCK_NOTIFY, fd, 0);
+}
+
+static inline __u64 number(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : st.st_rdev;
+}
+
+/* The next record, of I/O that failed or of the end of a watch: 1 or -errno */
+static inline int await_error(struct rig *rig, union record *r)
+{
+	int ret = await_record(&rig->q, r);
+
+	if (ret != 1 || is_removal(r) ||
+	    (r->watch.type == WATCH_TYPE_BLOCK_NOTIFY &&
+	     record_len(r) == sizeof(r->block)))
+		return ret;
+	print_record(ret, r);
+	return -EPROTO;
+}
+
+static inline bool got(struct rig *rig, __u32 id, __u32 class, __u32 operation,
+		       int disk, __u64 sector, __u32 length, __u32 flags)
+{
+	union record r = {};
+	int ret = await_error(rig, &r);
+
+	if (ret == 1 && r.watch.subtype == class && record_id(&r) == id &&
+	    (r.watch.info & WATCH_INFO_TYPE_INFO) == flags && r.block.disk_seq &&
+	    makedev(r.block.dev_major, r.block.dev_minor) == number(disk) &&
+	    r.block.sector == sector && r.block.length == length &&
+	    r.block.operation == operation && !r.block.more)
+		return true;
+	print_record(ret, &r);
+	ksft_print_msg("disk %u:%u part %u operation %u sector %llu length %u more %u\n",
+		       r.block.dev_major, r.block.dev_minor, r.block.partition,
+		       r.block.operation, r.block.sector, r.block.length, r.block.more);
+	return false;
+}
+
+/* A disk made of a file, for direct I/O */
+static inline int file_disk(const char *file, char *path, size_t size)
+{
+	int fd = open(file, O_CREAT | O_RDWR | O_CLOEXEC, 0600), keep;
+
+	if (fd < 0 || ftruncate(fd, SECTORS << 9))
+		return -errno;
+	close(fd);
+	keep = loop_attach(file, path, size);
+	if (keep < 0)
+		return keep;
+	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	close(keep);
+	return fd;
+}
+
+#endif

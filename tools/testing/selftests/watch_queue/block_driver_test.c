@@ -1,0 +1,619 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: each class of error of block devices, from a driver that makes it
+ *
+ *	NOTIFY_BLOCK_IO			scsi_debug, null_blk, device-mapper
+ *	NOTIFY_BLOCK_NOT_SUPPORTED	loop on a tmpfs, which zeroes no ranges
+ *	NOTIFY_BLOCK_TIMEOUT		null_blk, where the kernel has fault injection
+ *	NOTIFY_BLOCK_NO_SPACE		scsi_debug; and loop, see block_test.c
+ *	NOTIFY_BLOCK_TRANSPORT		scsi_debug
+ *	NOTIFY_BLOCK_TARGET		scsi_debug
+ *	NOTIFY_BLOCK_RESERVATION	scsi_debug
+ *	NOTIFY_BLOCK_MEDIUM		scsi_debug
+ *	NOTIFY_BLOCK_PROTECTION		scsi_debug
+ *	NOTIFY_BLOCK_ZONES		null_blk
+ *	NOTIFY_BLOCK_DURATION		scsi_debug
+ *
+ * Not made here, or by chance only: NOTIFY_BLOCK_OFFLINE, which SCSI says for a moment
+ * while a disk is removed; NOTIFY_BLOCK_RESOURCE, as drivers that run out of something try
+ * again, and a loop device says so only if the file system below has no memory;
+ * NOTIFY_BLOCK_INVALID, as what is malformed does not get as far as a driver.
+ */
+#define _GNU_SOURCE
+#include <glob.h>
+#include <linux/blkzoned.h>
+#include <linux/major.h>
+#include <linux/raid/md_p.h>
+#include <linux/raid/md_u.h>
+#include <pthread.h>
+#include <scsi/sg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "block.h"
+
+#define SCSI_DISKS	"/sys/bus/pseudo/devices/adapter*/host*/target*/*/block/*"
+#define NULL_BLK	"/sys/kernel/config/nullb"
+#define NULL_NAME	"watch_null"
+#define NULL_DISK	NULL_BLK "/" NULL_NAME
+
+static int open_disk(const char *path)
+{
+	return open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+}
+
+FIXTURE(block_driver)
+{
+	struct rig rig;
+};
+
+FIXTURE_SETUP(block_driver)
+{
+	rig_open(_metadata, &self->rig);
+}
+
+FIXTURE_TEARDOWN(block_driver)
+{
+	rig_close(&self->rig);
+}
+
+/* Zeroing a range is nothing that a tmpfs can do, so nor can a disk on it. */
+TEST_F(block_driver, loop)
+{
+	__u64 range[2] = { BLOCK, BLOCK };
+	int disk;
+	char path[64];
+
+	disk = file_disk("disk", path, sizeof(path));
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	/* Whether it works then, by writing zeroes, does not matter */
+	ioctl(disk, BLKZEROOUT, range);
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_NOT_SUPPORTED, NOTIFY_BLOCK_ZERO, disk,
+			BLOCK / 512, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+}
+
+/* A disk that fails to read at some places, and one that fails at all times. */
+TEST_F(block_driver, device_mapper)
+{
+	int lower, disk;
+	char table[64];
+
+	lower = dm_disk(&self->rig, "zero", "");
+	ASSERT_LE(0, lower);
+	snprintf(table, sizeof(table), "%u:%u 0 4096", major(number(lower)),
+		 minor(number(lower)));
+	disk = dm_disk(&self->rig, "dust", table);
+	if (disk == -EINVAL)
+		SKIP(return, "CONFIG_DM_DUST is not set");
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, dm_message(self->rig.name[1], "addbadblock 3"));
+	ASSERT_EQ(0, dm_message(self->rig.name[1], "enable"));
+	ASSERT_EQ(0, watch(&self->rig, ALL, 1));
+	EXPECT_EQ(BLOCK, pread(disk, data, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	EXPECT_EQ(-EIO, neg(pread(disk, data, BLOCK, 24 * 512)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk, 24, BLOCK,
+			NOTIFY_BLOCK_STACKED));
+
+	/* In pieces of a sector, it tells once, of the last one */
+	snprintf(table, sizeof(table), "%u:%u 0 512", major(number(lower)),
+		 minor(number(lower)));
+	ASSERT_EQ(0, dm_set(self->rig.name[1], "dust", SECTORS, table));
+	ASSERT_EQ(0, dm_message(self->rig.name[1], "addbadblock 26"));
+	ASSERT_EQ(0, dm_message(self->rig.name[1], "enable"));
+	EXPECT_EQ(-EIO, neg(pread(disk, data, BLOCK, 24 * 512)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk, 31,
+			512, NOTIFY_BLOCK_STACKED));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+
+	snprintf(table, sizeof(table), "%u:%u 0 0 1000 1 error_writes",
+		 major(number(lower)), minor(number(lower)));
+	disk = dm_disk(&self->rig, "flakey", table);
+	ASSERT_LE(0, disk);
+	EXPECT_EQ(BLOCK, pread(disk, data, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	EXPECT_EQ(-EIO, neg(pwrite(disk, data, BLOCK, 512)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk, 1, BLOCK,
+			NOTIFY_BLOCK_STACKED));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+	close(lower);
+}
+
+FIXTURE(md)
+{
+	struct rig rig;
+	int disk, leg[2];
+};
+
+FIXTURE_SETUP(md)
+{
+	int i;
+
+	rig_open(_metadata, &self->rig);
+	ASSERT_EQ(0, neg(mknod("md", S_IFBLK | 0600, makedev(MD_MAJOR, 77))));
+	self->disk = open_disk("md");
+	if (self->disk < 0)
+		SKIP(_exit(KSFT_SKIP), "CONFIG_BLK_DEV_MD is not set");
+	for (i = 0; i < 2; i++) {
+		self->leg[i] = dm_disk(&self->rig, "zero", "");
+		ASSERT_LE(0, self->leg[i]);
+	}
+}
+
+FIXTURE_TEARDOWN(md)
+{
+	ioctl(self->disk, STOP_ARRAY, NULL);
+	close(self->leg[0]);
+	close(self->leg[1]);
+	close(self->disk);
+	rig_close(&self->rig);
+}
+
+/* An array of both legs, without anything of its own on them */
+static int md_run(int md, const int leg[2], int level, int chunk)
+{
+	mdu_array_info_t array = {
+		.major_version = 0, .minor_version = 90, .level = level, .nr_disks = 2,
+		.raid_disks = 2, .not_persistent = 1, .md_minor = 77,
+		.size = SECTORS / 2, .state = 1 << MD_SB_CLEAN, .chunk_size = chunk,
+	};
+	int i;
+
+	if (ioctl(md, SET_ARRAY_INFO, &array))
+		return -errno;
+	for (i = 0; i < 2; i++) {
+		mdu_disk_info_t disk = {
+			.number = i, .raid_disk = i,
+			.major = major(number(leg[i])), .minor = minor(number(leg[i])),
+			.state = 1 << MD_DISK_ACTIVE | 1 << MD_DISK_SYNC,
+		};
+
+		if (ioctl(md, ADD_NEW_DISK, &disk))
+			return -errno;
+	}
+	return neg(ioctl(md, RUN_ARRAY, NULL));
+}
+
+/* A mirror loses a leg: the leg tells of it, and the mirror goes on. */
+TEST_F(md, raid1)
+{
+	int disk = self->disk, *leg = self->leg;
+
+	ASSERT_EQ(0, md_run(disk, leg, 1, 0));
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	ASSERT_EQ(0, watch(&self->rig, leg[0], 2));
+	ASSERT_EQ(0, watch(&self->rig, leg[1], 3));
+	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+
+	ASSERT_EQ(0, dm_set(self->rig.name[1], "error", SECTORS, ""));
+	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
+	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, leg[1], 0,
+			BLOCK, 0));
+	/* That leg is not asked again */
+	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+
+	/* Without the other one, nothing is left */
+	ASSERT_EQ(0, dm_set(self->rig.name[0], "error", SECTORS, ""));
+	EXPECT_EQ(-EIO, neg(pread(disk, data, BLOCK, 0)));
+	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, leg[0], 0,
+			BLOCK, 0));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk, 0,
+			BLOCK, NOTIFY_BLOCK_STACKED));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+}
+
+/* A write to two legs, one of which fails: it is told once, as one. */
+TEST_F(md, raid0)
+{
+	struct iovec iov[2] = { { data, BLOCK }, { data, BLOCK } };
+	int disk = self->disk, *leg = self->leg;
+
+	ASSERT_EQ(0, md_run(disk, leg, 0, BLOCK));
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	ASSERT_EQ(0, watch(&self->rig, leg[0], 2));
+	EXPECT_EQ(2 * BLOCK, pwritev(disk, iov, 2, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+
+	ASSERT_EQ(0, dm_set(self->rig.name[0], "error", SECTORS, ""));
+	EXPECT_EQ(-EIO, neg(pwritev(disk, iov, 2, 0)));
+	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, leg[0], 0,
+			BLOCK, 0));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk,
+			BLOCK / 512, BLOCK, NOTIFY_BLOCK_STACKED));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+}
+
+/*
+ * null_blk: bad blocks, zones and commands that get no answer
+ */
+
+static bool null_set(const char *attribute, const char *value)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), NULL_DISK "/%s", attribute);
+	return !write_text(path, value);
+}
+
+FIXTURE(null_blk)
+{
+	struct rig rig;
+};
+
+FIXTURE_SETUP(null_blk)
+{
+	rig_open(_metadata, &self->rig);
+	/* Where it is mounted already, so it is here */
+	do_mount("none", "/sys/kernel/config", "configfs", 0, NULL);
+	if (access(NULL_BLK, F_OK))
+		SKIP(_exit(KSFT_SKIP), "CONFIG_BLK_DEV_NULL_BLK is not set");
+	ASSERT_EQ(0, neg(mkdir(NULL_DISK, 0700)));
+	ASSERT_TRUE(null_set("size", "8"));
+	ASSERT_TRUE(null_set("blocksize", "512"));
+	ASSERT_TRUE(null_set("memory_backed", "1"));
+	ASSERT_TRUE(null_set("irqmode", "2"));		/* hard interrupt of a timer */
+}
+
+FIXTURE_TEARDOWN(null_blk)
+{
+	rmdir(NULL_DISK);
+	rig_close(&self->rig);
+}
+
+static int null_power(void)
+{
+	return null_set("power", "1") ? open_disk("/dev/" NULL_NAME) : -EINVAL;
+}
+
+/* Bad blocks; the request ends in hard interrupt. */
+TEST_F(null_blk, bad_blocks)
+{
+	int disk;
+
+	ASSERT_TRUE(null_set("badblocks", "+16-16"));
+	disk = null_power();
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	EXPECT_EQ(-EIO, neg(pwrite(disk, data, BLOCK, 16 * 512)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk, 16, BLOCK,
+			0));
+	EXPECT_EQ(-EIO, neg(pread(disk, data, 512, 16 * 512)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk, 16, 512, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+}
+
+/* A write with a flush behind it, which a driver without FUA gets as two requests. */
+TEST_F(null_blk, flush)
+{
+	int disk, fd;
+
+	ASSERT_TRUE(null_set("cache_size", "1"));
+	ASSERT_TRUE(null_set("fua", "0"));
+	ASSERT_TRUE(null_set("badblocks", "+16-16"));
+	disk = null_power();
+	ASSERT_LE(0, disk);
+	fd = open("/dev/" NULL_NAME, O_RDWR | O_DIRECT | O_DSYNC | O_CLOEXEC);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	EXPECT_EQ(BLOCK, pwrite(fd, data, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	EXPECT_EQ(-EIO, neg(pwrite(fd, data, BLOCK, 16 * 512)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk, 16,
+			BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(fd);
+	close(disk);
+}
+
+/* One zone may be open, and a second one is asked for. */
+TEST_F(null_blk, zones)
+{
+	struct blk_zone_range zone = { .nr_sectors = 1 << 11 };
+	int disk;
+
+	if (!null_set("zoned", "1") || !null_set("zone_size", "1") ||
+	    !null_set("zone_max_open", "1"))
+		SKIP(return, "null_blk without zones");
+	disk = null_power();
+	if (disk == -EINVAL)
+		SKIP(return, "CONFIG_BLK_DEV_ZONED is not set");
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	ASSERT_EQ(0, neg(ioctl(disk, BLKOPENZONE, &zone)));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	zone.sector = zone.nr_sectors;
+	EXPECT_EQ(-ETOOMANYREFS, neg(ioctl(disk, BLKOPENZONE, &zone)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_ZONES, NOTIFY_BLOCK_ZONE, disk,
+			zone.sector, 0, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+}
+
+/* A command gets no answer until it is given up. */
+TEST_F(null_blk, timeout)
+{
+	int disk;
+
+	disk = null_power();
+	ASSERT_LE(0, disk);
+	if (!null_set("timeout_inject/probability", "100"))
+		SKIP(return, "CONFIG_BLK_DEV_NULL_BLK_FAULT_INJECTION is not set");
+	ASSERT_EQ(0, sysctl_set("/sys/block/" NULL_NAME "/queue/io_timeout", 1000));
+	ASSERT_TRUE(null_set("timeout_inject/verbose", "0"));
+	ASSERT_TRUE(null_set("timeout_inject/times", "1"));
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	EXPECT_EQ(-ETIMEDOUT, neg(pread(disk, data, BLOCK, 0)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_TIMEOUT, NOTIFY_BLOCK_READ, disk, 0,
+			BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+}
+
+/*
+ * scsi_debug, which answers a command as it is told to
+ */
+
+struct scsi {
+	struct rig rig;
+	char sys[256];		/* /sys/.../H:C:T:L */
+	char inject[96];
+	char path[64];
+	char host[16];
+	int disk;
+};
+
+/* The disk that scsi_debug makes by itself, with a watch on it */
+static void scsi_open(struct __test_metadata *_metadata, struct scsi *s)
+{
+	glob_t found;
+	char *end;
+
+	rig_open(_metadata, &s->rig);
+	if (glob(SCSI_DISKS, 0, NULL, &found))
+		SKIP(_exit(KSFT_SKIP), "no disk of scsi_debug");
+	snprintf(s->sys, sizeof(s->sys), "%s", found.gl_pathv[0]);
+	globfree(&found);
+	snprintf(s->path, sizeof(s->path), "/dev/%s", strrchr(s->sys, '/') + 1);
+	end = strstr(s->sys, "/block/");
+	*end = 0;
+	snprintf(s->host, sizeof(s->host), "host%d", atoi(strrchr(s->sys, '/') + 1));
+	/* Where it is mounted already, so it is here */
+	do_mount("none", "/sys/kernel/debug", "debugfs", 0, NULL);
+	snprintf(s->inject, sizeof(s->inject), "/sys/kernel/debug/scsi_debug/%s/error",
+		 strrchr(s->sys, '/') + 1);
+	s->disk = open_disk(s->path);
+	ASSERT_LE(0, s->disk);
+	ASSERT_EQ(0, watch(&s->rig, s->disk, 1));
+}
+
+static void scsi_close(struct scsi *s)
+{
+	close(s->disk);
+	rig_close(&s->rig);
+}
+
+FIXTURE(scsi)
+{
+	struct scsi scsi;
+};
+
+FIXTURE_SETUP(scsi)
+{
+	scsi_open(_metadata, &self->scsi);
+}
+
+FIXTURE_TEARDOWN(scsi)
+{
+	scsi_close(&self->scsi);
+}
+
+/* A disk that an administrator put offline: the driver has no class for it. */
+TEST_F(scsi, offline)
+{
+	struct scsi *s = &self->scsi;
+	char state[300];
+
+	snprintf(state, sizeof(state), "%s/state", s->sys);
+	ASSERT_EQ(0, write_text(state, "offline\n"));
+	EXPECT_EQ(-EIO, neg(pread(s->disk, data, BLOCK, 8 * 512)));
+	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, s->disk, 8,
+			BLOCK, 0));
+	ASSERT_EQ(0, write_text(state, "running\n"));
+	EXPECT_EQ(BLOCK, pread(s->disk, data, BLOCK, 8 * 512));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+}
+
+/* A large read, in several requests, over places that are all bad */
+TEST_F(scsi, parts)
+{
+	const size_t size = 256 << 10, part = 64;
+	struct scsi *s = &self->scsi;
+	char path[300], *large;
+	long before;
+	size_t told = 0;
+	union record r;
+
+	snprintf(path, sizeof(path), "%s/block/%s/queue/max_sectors_kb", s->sys,
+		 strrchr(s->path, '/') + 1);
+	before = sysctl_get(path);
+	ASSERT_EQ(0, sysctl_set(path, part));
+	ASSERT_EQ(0, posix_memalign((void **)&large, BLOCK, size));
+	ASSERT_EQ(0, write_text(s->inject, "2 1 28 0 0 2 3 11 0"));
+	EXPECT_EQ(-ENODATA, neg(pread(s->disk, large, size, 0)));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
+	while (next_record(&s->rig.q, &r) == 1) {
+		EXPECT_GE(part << 10, r.block.length);
+		EXPECT_EQ(0, r.block.more);
+		told += r.block.length;
+	}
+	EXPECT_EQ(size, told);
+	free(large);
+	EXPECT_EQ(0, sysctl_set(path, before));
+}
+
+/* A command that a program makes up is between it and the device. */
+TEST_F(scsi, passthrough)
+{
+	unsigned char command[6] = { 0 }, sense[32];	/* TEST UNIT READY */
+	struct sg_io_hdr io = {
+		.interface_id = 'S', .dxfer_direction = SG_DXFER_NONE,
+		.cmdp = command, .cmd_len = sizeof(command),
+		.sbp = sense, .mx_sb_len = sizeof(sense), .timeout = 30000,
+	};
+	struct scsi *s = &self->scsi;
+
+	ASSERT_EQ(0, write_text(s->inject, "2 1 0 0 0 2 4 44 0"));
+	ASSERT_EQ(0, neg(ioctl(s->disk, SG_IO, &io)));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 0"));
+	EXPECT_EQ(2, io.status);
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+}
+
+/* What the disk has in its cache cannot be written. */
+TEST_F(scsi, flush)
+{
+	struct scsi *s = &self->scsi;
+
+	ASSERT_EQ(0, write_text(s->inject, "2 1 35 0 0 2 4 44 0"));
+	EXPECT_EQ(-EREMOTEIO, neg(fsync(s->disk)));
+	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_TARGET, NOTIFY_BLOCK_FLUSH, s->disk, 0,
+			0, 0));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 35"));
+	EXPECT_EQ(0, neg(fsync(s->disk)));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+}
+
+/* Writes until that fails */
+static void *write_on(void *disk)
+{
+	while (pwrite(*(int *)disk, data, BLOCK, 8 * 512) == BLOCK)
+		;
+	return NULL;
+}
+
+/* A disk goes while it is written to: what it tells is of these writes, and ends. */
+TEST_F(scsi, removed)
+{
+	struct scsi *s = &self->scsi;
+	__u64 dev = number(s->disk);
+	pthread_t writer;
+	union record r;
+	char path[300];
+	int fd;
+
+	ASSERT_EQ(BLOCK, pwrite(s->disk, data, BLOCK, 8 * 512));
+	ASSERT_EQ(0, pthread_create(&writer, NULL, write_on, &s->disk));
+	snprintf(path, sizeof(path), "%s/delete", s->sys);
+	ASSERT_EQ(0, write_text(path, "1"));
+	ASSERT_EQ(0, pthread_join(writer, NULL));
+	close(s->disk);
+	do {
+		ASSERT_EQ(1, await_error(&s->rig, &r));
+		if (!is_removal(&r)) {
+			EXPECT_EQ(dev, makedev(r.block.dev_major, r.block.dev_minor));
+			EXPECT_EQ(8, r.block.sector);
+			EXPECT_EQ(NOTIFY_BLOCK_WRITE, r.block.operation);
+		}
+	} while (!is_removal(&r));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+
+	/* The next test wants the disk back */
+	snprintf(path, sizeof(path), "/sys/class/scsi_host/%s/scan", s->host);
+	ASSERT_EQ(0, write_text(path, "- - -"));
+	while ((fd = open_disk(s->path)) < 0)
+		sched_yield();
+	s->disk = fd;
+}
+
+FIXTURE(scsi_answer)
+{
+	struct scsi scsi;
+};
+
+FIXTURE_VARIANT(scsi_answer)
+{
+	/* Answer to a read */
+	unsigned int host, status, key, code, qualifier;
+	__u32 class;
+	int error;
+};
+
+#define CHECK_CONDITION	.status = 0x02
+
+FIXTURE_VARIANT_ADD(scsi_answer, medium) {
+	CHECK_CONDITION, .key = 0x03, .code = 0x11,
+	.class = NOTIFY_BLOCK_MEDIUM, .error = ENODATA,
+};
+
+FIXTURE_VARIANT_ADD(scsi_answer, hardware) {
+	CHECK_CONDITION, .key = 0x04, .code = 0x44,
+	.class = NOTIFY_BLOCK_TARGET, .error = EREMOTEIO,
+};
+
+FIXTURE_VARIANT_ADD(scsi_answer, protection) {
+	CHECK_CONDITION, .key = 0x05, .code = 0x10, .qualifier = 0x01,
+	.class = NOTIFY_BLOCK_PROTECTION, .error = EILSEQ,
+};
+
+FIXTURE_VARIANT_ADD(scsi_answer, space) {
+	CHECK_CONDITION, .key = 0x07, .code = 0x27, .qualifier = 0x07,
+	.class = NOTIFY_BLOCK_NO_SPACE, .error = ENOSPC,
+};
+
+FIXTURE_VARIANT_ADD(scsi_answer, duration) {
+	CHECK_CONDITION, .key = 0x0b, .code = 0x2e, .qualifier = 0x01,
+	.class = NOTIFY_BLOCK_DURATION, .error = ETIME,
+};
+
+FIXTURE_VARIANT_ADD(scsi_answer, reservation) {
+	.status = 0x18,
+	.class = NOTIFY_BLOCK_RESERVATION, .error = EBADE,
+};
+
+FIXTURE_VARIANT_ADD(scsi_answer, transport) {
+	.host = 0x0f,
+	.class = NOTIFY_BLOCK_TRANSPORT, .error = ENOLINK,
+};
+
+FIXTURE_VARIANT_ADD(scsi_answer, connection) {
+	.host = 0x01,
+	.class = NOTIFY_BLOCK_IO, .error = EIO,
+};
+
+FIXTURE_SETUP(scsi_answer)
+{
+	scsi_open(_metadata, &self->scsi);
+}
+
+FIXTURE_TEARDOWN(scsi_answer)
+{
+	scsi_close(&self->scsi);
+}
+
+/* Each answer that the driver understands is told as what it is. */
+TEST_F(scsi_answer, error)
+{
+	struct scsi *s = &self->scsi;
+	char text[64];
+
+	snprintf(text, sizeof(text), "2 1 28 %x 0 %x %x %x %x", variant->host,
+		 variant->status, variant->key, variant->code, variant->qualifier);
+	ASSERT_EQ(0, write_text(s->inject, text));
+	EXPECT_EQ(-variant->error, neg(pread(s->disk, data, BLOCK, 8 * 512)));
+	EXPECT_TRUE(got(&s->rig, 1, variant->class, NOTIFY_BLOCK_READ, s->disk, 8, BLOCK, 0));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
+	EXPECT_EQ(BLOCK, pread(s->disk, data, BLOCK, 8 * 512));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+}
+
+TEST_HARNESS_MAIN

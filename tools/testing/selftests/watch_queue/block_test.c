@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: what is told about I/O that failed, and to whom
+ *
+ * Each test has a tmpfs to work in, its working directory, and makes disks of files
+ * in it and of device-mapper targets.  They go with their last user.
+ */
+#define _GNU_SOURCE
+#include <linux/blkpg.h>
+#include <sys/uio.h>
+
+#include "block.h"
+
+#define SOME_USER	64361
+#define BURST		10			/* records in a second */
+
+FIXTURE(block)
+{
+	struct rig rig;
+};
+
+FIXTURE_SETUP(block)
+{
+	rig_open(_metadata, &self->rig);
+}
+
+FIXTURE_TEARDOWN(block)
+{
+	rig_close(&self->rig);
+}
+
+/* What is no block device, or is not open for reading */
+TEST_F(block, bad_object)
+{
+	char path[64];
+	int disk = file_disk("disk", path, sizeof(path)), fd;
+
+	ASSERT_LE(0, disk);
+	EXPECT_EQ(-EINVAL, watch(&self->rig, self->rig.q.fd, 1));
+	EXPECT_EQ(-EINVAL, unwatch(&self->rig, self->rig.q.fd));
+	fd = open("disk", O_RDONLY | O_CLOEXEC);
+	EXPECT_EQ(-EINVAL, watch(&self->rig, fd, 1));
+	close(fd);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	EXPECT_EQ(-EINVAL, watch(&self->rig, fd, 1));
+	close(fd);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	EXPECT_EQ(-EPERM, watch(&self->rig, fd, 1));
+	EXPECT_EQ(-EBADSLT, unwatch(&self->rig, fd));
+	close(fd);
+	EXPECT_EQ(-EINVAL, queue_watch(self->rig.q.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 1,
+				       WATCH_SUBTREE));
+	EXPECT_EQ(-EBADF, watch(&self->rig, -2, 1));
+	EXPECT_EQ(-EBADSLT, unwatch(&self->rig, ALL));
+	EXPECT_EQ(0, watch(&self->rig, disk, 1));
+	EXPECT_EQ(-EBUSY, watch(&self->rig, disk, 2));
+	EXPECT_EQ(0, watch(&self->rig, ALL, 3));
+	EXPECT_EQ(-EBUSY, watch(&self->rig, ALL, 3));
+	EXPECT_EQ(0, unwatch(&self->rig, ALL));
+	EXPECT_EQ(0, unwatch(&self->rig, disk));
+	EXPECT_EQ(-EBADSLT, unwatch(&self->rig, disk));
+}
+
+/* All devices are for the privileged; one is for who can open it. */
+TEST_F(block, permission)
+{
+	char path[64];
+	int disk = file_disk("disk", path, sizeof(path)), status;
+	pid_t pid;
+
+	ASSERT_LE(0, disk);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		ASSERT_EQ(0, become_user(SOME_USER));
+		EXPECT_EQ(-EPERM, watch(&self->rig, ALL, 1));
+		EXPECT_EQ(0, watch(&self->rig, disk, 1));
+		/* Nor does a user namespace of one's own help */
+		ASSERT_EQ(0, unshare(CLONE_NEWUSER));
+		EXPECT_EQ(-EPERM, watch(&self->rig, ALL, 1));
+		_exit(_metadata->exit_code);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* A device that takes bios tells of each of them, and of nothing that succeeds. */
+TEST_F(block, bio)
+{
+	int disk = dm_disk(&self->rig, "error", "");
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	EXPECT_EQ(-EIO, neg(pread(disk, data, BLOCK, 16384)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk,
+			32, BLOCK, 0));
+	EXPECT_EQ(-EIO, neg(pwrite(disk, data, 512, 0)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk,
+			0, 512, 0));
+	ASSERT_EQ(0, dm_set(self->rig.name[0], "zero", SECTORS, ""));
+	EXPECT_EQ(BLOCK, pread(disk, data, BLOCK, 16384));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+}
+
+/* No block is left below the disks */
+static void fill_up(void)
+{
+	int fd = open("fill", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	while (write(fd, data, BLOCK) > 0)
+		;
+	close(fd);
+}
+
+/* One that takes requests tells of these: the file system below is full. */
+TEST_F(block, request)
+{
+	char path[64];
+	int disk = file_disk("disk", path, sizeof(path));
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	ASSERT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
+	fill_up();
+	EXPECT_EQ(-ENOSPC, neg(pwrite(disk, data, BLOCK, 65536)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_NO_SPACE, NOTIFY_BLOCK_WRITE,
+			disk, 128, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+}
+
+/* Each layer tells of its own errors; who watches all can tell them apart. */
+TEST_F(block, layers)
+{
+	int lower = dm_disk(&self->rig, "error", ""), upper;
+	char table[32];
+
+	ASSERT_LE(0, lower);
+	snprintf(table, sizeof(table), "%u:%u 0", major(number(lower)),
+		 minor(number(lower)));
+	upper = dm_disk(&self->rig, "linear", table);
+	ASSERT_LE(0, upper);
+	ASSERT_EQ(0, watch(&self->rig, lower, 1));
+	ASSERT_EQ(0, watch(&self->rig, upper, 2));
+	ASSERT_EQ(0, watch(&self->rig, ALL, 3));
+	EXPECT_EQ(-EIO, neg(pread(upper, data, BLOCK, 0)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, lower,
+			0, BLOCK, 0));
+	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, lower,
+			0, BLOCK, 0));
+	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, upper,
+			0, BLOCK, NOTIFY_BLOCK_STACKED));
+	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, upper,
+			0, BLOCK, NOTIFY_BLOCK_STACKED));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(upper);
+	close(lower);
+}
+
+/* The errors of a partition are those of its disk, too. */
+TEST_F(block, partition)
+{
+	struct blkpg_partition part = { .start = 65536, .length = 65536, .pno = 3 };
+	struct blkpg_ioctl_arg arg = {
+		.op = BLKPG_ADD_PARTITION, .datalen = sizeof(part), .data = &part,
+	};
+	char path[64];
+	int disk = file_disk("disk", path, sizeof(path)), fd;
+	union record r;
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, ioctl(disk, BLKPG, &arg));
+	strcat(path, "p3");
+	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, watch(&self->rig, fd, 1));
+	ASSERT_EQ(0, watch(&self->rig, disk, 2));
+	fill_up();
+	EXPECT_EQ(-ENOSPC, neg(pwrite(fd, data, BLOCK, 4096)));
+	ASSERT_EQ(1, await_error(&self->rig, &r));
+	EXPECT_EQ(1, record_id(&r));
+	EXPECT_EQ(3, r.block.partition);
+	EXPECT_EQ(128 + 8, r.block.sector);
+	ASSERT_EQ(1, await_error(&self->rig, &r));
+	EXPECT_EQ(2, record_id(&r));
+	EXPECT_EQ(3, r.block.partition);
+	EXPECT_EQ(128 + 8, r.block.sector);
+
+	/* And only those */
+	EXPECT_EQ(-ENOSPC, neg(pwrite(disk, data, BLOCK, 0)));
+	ASSERT_EQ(1, await_error(&self->rig, &r));
+	EXPECT_EQ(2, record_id(&r));
+	EXPECT_EQ(0, r.block.partition);
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(fd);
+	arg.op = BLKPG_DEL_PARTITION;
+	EXPECT_EQ(0, ioctl(disk, BLKPG, &arg));
+	ASSERT_EQ(1, await_error(&self->rig, &r));
+	EXPECT_TRUE(is_removal(&r));
+	EXPECT_EQ(1, record_id(&r));
+	close(disk);
+}
+
+/* A storm: some errors have a record, the others are counted. */
+TEST_F(block, storm)
+{
+	unsigned int i, records = 0, errors = 0, storm = 200;
+	int disk = dm_disk(&self->rig, "error", "");
+	union record r;
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	for (i = 0; i < storm; i++)
+		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 512 * i)));
+	while (errors < storm) {
+		ASSERT_EQ(1, await_error(&self->rig, &r));
+		ASSERT_FALSE(is_removal(&r));
+		errors += 1 + r.block.more;
+		records++;
+		ASSERT_EQ(errors - 1, r.block.sector);
+	}
+	EXPECT_EQ(storm, errors);
+	EXPECT_LE(BURST + 1, records);
+	EXPECT_GT(storm, records);
+	close(disk);
+}
+
+/* Who comes in the middle of a storm is not told of what was before. */
+TEST_F(block, storm_then_watch)
+{
+	int disk = dm_disk(&self->rig, "error", ""), i;
+	struct reader late;
+	union record r;
+	int other;
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	for (i = 0; i < 2 * BURST; i++)
+		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 512 * i)));
+	reader_open(_metadata, &late, &other, 16);
+	ASSERT_EQ(0, queue_watch(late.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 2, 0));
+	ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 512 * i)));
+	/* Until the end of the period it is counted, whoever watches */
+	ASSERT_EQ(1, await_record(&late, &r));
+	EXPECT_EQ(i, r.block.sector);
+	EXPECT_EQ(0, r.block.more);
+	close(late.fd);
+	close(other);
+	close(disk);
+}
+
+/* I/O that would have to wait, and was not to, has not failed. */
+TEST_F(block, nowait)
+{
+	int disk = dm_disk(&self->rig, "zero", ""), buffered;
+	char path[64];
+	struct iovec iov = { data, BLOCK };
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	ASSERT_EQ(BLOCK, preadv2(disk, &iov, 1, 0, RWF_NOWAIT));
+	ASSERT_EQ(0, dm_suspend(self->rig.name[0], true));
+	EXPECT_EQ(-EAGAIN, neg(preadv2(disk, &iov, 1, 0, RWF_NOWAIT)));
+	/* Nor has reading ahead, which is given up */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", disk);
+	buffered = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, buffered);
+	ASSERT_EQ(0, posix_fadvise(buffered, 0, 65536, POSIX_FADV_WILLNEED));
+	close(buffered);
+	ASSERT_EQ(0, dm_suspend(self->rig.name[0], false));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+}
+
+/* A watch does not keep the device, and ends with it; what was counted comes first. */
+TEST_F(block, removal)
+{
+	unsigned int i, errors = 0, storm = 2 * BURST;
+	int disk = dm_disk(&self->rig, "error", "");
+	union record r;
+	int ret;
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	for (i = 0; i < storm; i++)
+		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 0)));
+	close(disk);
+	ASSERT_EQ(0, dm_remove(self->rig.name[0]));
+	self->rig.made--;
+	while ((ret = await_error(&self->rig, &r)) > 0 && !is_removal(&r))
+		errors += 1 + r.block.more;
+	ASSERT_EQ(1, ret);
+	EXPECT_EQ(storm, errors);
+	EXPECT_NE(0, r.removal.id);
+}
+
+TEST_HARNESS_MAIN
