@@ -531,7 +531,8 @@ EXPORT_SYMBOL_GPL(__post_watch_notification);
  * As __post_watch_notification(), for a source whose watchers have different
  * rights.  @may_learn is called for each watch, under RCU and wherever the caller
  * is, so it must not sleep.  It may look at @id, @info_id, @type, @private and
- * @cred of the watch.
+ * @cred of the watch; but what @private points to may have been let go by the
+ * list's release function, unless that waits for a grace period.
  *
  * Context: Any context but NMI; see __post_watch_notification().
  */

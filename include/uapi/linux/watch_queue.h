@@ -31,6 +31,7 @@
  * @WATCH_TYPE_MOUNT_NOTIFY: a mount came, went or changed
  * @WATCH_TYPE_SB_NOTIFY: something happened to a filesystem as a whole
  * @WATCH_TYPE_BLOCK_NOTIFY: I/O on a block device failed
+ * @WATCH_TYPE_DEVICE_NOTIFY: a device came, went or changed
  * @WATCH_TYPE__NR: number of types known to this header
  */
 enum watch_notification_type {
@@ -39,7 +40,8 @@ enum watch_notification_type {
 	WATCH_TYPE_MOUNT_NOTIFY	= 2,
 	WATCH_TYPE_SB_NOTIFY	= 3,
 	WATCH_TYPE_BLOCK_NOTIFY	= 4,
-	WATCH_TYPE__NR		= 5
+	WATCH_TYPE_DEVICE_NOTIFY = 5,
+	WATCH_TYPE__NR		= 6
 };
 
 /**
@@ -355,7 +357,7 @@ enum block_notification_subtype {
  * @NOTIFY_BLOCK_FLUSH: writing the device's cache
  * @NOTIFY_BLOCK_DISCARD: discarding, or erasing
  * @NOTIFY_BLOCK_ZERO: writing zeroes
- * @NOTIFY_BLOCK_ZONE: anything to do with zones
+ * @NOTIFY_BLOCK_ZONE: opening, closing or resetting a zone, or the like
  * @NOTIFY_BLOCK_OTHER: something else
  */
 enum block_notification_operation {
@@ -374,13 +376,14 @@ enum block_notification_operation {
 /**
  * struct block_notification - WATCH_TYPE_BLOCK_NOTIFY
  * @watch: header; subtype is an enum block_notification_subtype
- * @disk_seq: the disk, by a number that is not used again: DISKSEQ in uevents
+ * @disk_seq: the disk, or the medium in it, by a number that is not used again:
+ *	DISKSEQ in uevents
  * @dev_major: device number of the disk, or partition, that was asked
  * @dev_minor: device number
  * @sector: where, in units of 512 bytes from the start of the disk
  * @length: how much, in bytes
  * @more: how many errors of this device there were between the record before this
- *	one, or the watch, and this one that have no record of their own
+ *	one and this one that have no record of their own
  * @operation: an enum block_notification_operation
  * @partition: number of the partition, 0 for the disk
  */
@@ -394,6 +397,52 @@ struct block_notification {
 	__u32	more;
 	__u32	operation;
 	__u32	partition;
+};
+
+/**
+ * enum device_notification_subtype - what happened to a device
+ * @NOTIFY_DEVICE_ADD: it is there
+ * @NOTIFY_DEVICE_REMOVE: it is gone
+ * @NOTIFY_DEVICE_CHANGE: something about it changed; which, its driver knows
+ * @NOTIFY_DEVICE_MOVE: it has another name or parent
+ * @NOTIFY_DEVICE_ONLINE: it is in use again
+ * @NOTIFY_DEVICE_OFFLINE: it is not in use, and may be removed
+ * @NOTIFY_DEVICE_BIND: it has a driver
+ * @NOTIFY_DEVICE_UNBIND: it has none any more
+ */
+enum device_notification_subtype {
+	NOTIFY_DEVICE_ADD	= 0,
+	NOTIFY_DEVICE_REMOVE	= 1,
+	NOTIFY_DEVICE_CHANGE	= 2,
+	NOTIFY_DEVICE_MOVE	= 3,
+	NOTIFY_DEVICE_ONLINE	= 4,
+	NOTIFY_DEVICE_OFFLINE	= 5,
+	NOTIFY_DEVICE_BIND	= 6,
+	NOTIFY_DEVICE_UNBIND	= 7,
+};
+
+/* WATCH_INFO_TYPE_INFO of WATCH_TYPE_DEVICE_NOTIFY */
+#define NOTIFY_DEVICE_SYNTHETIC	WATCH_INFO_FLAG_0 /* A program had it told, by "uevent" in sysfs */
+#define NOTIFY_DEVICE_BLOCK	WATCH_INFO_FLAG_1 /* The number is of a block device */
+#define NOTIFY_DEVICE_CUT	WATCH_INFO_FLAG_2 /* The names are longer than what is here */
+
+/**
+ * struct device_notification - WATCH_TYPE_DEVICE_NOTIFY
+ * @watch: header; subtype is an enum device_notification_subtype
+ * @seqnum: number of the event: SEQNUM in uevents, and what udev knows it by
+ * @dev_major: device number, and 0 for a device that has none
+ * @dev_minor: device number
+ * @names: the subsystem and the device's name in it, each with a 0 byte at its end
+ *
+ * Of a subsystem's name there are 31 bytes at most; a device's name has the room that
+ * is left of the 127 bytes of a record.
+ */
+struct device_notification {
+	struct watch_notification watch;
+	__u64	seqnum;
+	__u32	dev_major;
+	__u32	dev_minor;
+	char	names[];
 };
 
 #endif /* _UAPI_LINUX_WATCH_QUEUE_H */

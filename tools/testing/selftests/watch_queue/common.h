@@ -48,6 +48,7 @@ union record {
 	struct key_notification key;
 	struct mount_notification mount;
 	struct block_notification block;
+	struct device_notification device;
 	struct superblock_notification sb;
 	struct superblock_error_notification sb_error;
 	struct superblock_quota_notification sb_quota;

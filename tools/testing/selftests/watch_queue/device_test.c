@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: what is told about devices, compared with what netlink tells
+ *
+ * The devices are a loop device that is added and removed, the loopback interface of
+ * a network namespace, and a processor.
+ */
+#define _GNU_SOURCE
+#include <linux/fs.h>
+#include <linux/if.h>
+#include <linux/loop.h>
+#include <linux/sockios.h>
+#include <sched.h>
+
+#include "devices.h"
+
+#define SOME_USER	64371
+#define LOOP_NR		1234
+#define LOOP_NAME	"loop1234"
+#define MEM_UEVENT	"/sys/class/mem/null/uevent"
+#define STORM		10000
+#define DEPTH		256
+
+FIXTURE(device)
+{
+	struct reader q;
+	int other;		/* write end of the queue */
+	int uevents;
+};
+
+FIXTURE_SETUP(device)
+{
+	int ret;
+
+	reader_open(_metadata, &self->q, &self->other, DEPTH);
+	ret = queue_watch(self->q.fd, WATCH_TYPE_DEVICE_NOTIFY, self->q.fd, 1, 0);
+	if (ret == -EOPNOTSUPP)
+		SKIP(_exit(KSFT_SKIP), "CONFIG_DEVICE_NOTIFICATIONS is not set");
+	/* There is no object but the one */
+	ASSERT_EQ(-EINVAL, ret);
+	if (geteuid())
+		SKIP(_exit(KSFT_SKIP), "needs root, to make devices");
+	self->uevents = uevents();
+	ASSERT_LE(0, self->uevents);
+}
+
+FIXTURE_TEARDOWN(device)
+{
+	close(self->uevents);
+	close(self->q.fd);
+	close(self->other);
+}
+
+TEST_F(device, arguments)
+{
+	EXPECT_EQ(-EINVAL, queue_unwatch(self->q.fd, WATCH_TYPE_DEVICE_NOTIFY,
+					 self->q.fd, 0));
+	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, WATCH_TYPE_DEVICE_NOTIFY, -1, 1,
+				       WATCH_SUBTREE));
+	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q));
+	EXPECT_EQ(0, device_watch(&self->q, 1));
+	EXPECT_EQ(-EBUSY, device_watch(&self->q, 2));
+	EXPECT_EQ(0, device_unwatch(&self->q));
+	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q));
+}
+
+/* A disk comes and goes, and its queue and number with it. */
+TEST_F(device, add_remove)
+{
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), seen = 0;
+	union record r;
+
+	ASSERT_LE(0, control);
+	ASSERT_EQ(0, device_watch(&self->q, 7));
+	ASSERT_EQ(LOOP_NR, neg(ioctl(control, LOOP_CTL_ADD, LOOP_NR)));
+	ASSERT_EQ(0, neg(ioctl(control, LOOP_CTL_REMOVE, LOOP_NR)));
+	while (next_record(&self->q, &r) == 1) {
+		ASSERT_TRUE(same_uevent(self->uevents, &r));
+		EXPECT_EQ(7, record_id(&r));
+		if (strcmp(subsystem(&r), "block"))
+			continue;
+		EXPECT_STREQ(LOOP_NAME, name(&r));
+		EXPECT_TRUE(r.watch.info & NOTIFY_DEVICE_BLOCK);
+		EXPECT_EQ(7, r.device.dev_major);
+		seen |= 1 << r.watch.subtype;
+	}
+	EXPECT_EQ(1 << NOTIFY_DEVICE_ADD | 1 << NOTIFY_DEVICE_REMOVE, seen);
+	close(control);
+}
+
+/* What a program has told again says so. */
+TEST_F(device, synthetic)
+{
+	union record r;
+
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
+	ASSERT_EQ(1, next_record(&self->q, &r));
+	EXPECT_EQ(NOTIFY_DEVICE_CHANGE, subtype(&r));
+	EXPECT_EQ(NOTIFY_DEVICE_SYNTHETIC, r.watch.info & WATCH_INFO_TYPE_INFO);
+	EXPECT_EQ(sizeof(r.device) + sizeof("mem") + sizeof("null"), record_len(&r));
+	EXPECT_TRUE(same_uevent(self->uevents, &r));
+	ASSERT_EQ(0, write_text(MEM_UEVENT, "online"));
+	ASSERT_EQ(1, next_record(&self->q, &r));
+	EXPECT_EQ(NOTIFY_DEVICE_ONLINE, subtype(&r));
+	EXPECT_TRUE(same_uevent(self->uevents, &r));
+}
+
+/* A processor, where there is one that can be spared */
+TEST_F(device, offline_online)
+{
+	const char *online = "/sys/devices/system/cpu/cpu1/online";
+	union record r;
+	int ret;
+
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+	ret = write_text(online, "0");
+	if (ret == -ENOENT)
+		SKIP(return, "no second processor that can go offline");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, write_text(online, "1"));
+	ASSERT_EQ(1, next_record(&self->q, &r));
+	EXPECT_EQ(NOTIFY_DEVICE_OFFLINE, subtype(&r));
+	EXPECT_STREQ("cpu1", name(&r));
+	EXPECT_TRUE(same_uevent(self->uevents, &r));
+	ASSERT_EQ(1, next_record(&self->q, &r));
+	EXPECT_EQ(NOTIFY_DEVICE_ONLINE, subtype(&r));
+	EXPECT_TRUE(same_uevent(self->uevents, &r));
+}
+
+/* A filter lets in what happened, whatever it happened to. */
+TEST_F(device, filter)
+{
+	struct {
+		struct watch_notification_filter head;
+		struct watch_notification_type_filter rule;
+	} filter = {
+		.head.nr_filters = 1,
+		.rule.type = WATCH_TYPE_DEVICE_NOTIFY,
+		.rule.subtype_filter[0] = 1 << NOTIFY_DEVICE_REMOVE,
+		.rule.info_mask = NOTIFY_DEVICE_SYNTHETIC,
+	};
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), nr = 0;
+	union record r;
+
+	ASSERT_LE(0, control);
+	ASSERT_EQ(0, queue_filter(self->q.fd, &filter));
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+	ASSERT_EQ(0, write_text(MEM_UEVENT, "remove"));
+	ASSERT_EQ(LOOP_NR, neg(ioctl(control, LOOP_CTL_ADD, LOOP_NR)));
+	ASSERT_EQ(0, neg(ioctl(control, LOOP_CTL_REMOVE, LOOP_NR)));
+	while (next_record(&self->q, &r) == 1) {
+		EXPECT_EQ(NOTIFY_DEVICE_REMOVE, subtype(&r));
+		EXPECT_FALSE(r.watch.info & NOTIFY_DEVICE_SYNTHETIC);
+		nr++;
+	}
+	EXPECT_LT(0, nr);
+	close(control);
+}
+
+/* Each of a storm, in netlink's order. */
+TEST_F_TIMEOUT(device, storm, 300)
+{
+	union record r;
+	int i;
+
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+	for (i = 0; i < STORM; i++) {
+		ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
+		if (i % DEPTH != DEPTH - 1 && i != STORM - 1)
+			continue;
+		while (next_record(&self->q, &r) == 1)
+			ASSERT_TRUE(same_uevent(self->uevents, &r));
+	}
+	EXPECT_EQ(-EAGAIN, neg(recv(self->uevents, &r, sizeof(r), 0)));
+}
+
+/* Nobody reads: what does not fit is counted. */
+TEST_F_TIMEOUT(device, storm_unread, 300)
+{
+	unsigned int i, seen = 0;
+	union record r;
+
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+	for (i = 0; i < STORM; i++)
+		ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
+	while (next_record(&self->q, &r) == 1)
+		seen += is_loss(&r) ? record_bits(&r) : 1;
+	EXPECT_EQ(STORM, seen);
+}
+
+/*
+ * Who sees what
+ */
+
+/* A name for the loopback interface of this network namespace */
+static int rename_loopback(const char *from, const char *to)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
+	struct ifreq request = { };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", from);
+	snprintf(request.ifr_newname, sizeof(request.ifr_newname), "%s", to);
+	ret = neg(ioctl(fd, SIOCSIFNAME, &request));
+	close(fd);
+	return ret;
+}
+
+/* No privilege is needed, for no more than netlink tells everybody. */
+TEST_F(device, unprivileged)
+{
+	pid_t pid = fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		ASSERT_EQ(0, become_user(SOME_USER));
+		_exit(device_watch(&self->q, 1) ? 1 : 0);
+	}
+	ASSERT_EQ(0, child_status(pid));
+	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
+	EXPECT_EQ(1, await_record(&self->q, &(union record){ }));
+}
+
+/* What belongs to a network namespace is seen there, and nowhere else. */
+TEST_F(device, network_namespace)
+{
+	struct reader inside;
+	union record r;
+	int other, socket;
+
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+	ASSERT_EQ(0, unshare(CLONE_NEWNET));
+	reader_open(_metadata, &inside, &other, DEPTH);
+	ASSERT_EQ(0, device_watch(&inside, 2));
+	socket = uevents();
+	ASSERT_LE(0, socket);
+	ASSERT_EQ(0, rename_loopback("lo", "inner"));
+	ASSERT_EQ(1, next_record(&inside, &r));
+	EXPECT_EQ(NOTIFY_DEVICE_MOVE, subtype(&r));
+	EXPECT_STREQ("net", subsystem(&r));
+	EXPECT_STREQ("inner", name(&r));
+	EXPECT_TRUE(same_uevent(socket, &r));
+	EXPECT_EQ(-EAGAIN, next_record(&inside, &r));
+
+	/* Queues of it came with the namespace, but the name is its own affair */
+	while (next_record(&self->q, &r) == 1)
+		EXPECT_NE(NOTIFY_DEVICE_MOVE, subtype(&r));
+
+	/* What belongs to none is seen by both, for this one is the host's */
+	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
+	EXPECT_EQ(1, next_record(&inside, &r));
+	EXPECT_EQ(1, next_record(&self->q, &r));
+	close(socket);
+	close(inside.fd);
+	close(other);
+}
+
+/* A container with a user namespace sees what is its own. */
+TEST_F(device, container)
+{
+	struct reader inside;
+	union record r;
+	pid_t pid;
+	int other;
+
+	reader_open(_metadata, &inside, &other, DEPTH);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		ASSERT_EQ(0, become_user(SOME_USER));
+		ASSERT_EQ(0, unshare(CLONE_NEWUSER | CLONE_NEWNET));
+		ASSERT_EQ(0, device_watch(&inside, 1));
+		ASSERT_EQ(0, rename_loopback("lo", "inner"));
+		ASSERT_EQ(1, next_record(&inside, &r));
+		EXPECT_EQ(NOTIFY_DEVICE_MOVE, subtype(&r));
+		_exit(_metadata->exit_code);
+	}
+	ASSERT_EQ(0, child_status(pid));
+	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
+	/* The namespace is gone; what is left of it is no other's */
+	EXPECT_EQ(-EAGAIN, next_record(&inside, &r));
+	close(inside.fd);
+	close(other);
+}
+
+TEST_HARNESS_MAIN

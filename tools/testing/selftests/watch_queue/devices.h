@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Watch queue test helpers: the watch on devices, and the uevents of netlink
+ */
+#ifndef _SELFTESTS_WATCH_QUEUE_DEVICES_H
+#define _SELFTESTS_WATCH_QUEUE_DEVICES_H
+
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "reader.h"
+
+static inline int device_watch(struct reader *q, __u32 id)
+{
+	return queue_watch(q->fd, WATCH_TYPE_DEVICE_NOTIFY, -1, id, 0);
+}
+
+static inline int device_unwatch(struct reader *q)
+{
+	return queue_unwatch(q->fd, WATCH_TYPE_DEVICE_NOTIFY, -1, 0);
+}
+
+/* As a number, for the harness, which has none for a bit-field */
+static inline __u32 subtype(const union record *r)
+{
+	return r->watch.subtype;
+}
+
+static inline const char *subsystem(const union record *r)
+{
+	return (const char *)r + sizeof(r->device);
+}
+
+static inline const char *name(const union record *r)
+{
+	return subsystem(r) + strlen(subsystem(r)) + 1;
+}
+
+/* A socket for the uevents of this network namespace */
+static inline int uevents(void)
+{
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			NETLINK_KOBJECT_UEVENT);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+/* Value of a variable of a uevent, "" if it has none */
+static inline const char *value(const char *event, size_t len, const char *variable)
+{
+	const char *p;
+
+	for (p = event; p < event + len; p += strlen(p) + 1)
+		if (!strncmp(p, variable, strlen(variable)) && p[strlen(variable)] == '=')
+			return p + strlen(variable) + 1;
+	return "";
+}
+
+/* True if the next uevent says the same as the record */
+static inline bool same_uevent(int socket, const union record *r)
+{
+	static const char * const actions[] = {
+		"add", "remove", "change", "move", "online", "offline", "bind", "unbind",
+	};
+	char event[4096];
+	int len = recv(socket, event, sizeof(event) - 1, 0);
+	const char *path;
+
+	if (len < 0)
+		return false;
+	event[len] = 0;
+	path = value(event, len, "DEVPATH");
+	if (r->watch.type == WATCH_TYPE_DEVICE_NOTIFY && r->watch.subtype < 8 &&
+	    !strcmp(value(event, len, "ACTION"), actions[r->watch.subtype]) &&
+	    strtoull(value(event, len, "SEQNUM"), NULL, 10) == r->device.seqnum &&
+	    strtoul(value(event, len, "MAJOR"), NULL, 10) == r->device.dev_major &&
+	    strtoul(value(event, len, "MINOR"), NULL, 10) == r->device.dev_minor &&
+	    !strcmp(value(event, len, "SUBSYSTEM"), subsystem(r)) &&
+	    !strcmp(strrchr(path, '/') + 1, name(r)) &&
+	    !*value(event, len, "SYNTH_UUID") ==
+	    !(r->watch.info & NOTIFY_DEVICE_SYNTHETIC))
+		return true;
+	print_record(1, r);
+	ksft_print_msg("number %llu of %s %s, but the uevent is %s, number %s\n",
+		       r->device.seqnum, subsystem(r), name(r), event,
+		       value(event, len, "SEQNUM"));
+	return false;
+}
+
+#endif
