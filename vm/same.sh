@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Usage: ... | same.sh FILE: the input must be FILE, but for numbers that no two
-# runs have alike: serial numbers of keys, mount IDs and process IDs.
+# runs have alike: serial numbers of keys, mount IDs and process IDs; and for the
+# devices around a disk, which come when they do.
 cat >/tmp/said
 cat /tmp/said
-sed -E 's/\b(mount|on) [0-9a-f]{8,}/\1 MOUNT/g; s/\b[0-9]{5,}\b/KEY/g; s/(-USR1) [0-9]+/\1 PID/' /tmp/said >/tmp/same
+sed -E 's/\b(mount|on) [0-9a-f]{8,}/\1 MOUNT/g; s/\b[0-9]{5,}\b/KEY/g; s/(-USR1) [0-9]+/\1 PID/
+	/ (scsi(_disk|_device)?|bdi) device /d; s/\b[0-9]{2} events/MANY events/' /tmp/said >/tmp/same
 diff -u "$1" /tmp/same

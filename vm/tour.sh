@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # What "make run" shows, run in the guest: keyutils' keyctl changes keys in a
-# session keyring of its own, mounts come and go, a filesystem is damaged; and
+# session keyring of its own, mounts come and go, a filesystem is damaged, a disk
+# fails, devices come and go; and
 # watch_test, the sample, says what the kernel posted. Its lines are indented.
 # Nothing sleeps: each step waits for the line that it must cause, and a line that
 # never comes is a timeout.
@@ -94,3 +95,22 @@ ls tree/cellar >out 2>&1
 await 'shut down'
 finish
 umount tree && losetup -d /dev/loop0
+
+printf '\nA disk whose reads fail at some places\n'
+disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*)
+disk=/dev/${disk##*/}
+errors=$(echo /sys/kernel/debug/scsi_debug/*/error)
+watch -b "$disk"
+echo '2 1 28 0 0 2 3 11 0' >"$errors" || exit
+echo "\$ dd if=$disk of=/dev/null bs=4096 count=1 iflag=direct"
+dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>out
+await 'bad place'
+echo '- 2 28' >"$errors" || exit
+finish
+
+printf '\nAll devices: a disk is taken out, and put in again\n'
+watch -d
+host=$(echo /sys/bus/pseudo/devices/adapter0/host*)
+try "block device ${disk##*/} (8:0): removed" sh -c "echo 1 >/sys/block/${disk##*/}/device/delete"
+try "block device ${disk##*/} (8:0): added" sh -c "echo - - - >/sys/class/scsi_host/${host##*/}/scan"
+finish

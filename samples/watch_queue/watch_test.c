@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Watch a key, a keyring, mounts or a filesystem through a notification queue, one
- * line an event.
+ * Watch a key, a keyring, mounts, a filesystem, disks or all devices through a
+ * notification queue, one line an event.
  *
  * See Documentation/userspace-api/watch_queue.rst.
  */
@@ -29,6 +29,14 @@
 
 static unsigned long long events, lost;
 static bool removed;
+
+static const char * const sorts[] = {
+	[WATCH_TYPE_MOUNT_NOTIFY] = "mount",
+	[WATCH_TYPE_SB_NOTIFY]	= "filesystem",
+	[WATCH_TYPE_BLOCK_NOTIFY] = "disk",
+	[WATCH_TYPE_DEVICE_NOTIFY] = "device",
+};
+
 /* What is watched: a key, or what is at the path */
 static unsigned int watched = WATCH_TYPE_KEY_NOTIFY;
 static const char *path;
@@ -77,6 +85,8 @@ union record {
 	struct superblock_notification sb;
 	struct superblock_error_notification sb_error;
 	struct superblock_quota_notification sb_quota;
+	struct block_notification block;
+	struct device_notification device;
 	unsigned char bytes[WATCH_INFO_LENGTH + 1];
 };
 
@@ -168,6 +178,72 @@ static void show_sb(const union record *rec, size_t size)
 	}
 }
 
+static void show_block(const struct block_notification *n)
+{
+	static const char * const errors[] = {
+		[NOTIFY_BLOCK_IO]	= "failed",
+		[NOTIFY_BLOCK_NOT_SUPPORTED] = "not supported",
+		[NOTIFY_BLOCK_TIMEOUT]	= "no answer",
+		[NOTIFY_BLOCK_NO_SPACE]	= "no space",
+		[NOTIFY_BLOCK_TRANSPORT] = "the way to it failed",
+		[NOTIFY_BLOCK_TARGET]	= "refused",
+		[NOTIFY_BLOCK_RESERVATION] = "reserved by another",
+		[NOTIFY_BLOCK_MEDIUM]	= "bad place",
+		[NOTIFY_BLOCK_PROTECTION] = "wrong checksum",
+		[NOTIFY_BLOCK_RESOURCE]	= "out of resources",
+		[NOTIFY_BLOCK_ZONES]	= "too many zones in use",
+		[NOTIFY_BLOCK_OFFLINE]	= "offline",
+		[NOTIFY_BLOCK_DURATION]	= "took too long",
+		[NOTIFY_BLOCK_INVALID]	= "malformed",
+	};
+	static const char * const operations[] = {
+		[NOTIFY_BLOCK_READ]	= "read",
+		[NOTIFY_BLOCK_WRITE]	= "write",
+		[NOTIFY_BLOCK_FLUSH]	= "flush",
+		[NOTIFY_BLOCK_DISCARD]	= "discard",
+		[NOTIFY_BLOCK_ZERO]	= "write of zeroes",
+		[NOTIFY_BLOCK_ZONE]	= "change of a zone",
+		[NOTIFY_BLOCK_OTHER]	= "operation",
+	};
+	unsigned int subtype = n->watch.subtype, op = n->operation;
+
+	printf("disk %u:%u: %s of %u bytes at sector %llu: ", n->dev_major, n->dev_minor,
+	       op < ARRAY_SIZE(operations) ? operations[op] : "operation",
+	       n->length, (unsigned long long)n->sector);
+	if (subtype < ARRAY_SIZE(errors))
+		printf("%s", errors[subtype]);
+	else
+		printf("event %u", subtype);
+	if (n->more)
+		printf(", and %u others", n->more);
+}
+
+static void show_device(const union record *rec)
+{
+	static const char * const device_events[] = {
+		[NOTIFY_DEVICE_ADD]	= "added",
+		[NOTIFY_DEVICE_REMOVE]	= "removed",
+		[NOTIFY_DEVICE_CHANGE]	= "changed",
+		[NOTIFY_DEVICE_MOVE]	= "renamed or moved",
+		[NOTIFY_DEVICE_ONLINE]	= "online",
+		[NOTIFY_DEVICE_OFFLINE]	= "offline",
+		[NOTIFY_DEVICE_BIND]	= "has a driver",
+		[NOTIFY_DEVICE_UNBIND]	= "has no driver",
+	};
+	const char *subsystem = (const char *)rec + sizeof(rec->device);
+	unsigned int event = rec->head.subtype;
+
+	printf("%s device %s", subsystem, subsystem + strlen(subsystem) + 1);
+	if (rec->device.dev_major || rec->device.dev_minor)
+		printf(" (%u:%u)", rec->device.dev_major, rec->device.dev_minor);
+	if (event < ARRAY_SIZE(device_events))
+		printf(": %s", device_events[event]);
+	else
+		printf(": event %u", event);
+	if (rec->head.info & NOTIFY_DEVICE_SYNTHETIC)
+		printf(", told again");
+}
+
 static void show(const union record *rec, size_t size)
 {
 	static const char * const key_events[] = {
@@ -205,6 +281,10 @@ static void show(const union record *rec, size_t size)
 		show_mount(&rec->mount);
 	} else if (type == WATCH_TYPE_SB_NOTIFY && size >= sizeof(rec->sb)) {
 		show_sb(rec, size);
+	} else if (type == WATCH_TYPE_BLOCK_NOTIFY && size >= sizeof(rec->block)) {
+		show_block(&rec->block);
+	} else if (type == WATCH_TYPE_DEVICE_NOTIFY && size > sizeof(rec->device)) {
+		show_device(rec);
 	} else if (type == WATCH_TYPE_META && subtype == WATCH_META_REMOVAL_NOTIFICATION) {
 		removed = true;
 		printf("removed");
@@ -213,8 +293,8 @@ static void show(const union record *rec, size_t size)
 		else if (watched == WATCH_TYPE_KEY_NOTIFY)
 			printf(" from key %llu", (unsigned long long)rec->removal.id);
 		else
-			printf(" from %s %llx", watched == WATCH_TYPE_MOUNT_NOTIFY ?
-			       "mount" : "filesystem", (unsigned long long)rec->removal.id);
+			printf(" from %s %llx", sorts[watched],
+			       (unsigned long long)rec->removal.id);
 	} else {
 		/* Newer than this program, and no reason to stop */
 		printf("type %u subtype %u info %08x:", type, subtype, info);
@@ -269,10 +349,13 @@ static int open_signals(void)
 
 static void print_help(FILE *out, int status)
 {
-	fputs("usage: watch_test [-n DEPTH] [-c COUNT] [--hold] [KEY | MOUNTPOINT | -f PATH]\n"
+	fputs("usage: watch_test [-n DEPTH] [-c COUNT] [--hold]\n"
+	      "       [KEY | MOUNTPOINT | -f PATH | -b DISK | -d]\n"
 	      "Say what happens to KEY: a number, @t, @p, @s (default), @u or @us;\n"
 	      "or to the mount at MOUNTPOINT, a path with a slash, and all below it.\n"
 	      "  -f PATH    say what happens to the filesystem that PATH is on\n"
+	      "  -b DISK    say what fails on the block device DISK, a path, or on \"all\"\n"
+	      "  -d         say which devices come, go and change\n"
 	      "  -n DEPTH   how many records the queue can hold (default 256)\n"
 	      "  -c COUNT   end after COUNT events\n"
 	      "  --hold     read nothing before SIGUSR1 arrives, to see an overflow\n"
@@ -325,6 +408,21 @@ static void choose(unsigned int type, const char *where)
 	path = where;
 }
 
+static int open_watched(void)
+{
+	int fd;
+
+	if (watched == WATCH_TYPE_DEVICE_NOTIFY ||
+	    (watched == WATCH_TYPE_BLOCK_NOTIFY && !strcmp(path, "all")))
+		return -1;
+	/* Who watches a disk proves that he can read it; else a place is enough */
+	fd = open(path, O_CLOEXEC |
+		  (watched == WATCH_TYPE_BLOCK_NOTIFY ? O_RDONLY | O_NONBLOCK : O_PATH));
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
 static void watch_path(int queue, unsigned long depth)
 {
 	struct watch_queue_watch how = {
@@ -333,16 +431,16 @@ static void watch_path(int queue, unsigned long depth)
 		.flags = watched == WATCH_TYPE_MOUNT_NOTIFY ? WATCH_SUBTREE : 0,
 	};
 
-	how.fd = open(path, O_PATH | O_CLOEXEC);
-	if (how.fd < 0)
-		die(path);
+	how.fd = open_watched();
 	if (ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
 		die("ADD_WATCH");
-	/* Open, it would keep the mount busy; the watch does not */
-	close(how.fd);
-	printf("watching %s %s, queue of %lu records\n",
-	       watched == WATCH_TYPE_MOUNT_NOTIFY ? "mounts from" : "the filesystem of",
-	       path, depth);
+	/* Open, it would be busy; the watch does not keep it */
+	if (how.fd >= 0)
+		close(how.fd);
+	printf("watching %s%s, queue of %lu records\n",
+	       watched == WATCH_TYPE_MOUNT_NOTIFY ? "mounts from " :
+	       watched == WATCH_TYPE_SB_NOTIFY ? "the filesystem of " :
+	       watched == WATCH_TYPE_BLOCK_NOTIFY ? "disk " : "", path, depth);
 }
 
 int main(int argc, char **argv)
@@ -358,7 +456,7 @@ int main(int argc, char **argv)
 	bool hold = false;
 	ssize_t len;
 
-	while ((opt = getopt_long(argc, argv, "hn:c:f:", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "hn:c:f:b:d", options, NULL)) != -1) {
 		if (opt == 'h')
 			print_help(stdout, 0);
 		else if (opt == 'H')
@@ -369,6 +467,10 @@ int main(int argc, char **argv)
 			count = parse(optarg, ULLONG_MAX);
 		else if (opt == 'f')
 			choose(WATCH_TYPE_SB_NOTIFY, optarg);
+		else if (opt == 'b')
+			choose(WATCH_TYPE_BLOCK_NOTIFY, optarg);
+		else if (opt == 'd')
+			choose(WATCH_TYPE_DEVICE_NOTIFY, "devices");
 		else
 			print_help(stderr, 2);
 	}
