@@ -63,6 +63,7 @@ struct group pipe_rows(void);
 struct group watch_rows(void);
 struct group near_rows(void);
 struct group mount_rows(void);
+struct group device_rows(void);
 int run_smp(void);
 
 static inline uint64_t ticks(void)
