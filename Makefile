@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME
 
 .PHONY: help run shell guest kernel test vm kunit judge-test all-arch prove debug
-.PHONY: kcsan rt fault soak fuzz coverage mutate check series bisect refresh bench clean
+.PHONY: kcsan rt fault hotplug soak fuzz coverage mutate check series bisect refresh bench clean
 
 help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ rt:	## all tests with PREEMPT_RT, lock nesting checked (15 min)
 fault:	## kselftest that fails each allocation and user copy (6 min)
 	@ONLY='fault_test.64 fault_test.32' bin/vm fault
 
+hotplug: ## kselftest that plugs devices in and out of QEMU (5 min)
+	@ONLY=hotplug_test.64 bin/vm hotplug
+
 soak:	## stress_test in each of these kernels, TIME=300 seconds, SEED=N (40 min)
 	@bin/soak
 
@@ -63,7 +66,7 @@ fuzz:	## AFL++ on the queue's system calls, TIME=300 seconds, SEED=N (10 min)
 coverage: ## which lines of kernel/watch_queue.c the tests reach (12 min)
 	@bin/coverage
 
-mutate:	## break the code in 234 ways: does a test notice each? (an hour)
+mutate:	## break the code in each way of vm/mutations: is it noticed? (an hour)
 	@bin/mutate
 
 bench:	## instructions, the kernel as shipped against ours (minutes, then one)

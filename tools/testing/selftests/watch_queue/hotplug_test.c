@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: devices that are plugged in and out of a virtual machine
+ *
+ * The third serial port is the monitor of QEMU, where "stick" and "card" wait to be
+ * the back ends of a USB stick and a network card; and there is a virtio disk on
+ * PCI.  See bin/vm in the project that this comes from, or give QEMU
+ *
+ *	-device qemu-xhci,id=usb
+ *	-blockdev null-co,node-name=stick,size=8388608,read-zeroes=on
+ *	-netdev hubport,id=card,hubid=0
+ *	-blockdev null-co,node-name=disk,size=8388608,read-zeroes=on
+ *	-device virtio-blk-pci,drive=disk
+ *	-chardev socket,id=monitor,path=monitor,server=on,wait=off
+ *	-mon chardev=monitor -chardev socket,id=door,path=monitor -serial chardev:door
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <termios.h>
+
+#include "block.h"
+#include "devices.h"
+
+#define MONITOR		"/dev/ttyS2"
+#define VIRTIO_DISK	"/dev/vda"
+#define VIRTIO_REMOVE	"/sys/block/vda/device/../remove"
+#define MANY		256		/* events of one step */
+
+FIXTURE(hotplug)
+{
+	struct reader q;
+	int other;			/* write end of the queue */
+	int uevents, monitor;
+	unsigned long long seen[MANY];	/* numbers of the events */
+	unsigned int nr_seen;
+};
+
+FIXTURE_SETUP(hotplug)
+{
+	struct termios raw;
+
+	reader_open(_metadata, &self->q, &self->other, MANY);
+	self->monitor = open(MONITOR, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (self->monitor < 0 || tcgetattr(self->monitor, &raw))
+		SKIP(_exit(KSFT_SKIP), "no monitor of QEMU at " MONITOR);
+	cfmakeraw(&raw);
+	ASSERT_EQ(0, tcsetattr(self->monitor, TCSANOW, &raw));
+	self->uevents = uevents();
+	ASSERT_LE(0, self->uevents);
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+}
+
+FIXTURE_TEARDOWN(hotplug)
+{
+	close(self->monitor);
+	close(self->uevents);
+	close(self->q.fd);
+	close(self->other);
+}
+
+static int ask(int monitor, const char *command)
+{
+	size_t len = strlen(command);
+
+	return write(monitor, command, len) == (ssize_t)len ? tcdrain(monitor) : -1;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	unsigned long long x = *(unsigned long long *)a, y = *(unsigned long long *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* All events up to the one of the kind, about any device of the subsystem */
+#define await_device(event, of) ({					\
+	union record __r;						\
+									\
+	do {								\
+		ASSERT_EQ(1, await_record(&self->q, &__r));		\
+		ASSERT_EQ(WATCH_TYPE_DEVICE_NOTIFY, __r.watch.type + 0);	\
+		ASSERT_GT(MANY, self->nr_seen);				\
+		self->seen[self->nr_seen++] = __r.device.seqnum;		\
+	} while (subtype(&__r) != (event) || strcmp(subsystem(&__r), of));	\
+})
+
+/* They are those that netlink had, in whatever order two processors made them */
+static bool same_numbers(int uevents, unsigned long long *seen, unsigned int nr)
+{
+	unsigned long long number;
+	char event[4096];
+	unsigned int i;
+	ssize_t len;
+
+	qsort(seen, nr, sizeof(*seen), compare_numbers);
+	for (i = 0; i < nr; ) {
+		len = recv(uevents, event, sizeof(event) - 1, 0);
+		if (len < 0)
+			return false;
+		event[len] = 0;
+		number = strtoull(value(event, len, "SEQNUM"), NULL, 10);
+		if (!bsearch(&number, seen, nr, sizeof(*seen), compare_numbers)) {
+			/* One that came after the last that was waited for */
+			if (number > seen[nr - 1])
+				continue;
+			return false;
+		}
+		i++;
+	}
+	return true;
+}
+
+/* A stick comes and goes, with all that the kernel makes of it. */
+TEST_F(hotplug, usb_stick)
+{
+	ASSERT_EQ(0, ask(self->monitor, "device_add usb-storage,id=s,drive=stick\n"));
+	await_device(NOTIFY_DEVICE_ADD, "usb");
+	await_device(NOTIFY_DEVICE_ADD, "block");
+	ASSERT_EQ(0, ask(self->monitor, "device_del s\n"));
+	await_device(NOTIFY_DEVICE_REMOVE, "block");
+	await_device(NOTIFY_DEVICE_REMOVE, "usb");
+	EXPECT_TRUE(same_numbers(self->uevents, self->seen, self->nr_seen));
+}
+
+TEST_F(hotplug, network_card)
+{
+	ASSERT_EQ(0, ask(self->monitor, "device_add usb-net,id=c,netdev=card\n"));
+	await_device(NOTIFY_DEVICE_ADD, "net");
+	ASSERT_EQ(0, ask(self->monitor, "device_del c\n"));
+	await_device(NOTIFY_DEVICE_REMOVE, "net");
+	await_device(NOTIFY_DEVICE_REMOVE, "usb");
+	EXPECT_TRUE(same_numbers(self->uevents, self->seen, self->nr_seen));
+}
+
+/* Writes until that fails */
+static void *write_on(void *disk)
+{
+	while (pwrite(*(int *)disk, data, BLOCK, 0) == BLOCK)
+		;
+	return NULL;
+}
+
+/* A disk is pulled out while it is written to, and put back. */
+TEST_F(hotplug, virtio_disk)
+{
+	int disk = open(VIRTIO_DISK, O_RDWR | O_DIRECT | O_CLOEXEC);
+	__u64 dev = number(disk);
+	pthread_t writer;
+	struct rig rig;
+	union record r;
+
+	ASSERT_LE(0, disk);
+	rig_open(_metadata, &rig);
+	ASSERT_EQ(0, watch(&rig, disk, 1));
+	ASSERT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
+	ASSERT_EQ(0, pthread_create(&writer, NULL, write_on, &disk));
+	ASSERT_EQ(0, write_text(VIRTIO_REMOVE, "1"));
+	ASSERT_EQ(0, pthread_join(writer, NULL));
+	close(disk);
+	await_device(NOTIFY_DEVICE_REMOVE, "block");
+	do {
+		ASSERT_EQ(1, await_error(&rig, &r));
+		if (!is_removal(&r)) {
+			EXPECT_EQ(dev, makedev(r.block.dev_major, r.block.dev_minor));
+			EXPECT_EQ(0, r.block.sector);
+			EXPECT_EQ(NOTIFY_BLOCK_WRITE, r.block.operation);
+		}
+	} while (!is_removal(&r));
+	ASSERT_EQ(0, write_text("/sys/bus/pci/rescan", "1"));
+	await_device(NOTIFY_DEVICE_ADD, "block");
+	EXPECT_TRUE(same_numbers(self->uevents, self->seen, self->nr_seen));
+	rig_close(&rig);
+}
+
+TEST_HARNESS_MAIN
