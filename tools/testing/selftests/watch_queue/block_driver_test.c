@@ -294,7 +294,7 @@ TEST_F(null_blk, bad_blocks)
 }
 
 /* A write with a flush behind it, which a driver without FUA gets as two requests. */
-TEST_F(null_blk, flush)
+TEST_F(null_blk, flush_behind)
 {
 	int disk, fd;
 
@@ -480,7 +480,7 @@ TEST_F(scsi, passthrough)
 }
 
 /* What the disk has in its cache cannot be written. */
-TEST_F(scsi, flush)
+TEST_F(scsi, flush_cache)
 {
 	struct scsi *s = &self->scsi;
 
