@@ -2,8 +2,8 @@
 /*
  * Notifications about devices
  *
- * Tells the readers of notification queues of each uevent that the kernel makes, in
- * one record: what happened, to which device, and the event's number.  See
+ * Tells the readers of notification queues of each uevent that the kernel makes, and
+ * of resets, which have none, in one record: what happened, to which device, and the event's number.  See
  * Documentation/userspace-api/watch_queue.rst for programs.
  *
  * There is one object, all devices, and a watch on it belongs to the network
@@ -18,7 +18,10 @@
  * Events come in process context, often with locks of drivers held.
  */
 
+#include <linux/device.h>
+#include <linux/export.h>
 #include <linux/init.h>
+#include <linux/kdev_t.h>
 #include <linux/kobject.h>
 #include <linux/kobject_notify.h>
 #include <linux/kstrtox.h>
@@ -40,6 +43,7 @@ union device_record {
 };
 
 struct watch_list device_watchers;
+EXPORT_SYMBOL_GPL(device_watchers);
 
 /* As in ACTION=.  User ABI, whatever the numbers in enum kobject_action become. */
 static const char * const device_events[] = {
@@ -106,6 +110,22 @@ static bool device_is_seen(const struct watch *watch, const void *net)
 		(unsigned long)watch->private & SEES_HOST;
 }
 
+/* The rest of a record, whose number and flags the caller has filled in */
+static void device_post(union device_record *rec, const struct net *net, u8 event,
+			const char *subsystem, const char *name)
+{
+	size_t len;
+
+	if (!device_put_names(rec, &len, subsystem, name))
+		rec->n.watch.info |= NOTIFY_DEVICE_CUT;
+	rec->n.watch.type = WATCH_TYPE_DEVICE_NOTIFY;
+	rec->n.watch.subtype = event;
+	rec->n.watch.info |= sizeof(rec->n) + len;
+
+	post_watch_notification_if(&device_watchers, &rec->n.watch, NULL, 0,
+				   device_is_seen, net);
+}
+
 /**
  * __kobject_notify - kobject_notify() when somebody watches
  * @net: the network namespace it belongs to, or NULL for none
@@ -121,7 +141,6 @@ void __kobject_notify(const struct net *net, const struct kobj_uevent_env *env)
 	const char *path = uevent_value(env, "DEVPATH");
 	union device_record rec = { };
 	int event;
-	size_t len;
 
 	event = action ? match_string(device_events, ARRAY_SIZE(device_events),
 				      action) : -1;
@@ -131,20 +150,30 @@ void __kobject_notify(const struct net *net, const struct kobj_uevent_env *env)
 
 	rec.n.dev_major = uevent_number(env, "MAJOR");
 	rec.n.dev_minor = uevent_number(env, "MINOR");
-	/* The device itself may have another name by now */
-	if (!device_put_names(&rec, &len, subsystem, kbasename(path)))
-		rec.n.watch.info |= NOTIFY_DEVICE_CUT;
 	if (uevent_value(env, "SYNTH_UUID"))
 		rec.n.watch.info |= NOTIFY_DEVICE_SYNTHETIC;
 	if (!strcmp(subsystem, "block"))
 		rec.n.watch.info |= NOTIFY_DEVICE_BLOCK;
-	rec.n.watch.type = WATCH_TYPE_DEVICE_NOTIFY;
-	rec.n.watch.subtype = event;
-	rec.n.watch.info |= sizeof(rec.n) + len;
-
-	post_watch_notification_if(&device_watchers, &rec.n.watch, NULL, 0,
-				   device_is_seen, net);
+	/* The device itself may have another name by now */
+	device_post(&rec, net, event, subsystem, kbasename(path));
 }
+
+/**
+ * __device_notify_reset - device_notify_reset() when somebody watches
+ * @dev: the device, which is on a bus and belongs to no network namespace
+ *
+ * Context: Process context, with any lock but a raw spinlock.
+ */
+void __device_notify_reset(const struct device *dev)
+{
+	union device_record rec = {
+		.n.dev_major = MAJOR(dev->devt),
+		.n.dev_minor = MINOR(dev->devt),
+	};
+
+	device_post(&rec, NULL, NOTIFY_DEVICE_RESET, dev->bus->name, dev_name(dev));
+}
+EXPORT_SYMBOL_GPL(__device_notify_reset);
 
 static void device_release_watch(struct watch *watch)
 {
