@@ -464,17 +464,18 @@ TEST_F(scsi, parts)
 /* A command that a program makes up is between it and the device. */
 TEST_F(scsi, passthrough)
 {
-	unsigned char command[6] = { 0 }, sense[32];	/* TEST UNIT READY */
+	unsigned char command[10] = { 0x28, [8] = BLOCK / 512 }, sense[32];
 	struct sg_io_hdr io = {
-		.interface_id = 'S', .dxfer_direction = SG_DXFER_NONE,
+		.interface_id = 'S', .dxfer_direction = SG_DXFER_FROM_DEV,
 		.cmdp = command, .cmd_len = sizeof(command),
+		.dxferp = data, .dxfer_len = BLOCK,
 		.sbp = sense, .mx_sb_len = sizeof(sense), .timeout = 30000,
 	};
 	struct scsi *s = &self->scsi;
 
-	ASSERT_EQ(0, write_text(s->inject, "2 1 0 0 0 2 4 44 0"));
+	ASSERT_EQ(0, write_text(s->inject, "2 1 28 0 0 2 4 44 0"));
 	ASSERT_EQ(0, neg(ioctl(s->disk, SG_IO, &io)));
-	ASSERT_EQ(0, write_text(s->inject, "- 2 0"));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
 	EXPECT_EQ(2, io.status);
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 }

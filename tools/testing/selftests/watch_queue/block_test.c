@@ -174,9 +174,14 @@ TEST_F(block, partition)
 	strcat(path, "p3");
 	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, watch(&self->rig, fd, 1));
-	ASSERT_EQ(0, watch(&self->rig, disk, 2));
 	fill_up();
+	ASSERT_EQ(0, watch(&self->rig, disk, 2));
+	EXPECT_EQ(-ENOSPC, neg(pwrite(fd, data, BLOCK, 4096)));
+	ASSERT_EQ(1, await_error(&self->rig, &r));
+	EXPECT_EQ(2, record_id(&r));
+	EXPECT_EQ(3, r.block.partition);
+
+	ASSERT_EQ(0, watch(&self->rig, fd, 1));
 	EXPECT_EQ(-ENOSPC, neg(pwrite(fd, data, BLOCK, 4096)));
 	ASSERT_EQ(1, await_error(&self->rig, &r));
 	EXPECT_EQ(1, record_id(&r));
