@@ -161,8 +161,10 @@ TEST_F(mounts, many_watches)
  */
 TEST_F(mounts, other_parents)
 {
-	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c = tmpfs("a/b/c", 0), other;
+	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c = tmpfs("a/b/c", 0);
+	__u64 other = tmpfs("other", 0);
 
+	mkdir("other/b", 0755);
 	while (next_record(&self->q, &(union record){}) == 1)
 		;
 	ASSERT_EQ(0, do_setattr("a/b/c", false, MOUNT_ATTR_NOEXEC, 0, 0));
@@ -172,9 +174,7 @@ TEST_F(mounts, other_parents)
 	GOT_BY(1, SETATTR, c, b, 0, BY_SUBTREE);
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 
-	other = tmpfs("other", 0);
-	GOT(NEW, other, self->base, 0, 0);
-	mkdir("other/b", 0755);
+	/* Just now it was known what is above */
 	ASSERT_EQ(0, do_mount("a/b", "other/b", NULL, MS_MOVE, NULL));
 	GOT(MOVE_TO, b, other, a, BY_SUBTREE);
 	GOT_BY(1, MOVE_FROM, b, other, a, 0);
