@@ -3,8 +3,8 @@
  * Notifications about devices
  *
  * Tells the readers of notification queues of each uevent that the kernel makes, and
- * of resets, which have none, in one record: what happened, to which device, and the event's number.  See
- * Documentation/userspace-api/watch_queue.rst for programs.
+ * of resets, which have none, in one record: what happened, to which device, and the
+ * event's number.  See Documentation/userspace-api/watch_queue.rst for programs.
  *
  * There is one object, all devices, and a watch on it belongs to the network
  * namespace that it was set in: it sees what a netlink socket there would.  As
