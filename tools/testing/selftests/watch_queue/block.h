@@ -6,6 +6,7 @@
 #define _SELFTESTS_WATCH_QUEUE_BLOCK_H
 
 #include <linux/fs.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@
 #define BLOCK		4096
 #define SECTORS		2048			/* of a disk made here */
 #define ALL		-1			/* instead of a descriptor */
+#define WRITE_ON_SECTOR	8
 
 static char *data;			/* a block of it, for direct I/O */
 
@@ -54,6 +56,11 @@ static inline void rig_close(struct rig *rig)
 	close(rig->other);
 }
 
+static inline int open_disk(const char *path)
+{
+	return open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+}
+
 /* A disk of one target of device-mapper, open for direct I/O, or -errno */
 static inline int dm_disk(struct rig *rig, const char *target, const char *table)
 {
@@ -62,7 +69,7 @@ static inline int dm_disk(struct rig *rig, const char *target, const char *table
 
 	snprintf(name, sizeof(rig->name[0]), "block_test-%d-%d", getpid(), rig->made++);
 	ret = dm_create(name, target, SECTORS, table, path, sizeof(path));
-	return ret ? ret : open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	return ret ? ret : open_disk(path);
 }
 
 static inline int watch(struct rig *rig, int fd, __u32 id)
@@ -125,9 +132,41 @@ static inline int file_disk(const char *file, char *path, size_t size)
 	keep = loop_attach(file, path, size);
 	if (keep < 0)
 		return keep;
-	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	fd = open_disk(path);
 	close(keep);
 	return fd;
+}
+
+/* Writes until that fails */
+static inline void *write_on(void *disk)
+{
+	while (pwrite(*(int *)disk, data, BLOCK, WRITE_ON_SECTOR * 512) == BLOCK)
+		;
+	return NULL;
+}
+
+/* A disk goes, by a 1 in a file of sysfs, while it is written to */
+static inline void remove_written(struct __test_metadata *_metadata, struct rig *rig,
+				  int disk, const char *path)
+{
+	__u64 dev = number(disk);
+	pthread_t writer;
+	union record r;
+
+	ASSERT_EQ(BLOCK, pwrite(disk, data, BLOCK, WRITE_ON_SECTOR * 512));
+	ASSERT_EQ(0, pthread_create(&writer, NULL, write_on, &disk));
+	ASSERT_EQ(0, write_text(path, "1"));
+	ASSERT_EQ(0, pthread_join(writer, NULL));
+	close(disk);
+	do {
+		ASSERT_EQ(1, await_error(rig, &r));
+		if (!is_removal(&r)) {
+			EXPECT_EQ(dev, makedev(r.block.dev_major, r.block.dev_minor));
+			EXPECT_EQ(WRITE_ON_SECTOR, r.block.sector);
+			EXPECT_EQ(NOTIFY_BLOCK_WRITE, r.block.operation);
+		}
+	} while (!is_removal(&r));
+	EXPECT_TRUE(got_no_more(&rig->q));
 }
 
 #endif

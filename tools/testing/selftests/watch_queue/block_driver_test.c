@@ -25,7 +25,6 @@
 #include <linux/major.h>
 #include <linux/raid/md_p.h>
 #include <linux/raid/md_u.h>
-#include <pthread.h>
 #include <scsi/sg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,11 +36,6 @@
 #define NULL_BLK	"/sys/kernel/config/nullb"
 #define NULL_NAME	"watch_null"
 #define NULL_DISK	NULL_BLK "/" NULL_NAME
-
-static int open_disk(const char *path)
-{
-	return open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-}
 
 FIXTURE(block_driver)
 {
@@ -494,39 +488,15 @@ TEST_F(scsi, flush_cache)
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 }
 
-/* Writes until that fails */
-static void *write_on(void *disk)
-{
-	while (pwrite(*(int *)disk, data, BLOCK, 8 * 512) == BLOCK)
-		;
-	return NULL;
-}
-
 /* A disk goes while it is written to: what it tells is of these writes, and ends. */
 TEST_F(scsi, removed)
 {
 	struct scsi *s = &self->scsi;
-	__u64 dev = number(s->disk);
-	pthread_t writer;
-	union record r;
 	char path[300];
 	int fd;
 
-	ASSERT_EQ(BLOCK, pwrite(s->disk, data, BLOCK, 8 * 512));
-	ASSERT_EQ(0, pthread_create(&writer, NULL, write_on, &s->disk));
 	snprintf(path, sizeof(path), "%s/delete", s->sys);
-	ASSERT_EQ(0, write_text(path, "1"));
-	ASSERT_EQ(0, pthread_join(writer, NULL));
-	close(s->disk);
-	do {
-		ASSERT_EQ(1, await_error(&s->rig, &r));
-		if (!is_removal(&r)) {
-			EXPECT_EQ(dev, makedev(r.block.dev_major, r.block.dev_minor));
-			EXPECT_EQ(8, r.block.sector);
-			EXPECT_EQ(NOTIFY_BLOCK_WRITE, r.block.operation);
-		}
-	} while (!is_removal(&r));
-	EXPECT_TRUE(got_no_more(&s->rig.q));
+	remove_written(_metadata, &s->rig, s->disk, path);
 
 	/* The next test wants the disk back */
 	snprintf(path, sizeof(path), "/sys/class/scsi_host/%s/scan", s->host);

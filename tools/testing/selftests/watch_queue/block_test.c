@@ -65,7 +65,7 @@ TEST_F(block, bad_object)
 TEST_F(block, permission)
 {
 	char path[64];
-	int disk = file_disk("disk", path, sizeof(path)), status;
+	int disk = file_disk("disk", path, sizeof(path));
 	pid_t pid;
 
 	ASSERT_LE(0, disk);
@@ -80,8 +80,7 @@ TEST_F(block, permission)
 		EXPECT_EQ(-EPERM, watch(&self->rig, ALL, 1));
 		_exit(_metadata->exit_code);
 	}
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, child_status(pid));
 }
 
 /* A device that takes bios tells of each of them, and of nothing that succeeds. */
@@ -172,7 +171,7 @@ TEST_F(block, partition)
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, ioctl(disk, BLKPG, &arg));
 	strcat(path, "p3");
-	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	fd = open_disk(path);
 	ASSERT_LE(0, fd);
 	fill_up();
 	ASSERT_EQ(0, watch(&self->rig, disk, 2));

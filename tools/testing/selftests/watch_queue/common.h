@@ -490,13 +490,15 @@ static inline int become_user(uid_t uid)
 /* Into a file of sysfs or the like; 0 or -errno */
 static inline int write_text(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), len = strlen(text), ret;
 
 	if (fd < 0)
 		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	ret = neg(write(fd, text, len));
 	close(fd);
-	return ret;
+	if (ret < 0)
+		return ret;
+	return ret == len ? 0 : -EIO;
 }
 
 static inline long sysctl_get(const char *path)
@@ -516,15 +518,9 @@ static inline long sysctl_get(const char *path)
 static inline int sysctl_set(const char *path, long value)
 {
 	char text[32];
-	int fd, len, ret;
 
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	len = snprintf(text, sizeof(text), "%ld\n", value);
-	ret = neg(write(fd, text, len));
-	close(fd);
-	return ret == len ? 0 : -EIO;
+	snprintf(text, sizeof(text), "%ld\n", value);
+	return write_text(path, text);
 }
 
 #endif /* _SELFTESTS_WATCH_QUEUE_COMMON_H */

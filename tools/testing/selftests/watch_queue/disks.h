@@ -46,6 +46,24 @@ static inline int loop_attach(const char *image, char *path, size_t size)
 	return nr;
 }
 
+/* What @head begins is for the device of that name; 0 or -errno */
+static inline int dm_call(unsigned long request, const char *name,
+			  struct dm_ioctl *head, size_t size)
+{
+	int control, ret;
+
+	head->version[0] = DM_VERSION_MAJOR;
+	head->data_size = size;
+	head->data_start = sizeof(*head);
+	snprintf(head->name, sizeof(head->name), "%s", name);
+	control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return -errno;
+	ret = neg(ioctl(control, request, head));
+	close(control);
+	return ret;
+}
+
 /* 0 or -errno; the number of the device into *@dev if that is not NULL */
 static inline int dm_ioctl(unsigned long request, const char *name, __u32 flags,
 			   const char *target, __u64 sectors, const char *params,
@@ -56,25 +74,17 @@ static inline int dm_ioctl(unsigned long request, const char *name, __u32 flags,
 		struct dm_target_spec spec;
 		char params[128];
 	} arg = {
-		.head.version		= { DM_VERSION_MAJOR },
-		.head.data_size		= sizeof(arg),
-		.head.data_start	= sizeof(arg.head),
 		.head.target_count	= !!target,
 		.head.flags		= flags,
 		.spec.length		= sectors,
 	};
-	int control, ret;
+	int ret;
 
-	snprintf(arg.head.name, sizeof(arg.head.name), "%s", name);
 	if (target) {
 		snprintf(arg.spec.target_type, sizeof(arg.spec.target_type), "%s", target);
 		snprintf(arg.params, sizeof(arg.params), "%s", params);
 	}
-	control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
-	if (control < 0)
-		return -errno;
-	ret = neg(ioctl(control, request, &arg));
-	close(control);
+	ret = dm_call(request, name, &arg.head, sizeof(arg));
 	if (!ret && dev)
 		*dev = arg.head.dev;
 	return ret;
@@ -87,21 +97,10 @@ static inline int dm_message(const char *name, const char *message)
 		struct dm_ioctl head;
 		struct dm_target_msg target;
 		char text[64];		/* where target.message begins */
-	} arg = {
-		.head.version		= { DM_VERSION_MAJOR },
-		.head.data_size		= sizeof(arg),
-		.head.data_start	= sizeof(arg.head),
-	};
-	int control, ret;
+	} arg = {};
 
-	snprintf(arg.head.name, sizeof(arg.head.name), "%s", name);
 	snprintf(arg.text, sizeof(arg.text), "%s", message);
-	control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
-	if (control < 0)
-		return -errno;
-	ret = neg(ioctl(control, DM_TARGET_MSG, &arg));
-	close(control);
-	return ret;
+	return dm_call(DM_TARGET_MSG, name, &arg.head, sizeof(arg));
 }
 
 /* Holds the device and freezes a filesystem on it; or, without @hold, goes on */
