@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Records of the queue made into events: a source, a name, and fields
+ *
+ * Each member of a record becomes a field, whoever it is for; beside it is a field
+ * with the name of what the number stands for, where it has one.  watchq.1 documents
+ * all of them.
+ */
+#include <linux/quota.h>
+#include <stdarg.h>
+
+#include "watchq.h"
+
+/* Keeps a text until the next event.  Too long, it is cut, which none is. */
+static const char *keep(struct event *ev, const char *format, ...)
+{
+	size_t room = sizeof(ev->text) - ev->used;
+	char *text = ev->text + ev->used;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(text, room, format, args);
+	va_end(args);
+	ev->used += len < 0 || (size_t)len >= room ? room - 1 : (size_t)len + 1;
+	return text;
+}
+
+static struct field *add(struct event *ev, const char *name, int kind)
+{
+	struct field *field = &ev->fields[ev->nr_fields++];
+
+	*field = (struct field){ .name = name, .kind = kind };
+	return field;
+}
+
+/* What has no name has no field */
+static void add_text(struct event *ev, const char *name, const char *text)
+{
+	if (text)
+		add(ev, name, FIELD_TEXT)->text = keep(ev, "%s", text);
+}
+
+static void add_number(struct event *ev, const char *name, unsigned long long number)
+{
+	add(ev, name, FIELD_NUMBER)->number = number;
+}
+
+static void add_flag(struct event *ev, const char *name, bool flag)
+{
+	add(ev, name, FIELD_FLAG)->number = flag;
+}
+
+/* For people the last field is not worth a place in the line */
+static void hide(struct event *ev)
+{
+	if (ev->nr_fields)
+		ev->fields[ev->nr_fields - 1].hidden = true;
+}
+
+/* They have it in front: @text, or the number if that has no name */
+static void subject(struct event *ev, const char *text, unsigned long long number)
+{
+	ev->subject = text ? keep(ev, "%s", text) : keep(ev, "%llu", number);
+}
+
+static const char *of(const char * const *names, size_t nr, unsigned int i)
+{
+	return i < nr ? names[i] : NULL;
+}
+
+/* "sda1" and "8:1" */
+static const char *add_device(struct event *ev, unsigned int major, unsigned int minor,
+			      bool block)
+{
+	const char *name;
+	char buf[256];
+
+	add_text(ev, "dev", keep(ev, "%u:%u", major, minor));
+	name = name_of_device(buf, sizeof(buf), major, minor, block);
+	if (!name)
+		return ev->fields[ev->nr_fields - 1].text;
+	hide(ev);
+	add_text(ev, "dev_name", name);
+	return ev->fields[ev->nr_fields - 1].text;
+}
+
+/*
+ * Keys
+ */
+
+static const char * const key_events[] = {
+	[NOTIFY_KEY_INSTANTIATED] = "instantiated",
+	[NOTIFY_KEY_UPDATED]	= "updated",
+	[NOTIFY_KEY_LINKED]	= "linked",
+	[NOTIFY_KEY_UNLINKED]	= "unlinked",
+	[NOTIFY_KEY_CLEARED]	= "cleared",
+	[NOTIFY_KEY_REVOKED]	= "revoked",
+	[NOTIFY_KEY_INVALIDATED] = "invalidated",
+	[NOTIFY_KEY_SETATTR]	= "setattr",
+	[NOTIFY_KEY_EXPIRED]	= "expired",
+};
+
+/* @fields: the names of its number, type and description */
+static const char *add_key(struct event *ev, unsigned int key, const char * const fields[3])
+{
+	const char *type, *name;
+	char buf[4096];
+
+	add_number(ev, fields[0], key);
+	if (!name_of_key(buf, sizeof(buf), key, &type, &name))
+		return NULL;
+	hide(ev);
+	add_text(ev, fields[1], type);
+	add_text(ev, fields[2], name);
+	return ev->fields[ev->nr_fields - 1].text;
+}
+
+static void decode_key(struct event *ev, const union watch_record *rec)
+{
+	static const char * const key[] = { "key", "key_type", "key_name" };
+	static const char * const other[] = { "other", "other_type", "other_name" };
+	unsigned int event = rec->watch.subtype, first = ev->nr_fields;
+	const char *name;
+
+	name = add_key(ev, rec->key.key_id, key);
+	for (; first < ev->nr_fields; first++)
+		ev->fields[first].hidden = true;
+	subject(ev, name, rec->key.key_id);
+	if (event == NOTIFY_KEY_LINKED || event == NOTIFY_KEY_UNLINKED) {
+		add_key(ev, rec->key.aux, other);
+	} else if (event == NOTIFY_KEY_INSTANTIATED && rec->key.aux) {
+		add_number(ev, "error", rec->key.aux);
+		hide(ev);
+		add_text(ev, "errno", name_of_error(rec->key.aux));
+		ev->bad = true;
+	}
+}
+
+/*
+ * Mounts
+ */
+
+static const char * const mount_events[] = {
+	[NOTIFY_MOUNT_NEW]	= "new",
+	[NOTIFY_MOUNT_UNMOUNT]	= "unmount",
+	[NOTIFY_MOUNT_MOVE_FROM] = "move-from",
+	[NOTIFY_MOUNT_MOVE_TO]	= "move-to",
+	[NOTIFY_MOUNT_READONLY]	= "readonly",
+	[NOTIFY_MOUNT_SETATTR]	= "setattr",
+	[NOTIFY_MOUNT_PROPAGATION] = "propagation",
+};
+
+static void decode_mount(struct event *ev, const union watch_record *rec)
+{
+	static const struct {
+		unsigned int flag;
+		const char *name;
+	} flags[] = {
+		{ NOTIFY_MOUNT_IN_SUBTREE, "in_subtree" },
+		{ NOTIFY_MOUNT_IS_RO, "read_only" },
+		{ NOTIFY_MOUNT_AUTOMOUNT, "automount" },
+		{ NOTIFY_MOUNT_PROPAGATED, "propagated" },
+		{ NOTIFY_MOUNT_EXPIRED, "expired" },
+	};
+	unsigned int event = rec->watch.subtype;
+	const struct mount *mount, *parent;
+	size_t i;
+
+	/* Those below it moved along */
+	if (event == NOTIFY_MOUNT_MOVE_FROM || event == NOTIFY_MOUNT_MOVE_TO)
+		mounts_read();
+	mount = mount_find(rec->mount.mnt_id);
+	subject(ev, mount ? mount->path : NULL, rec->mount.mnt_id);
+	add_number(ev, "mount", rec->mount.mnt_id);
+	hide(ev);
+	if (mount) {
+		add_text(ev, "path", mount->path);
+		hide(ev);
+		add_text(ev, "fs_type", mount->fs_type);
+	}
+	add_number(ev, "parent", rec->mount.parent_id);
+	parent = mount_find(rec->mount.parent_id);
+	if (parent) {
+		hide(ev);
+		add_text(ev, "parent_path", parent->path);
+	}
+	if (rec->mount.old_parent_id) {
+		add_number(ev, "old_parent", rec->mount.old_parent_id);
+		parent = mount_find(rec->mount.old_parent_id);
+		if (parent) {
+			hide(ev);
+			add_text(ev, "old_parent_path", parent->path);
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		add_flag(ev, flags[i].name, rec->watch.info & flags[i].flag);
+	if (event == NOTIFY_MOUNT_UNMOUNT)
+		mount_forget(rec->mount.mnt_id);
+}
+
+/*
+ * Filesystems
+ */
+
+static const char * const sb_events[] = {
+	[NOTIFY_SB_READ_ONLY]	= "read-only",
+	[NOTIFY_SB_READ_WRITE]	= "read-write",
+	[NOTIFY_SB_RECONFIGURED] = "reconfigured",
+	[NOTIFY_SB_FROZEN]	= "frozen",
+	[NOTIFY_SB_THAWED]	= "thawed",
+	[NOTIFY_SB_SHUTDOWN]	= "shutdown",
+	[NOTIFY_SB_ERROR]	= "error",
+	[NOTIFY_SB_WRITEBACK_ERROR] = "writeback-error",
+	[NOTIFY_SB_QUOTA]	= "quota",
+};
+
+static void add_quota(struct event *ev, const struct superblock_quota_notification *n)
+{
+	static const char * const types[] = { "user", "group", "project" };
+	static const char * const limits[] = {
+		[QUOTA_NL_IHARDWARN]	= "inodes-hard",
+		[QUOTA_NL_ISOFTLONGWARN] = "inodes-soft-long",
+		[QUOTA_NL_ISOFTWARN]	= "inodes-soft",
+		[QUOTA_NL_BHARDWARN]	= "blocks-hard",
+		[QUOTA_NL_BSOFTLONGWARN] = "blocks-soft-long",
+		[QUOTA_NL_BSOFTWARN]	= "blocks-soft",
+		[QUOTA_NL_IHARDBELOW]	= "inodes-hard-below",
+		[QUOTA_NL_ISOFTBELOW]	= "inodes-soft-below",
+		[QUOTA_NL_BHARDBELOW]	= "blocks-hard-below",
+		[QUOTA_NL_BSOFTBELOW]	= "blocks-soft-below",
+	};
+	const char *name;
+
+	add_text(ev, "limit", of(limits, ARRAY_SIZE(limits), n->warning));
+	add_text(ev, "owner_type", of(types, ARRAY_SIZE(types), n->id_type));
+	add_number(ev, "owner", n->id);
+	name = name_of_owner(n->id_type, n->id);
+	if (name)
+		hide(ev);
+	add_text(ev, "owner_name", name);
+}
+
+static void decode_sb(struct event *ev, const union watch_record *rec)
+{
+	const char *name;
+
+	add_number(ev, "sb", rec->sb.sb_id);
+	hide(ev);
+	name = add_device(ev, rec->sb.dev_major, rec->sb.dev_minor, true);
+	hide(ev);
+	subject(ev, name, 0);
+
+	switch (rec->watch.subtype) {
+	case NOTIFY_SB_ERROR:
+	case NOTIFY_SB_WRITEBACK_ERROR:
+		add_number(ev, "error", rec->sb_error.error);
+		hide(ev);
+		add_text(ev, "errno", name_of_error(rec->sb_error.error));
+		if (rec->sb_error.ino)
+			add_number(ev, "inode", rec->sb_error.ino);
+		add_number(ev, "more", rec->sb_error.more);
+		ev->bad = true;
+		break;
+	case NOTIFY_SB_SHUTDOWN:
+		ev->bad = true;
+		break;
+	case NOTIFY_SB_QUOTA:
+		add_quota(ev, &rec->sb_quota);
+		break;
+	}
+}
+
+/*
+ * Block devices
+ */
+
+static const char * const block_events[] = {
+	[NOTIFY_BLOCK_IO]	= "io",
+	[NOTIFY_BLOCK_NOT_SUPPORTED] = "not-supported",
+	[NOTIFY_BLOCK_TIMEOUT]	= "timeout",
+	[NOTIFY_BLOCK_NO_SPACE]	= "no-space",
+	[NOTIFY_BLOCK_TRANSPORT] = "transport",
+	[NOTIFY_BLOCK_TARGET]	= "target",
+	[NOTIFY_BLOCK_RESERVATION] = "reservation",
+	[NOTIFY_BLOCK_MEDIUM]	= "medium",
+	[NOTIFY_BLOCK_PROTECTION] = "protection",
+	[NOTIFY_BLOCK_RESOURCE]	= "resource",
+	[NOTIFY_BLOCK_ZONES]	= "zones",
+	[NOTIFY_BLOCK_OFFLINE]	= "offline",
+	[NOTIFY_BLOCK_DURATION]	= "duration",
+	[NOTIFY_BLOCK_INVALID]	= "invalid",
+};
+
+static void decode_block(struct event *ev, const union watch_record *rec)
+{
+	static const char * const operations[] = {
+		[NOTIFY_BLOCK_READ]	= "read",
+		[NOTIFY_BLOCK_WRITE]	= "write",
+		[NOTIFY_BLOCK_FLUSH]	= "flush",
+		[NOTIFY_BLOCK_DISCARD]	= "discard",
+		[NOTIFY_BLOCK_ZERO]	= "zero",
+		[NOTIFY_BLOCK_ZONE]	= "zone",
+		[NOTIFY_BLOCK_OTHER]	= "other",
+	};
+	const struct block_notification *n = &rec->block;
+	const char *name;
+
+	name = add_device(ev, n->dev_major, n->dev_minor, true);
+	hide(ev);
+	subject(ev, name, 0);
+	add_text(ev, "operation", of(operations, ARRAY_SIZE(operations), n->operation));
+	add_number(ev, "sector", n->sector);
+	add_number(ev, "length", n->length);
+	add_number(ev, "more", n->more);
+	add_number(ev, "partition", n->partition);
+	hide(ev);
+	add_number(ev, "disk_seq", n->disk_seq);
+	hide(ev);
+	add_flag(ev, "stacked", rec->watch.info & NOTIFY_BLOCK_STACKED);
+	ev->bad = true;
+}
+
+/*
+ * Devices
+ */
+
+static const char * const device_events[] = {
+	[NOTIFY_DEVICE_ADD]	= "add",
+	[NOTIFY_DEVICE_REMOVE]	= "remove",
+	[NOTIFY_DEVICE_CHANGE]	= "change",
+	[NOTIFY_DEVICE_MOVE]	= "move",
+	[NOTIFY_DEVICE_ONLINE]	= "online",
+	[NOTIFY_DEVICE_OFFLINE]	= "offline",
+	[NOTIFY_DEVICE_BIND]	= "bind",
+	[NOTIFY_DEVICE_UNBIND]	= "unbind",
+	[NOTIFY_DEVICE_RESET]	= "reset",
+};
+
+static void decode_device(struct event *ev, const union watch_record *rec)
+{
+	const char *subsystem = (const char *)rec->bytes + sizeof(rec->device);
+	const char *end = (const char *)rec->bytes + sizeof(rec->bytes) - 1;
+	const char *name = subsystem + strlen(subsystem);
+
+	if (name < end)
+		name++;
+	subject(ev, name, 0);
+	add_text(ev, "name", name);
+	hide(ev);
+	add_text(ev, "subsystem", subsystem);
+	if (rec->device.dev_major || rec->device.dev_minor)
+		add_text(ev, "dev", keep(ev, "%u:%u", rec->device.dev_major,
+					 rec->device.dev_minor));
+	add_number(ev, "seqnum", rec->device.seqnum);
+	hide(ev);
+	add_flag(ev, "block", rec->watch.info & NOTIFY_DEVICE_BLOCK);
+	hide(ev);
+	add_flag(ev, "synthetic", rec->watch.info & NOTIFY_DEVICE_SYNTHETIC);
+	add_flag(ev, "cut", rec->watch.info & NOTIFY_DEVICE_CUT);
+}
+
+/*
+ * The queue itself
+ */
+
+static const char * const queue_events[] = {
+	[WATCH_META_REMOVAL_NOTIFICATION] = "removed",
+	[WATCH_META_LOSS_NOTIFICATION]	= "lost",
+};
+
+static void decode_queue(struct event *ev, const union watch_record *rec)
+{
+	unsigned int lost = watch_record_lost(rec);
+
+	if (lost) {
+		/* What is told next may build upon what is not known now */
+		if (watches_any(WATCH_TYPE_MOUNT_NOTIFY))
+			mounts_read();
+		subject(ev, NULL, lost);
+		add_number(ev, "count", lost);
+		hide(ev);
+		add_flag(ev, "or_more", lost == 0xffff);
+		ev->bad = true;
+	} else if (rec->removal.id) {
+		add_number(ev, "object", rec->removal.id);
+		hide(ev);
+	}
+}
+
+const struct source sources[] = {
+	{ "queue", WATCH_TYPE_META, queue_events, ARRAY_SIZE(queue_events), decode_queue },
+	{ "key", WATCH_TYPE_KEY_NOTIFY, key_events, ARRAY_SIZE(key_events), decode_key },
+	{ "mount", WATCH_TYPE_MOUNT_NOTIFY, mount_events, ARRAY_SIZE(mount_events), decode_mount },
+	{ "sb", WATCH_TYPE_SB_NOTIFY, sb_events, ARRAY_SIZE(sb_events), decode_sb },
+	{ "block", WATCH_TYPE_BLOCK_NOTIFY, block_events, ARRAY_SIZE(block_events), decode_block },
+	{ "device", WATCH_TYPE_DEVICE_NOTIFY, device_events, ARRAY_SIZE(device_events),
+	  decode_device },
+};
+
+const unsigned int nr_sources = ARRAY_SIZE(sources);
+
+const struct source *source_by_type(unsigned int type)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_sources; i++)
+		if (sources[i].type == type)
+			return &sources[i];
+	return NULL;
+}
+
+const struct source *source_by_name(const char *name, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_sources; i++)
+		if (strlen(sources[i].name) == len && !strncmp(sources[i].name, name, len))
+			return &sources[i];
+	return NULL;
+}
+
+/* Newer than this program, and no reason to stop */
+static void decode_unknown(struct event *ev, const union watch_record *rec)
+{
+	unsigned int len = rec->watch.info & WATCH_INFO_LENGTH, i;
+	char hex[2 * sizeof(rec->bytes) + 1];
+
+	for (i = sizeof(rec->watch); i < len; i++)
+		sprintf(hex + 2 * (i - sizeof(rec->watch)), "%02x", rec->bytes[i]);
+	hex[2 * (len - sizeof(rec->watch))] = 0;
+	add_number(ev, "type", rec->watch.type);
+	add_number(ev, "subtype", rec->watch.subtype);
+	add_number(ev, "info", rec->watch.info & WATCH_INFO_TYPE_INFO);
+	add_text(ev, "data", hex);
+}
+
+void event_decode(struct event *ev, const union watch_record *rec)
+{
+	const struct source *source = source_by_type(rec->watch.type);
+	const struct watch *watch;
+
+	ev->nr_fields = 0;
+	ev->used = 0;
+	ev->bad = false;
+	ev->subject = "";
+	ev->source = source ? source->name : "unknown";
+	ev->name = source ? of(source->events, source->nr_events, rec->watch.subtype) : NULL;
+
+	/* A loss may be any watch's */
+	watch = watch_record_lost(rec) ? NULL : watch_by_id(watch_record_id(rec));
+	if (watch) {
+		add_number(ev, "watch", watch_record_id(rec));
+		hide(ev);
+		add_text(ev, "on", watch->object);
+		hide(ev);
+		subject(ev, watch->object, 0);
+	}
+	if (ev->name) {
+		source->decode(ev, rec);
+	} else {
+		ev->name = "unknown";
+		decode_unknown(ev, rec);
+	}
+}

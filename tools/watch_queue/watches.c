@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The queue: what is watched, what the filter lets in, and why the kernel may refuse
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/keyctl.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "watchq.h"
+
+#define MAX_WATCHES	256		/* IDs that there are */
+
+static struct watch watches[MAX_WATCHES];
+static unsigned int nr_watches;
+
+/* A rule for each source that a --filter named, by type */
+static struct watch_notification_type_filter rules[WATCH_TYPE__NR];
+
+#define NO_OPTION	"this kernel was built without CONFIG_"
+
+/* What an error number means for one particular call */
+static const struct {
+	const char *call;
+	int error, status;
+	const char *text;
+} hints[] = {
+	{ "pipe2", ENOPKG, EXIT_KERNEL, NO_OPTION "WATCH_QUEUE" },
+	{ "pipe2", EINVAL, EXIT_KERNEL, "this kernel has no notification queue" },
+	{ "--queue", EINVAL, EXIT_USAGE, "none, or more records than pipe-max-size allows" },
+	{ "--queue", EPERM, EXIT_PERMISSION, "more than pipe-user-pages-soft allows" },
+	{ "--filter", EINVAL, EXIT_KERNEL, "this kernel does not take such a filter" },
+	{ "--key", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "KEY_NOTIFICATIONS" },
+	{ "--key", EACCES, EXIT_PERMISSION, "the key does not let you view it" },
+	{ "--key", ENOKEY, EXIT_FAILED, "there is no such key" },
+	{ "--mount", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "MOUNT_NOTIFICATIONS" },
+	{ "--mount", EINVAL, EXIT_FAILED, "no mount is right there" },
+	{ "--sb", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "SB_NOTIFICATIONS" },
+	{ "--block", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "BLOCK_NOTIFICATIONS" },
+	{ "--block", EINVAL, EXIT_FAILED, "this is no block device" },
+	{ "--devices", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "DEVICE_NOTIFICATIONS" },
+	{ NULL, ENOTTY, EXIT_KERNEL, "this kernel's queue knows of keys only" },
+	{ NULL, EACCES, EXIT_PERMISSION, NULL },
+	{ NULL, EPERM, EXIT_PERMISSION, "this takes privilege, see watch_queue(7)" },
+	{ NULL, EAGAIN, EXIT_PERMISSION, "the user has too many watches, see watch_queue(7)" },
+	{ NULL, EBUSY, EXIT_USAGE, "it is there twice" },
+};
+
+/* @call: or the option that led to it; @object: what it was about, or "" */
+static void __noreturn refused(const char *call, const char *object)
+{
+	int error = errno, status = EXIT_FAILED;
+	const char *text = NULL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(hints); i++) {
+		if (hints[i].error != error || (hints[i].call && strcmp(hints[i].call, call)))
+			continue;
+		text = hints[i].text;
+		status = hints[i].status;
+		break;
+	}
+	fail(status, "%s%s%s: %s%s%s", call, *object ? " " : "", object, strerror(error),
+	     text ? ": " : "", text ? text : "");
+}
+
+/*
+ * What is asked for
+ */
+
+void watch_ask(const char *source, const char *object)
+{
+	if (nr_watches == MAX_WATCHES)
+		fail(EXIT_USAGE, "%s: one queue has IDs for %u watches only", object,
+		     MAX_WATCHES);
+	watches[nr_watches++] = (struct watch){
+		.source = source_by_name(source, strlen(source)),
+		.object = object,
+	};
+}
+
+void watch_subtree(void)
+{
+	struct watch *watch = &watches[nr_watches - 1];
+
+	if (!nr_watches || watch->source->type != WATCH_TYPE_MOUNT_NOTIFY)
+		fail(EXIT_USAGE, "--subtree: belongs right after a --mount");
+	watch->subtree = true;
+}
+
+const struct watch *watch_by_id(unsigned int id)
+{
+	return id < nr_watches ? &watches[id] : NULL;
+}
+
+bool watches_any(unsigned int type)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_watches; i++)
+		if (watches[i].source->type == type)
+			return true;
+	return false;
+}
+
+/* SOURCE or SOURCE=EVENT,EVENT... */
+void filter_ask(const char *text)
+{
+	size_t len = strcspn(text, "=");
+	const struct source *source = source_by_name(text, len);
+	struct watch_notification_type_filter *rule;
+	const char *p = text + len;
+	unsigned int i;
+
+	if (!source || source->type == WATCH_TYPE_META)
+		fail(EXIT_USAGE, "--filter %s: the sources are key, mount, sb, block and device",
+		     text);
+	rule = &rules[source->type];
+	rule->type = source->type;
+	if (!*p) {
+		memset(rule->subtype_filter, 0xff, sizeof(rule->subtype_filter));
+		return;
+	}
+	while (*p) {
+		len = strcspn(++p, ",");
+		for (i = 0; i < source->nr_events; i++)
+			if (strlen(source->events[i]) == len &&
+			    !strncmp(source->events[i], p, len))
+				break;
+		if (i == source->nr_events)
+			fail(EXIT_USAGE, "--filter %s: %s has no event \"%.*s\", see watchq(1)",
+			     text, source->name, (int)len, p);
+		rule->subtype_filter[i / 32] |= 1U << (i % 32);
+		p += len;
+	}
+}
+
+/*
+ * Set up
+ */
+
+/* Special key IDs are negative and count down from -1 */
+static int key_number(const char *text)
+{
+	static const char * const names[] = { "@t", "@p", "@s", "@u", "@us" };
+	char *end;
+	size_t i;
+	long n;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(text, names[i]))
+			return KEY_SPEC_THREAD_KEYRING - (int)i;
+	errno = 0;
+	n = strtol(text, &end, 0);
+	if (errno || end == text || *end || n <= 0 || n > INT_MAX)
+		fail(EXIT_USAGE, "--key %s: neither a number nor @t, @p, @s, @u or @us", text);
+	return n;
+}
+
+static void watch_key(int queue, const struct watch *watch, unsigned int id)
+{
+	int key = key_number(watch->object);
+
+	if (syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, id))
+		refused("--key", watch->object);
+}
+
+static void watch_object(int queue, const struct watch *watch, unsigned int id)
+{
+	struct watch_queue_watch how = {
+		.type	= watch->source->type,
+		.fd	= -1,
+		.id	= id,
+		.flags	= watch->subtree ? WATCH_SUBTREE : 0,
+	};
+	bool block = how.type == WATCH_TYPE_BLOCK_NOTIFY;
+	const char *object = watch->object;
+	char option[16];
+
+	snprintf(option, sizeof(option), "--%s%s", watch->source->name,
+		 how.type == WATCH_TYPE_DEVICE_NOTIFY ? "s" : "");
+	if (how.type == WATCH_TYPE_DEVICE_NOTIFY)
+		object = "";
+	else if (!block || strcmp(object, "all"))
+		/* Who watches a disk proves that he can read it; else a place is enough */
+		how.fd = open(object, O_CLOEXEC | (block ? O_RDONLY | O_NONBLOCK : O_PATH));
+	if ((*object && strcmp(object, "all") && how.fd < 0) ||
+	    ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
+		refused(option, object);
+	/* Open, it would be busy; the watch does not keep it */
+	if (how.fd >= 0)
+		close(how.fd);
+}
+
+/* Sources without a --filter pass as they are */
+static void set_filter(int queue)
+{
+	struct {
+		struct watch_notification_filter header;
+		struct watch_notification_type_filter rules[WATCH_TYPE__NR];
+	} filter = { };
+	unsigned int type;
+	bool any = false;
+
+	for (type = WATCH_TYPE_META + 1; type < WATCH_TYPE__NR; type++) {
+		struct watch_notification_type_filter *rule;
+
+		if (rules[type].type && !watches_any(type))
+			fail(EXIT_USAGE, "--filter %s: nothing of the kind is watched",
+			     source_by_type(type)->name);
+		any |= rules[type].type;
+		if (!watches_any(type))
+			continue;
+		rule = &filter.rules[filter.header.nr_filters++];
+		*rule = rules[type];
+		if (!rule->type) {
+			rule->type = type;
+			memset(rule->subtype_filter, 0xff, sizeof(rule->subtype_filter));
+		}
+	}
+	if (any && ioctl(queue, IOC_WATCH_QUEUE_SET_FILTER, &filter))
+		refused("--filter", "");
+}
+
+int watches_open(unsigned long depth)
+{
+	char records[32];
+	unsigned int i;
+	int fds[2];
+
+	if (!nr_watches)
+		fail(EXIT_USAGE, "nothing to watch; --help lists what there is");
+	if (pipe2(fds, O_NOTIFICATION_PIPE | O_CLOEXEC))
+		refused("pipe2", "");
+	snprintf(records, sizeof(records), "%lu", depth);
+	if (ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth))
+		refused("--queue", records);
+	set_filter(fds[0]);
+	for (i = 0; i < nr_watches; i++) {
+		if (watches[i].source->type == WATCH_TYPE_KEY_NOTIFY)
+			watch_key(fds[0], &watches[i], i);
+		else
+			watch_object(fds[0], &watches[i], i);
+	}
+	/* Watch first, look at the state then: nothing can fall in between */
+	if (watches_any(WATCH_TYPE_MOUNT_NOTIFY))
+		mounts_read();
+	/* Only the kernel writes; with this end closed, no watch means no data */
+	close(fds[1]);
+	return fds[0];
+}
