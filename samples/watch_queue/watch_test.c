@@ -22,7 +22,8 @@
 #include <unistd.h>
 #include <linux/keyctl.h>
 #include <linux/quota.h>
-#include <linux/watch_queue.h>
+
+#include "watch_records.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define WATCH_ID	1	/* 0 to 255; comes back in every record */
@@ -76,20 +77,6 @@ static void die(const char *call)
 	exit(1);
 }
 
-/* A record is not aligned in the buffer that read() fills: it is copied here */
-union record {
-	struct watch_notification head;
-	struct watch_notification_removal removal;
-	struct key_notification key;
-	struct mount_notification mount;
-	struct superblock_notification sb;
-	struct superblock_error_notification sb_error;
-	struct superblock_quota_notification sb_quota;
-	struct block_notification block;
-	struct device_notification device;
-	unsigned char bytes[WATCH_INFO_LENGTH + 1];
-};
-
 static void show_mount(const struct mount_notification *n)
 {
 	static const char * const mount_events[] = {
@@ -127,7 +114,7 @@ static void show_mount(const struct mount_notification *n)
 			printf(", %s", flags[i].text);
 }
 
-static void show_sb(const union record *rec, size_t size)
+static void show_sb(const union watch_record *rec)
 {
 	static const char * const sb_events[] = {
 		[NOTIFY_SB_READ_ONLY]	= "read-only now",
@@ -153,7 +140,7 @@ static void show_sb(const union record *rec, size_t size)
 		[QUOTA_NL_BHARDBELOW]	= "blocks below the hard limit again",
 		[QUOTA_NL_BSOFTBELOW]	= "blocks below the soft limit again",
 	};
-	unsigned int subtype = rec->head.subtype;
+	unsigned int subtype = rec->watch.subtype;
 
 	printf("filesystem %u:%u: ", rec->sb.dev_major, rec->sb.dev_minor);
 	if (subtype >= ARRAY_SIZE(sb_events))
@@ -161,14 +148,13 @@ static void show_sb(const union record *rec, size_t size)
 	else
 		printf("%s", sb_events[subtype]);
 
-	if ((subtype == NOTIFY_SB_ERROR || subtype == NOTIFY_SB_WRITEBACK_ERROR) &&
-	    size >= sizeof(rec->sb_error)) {
+	if (subtype == NOTIFY_SB_ERROR || subtype == NOTIFY_SB_WRITEBACK_ERROR) {
 		printf(": %s", strerror(rec->sb_error.error));
 		if (rec->sb_error.ino)
 			printf(", inode %llu", (unsigned long long)rec->sb_error.ino);
 		if (rec->sb_error.more)
 			printf(", and %u others", rec->sb_error.more);
-	} else if (subtype == NOTIFY_SB_QUOTA && size >= sizeof(rec->sb_quota)) {
+	} else if (subtype == NOTIFY_SB_QUOTA) {
 		unsigned int type = rec->sb_quota.id_type, limit = rec->sb_quota.warning;
 
 		printf(" of %s %u: %s",
@@ -218,7 +204,7 @@ static void show_block(const struct block_notification *n)
 		printf(", and %u others", n->more);
 }
 
-static void show_device(const union record *rec)
+static void show_device(const union watch_record *rec)
 {
 	static const char * const device_events[] = {
 		[NOTIFY_DEVICE_ADD]	= "added",
@@ -232,7 +218,7 @@ static void show_device(const union record *rec)
 		[NOTIFY_DEVICE_RESET]	= "reset",
 	};
 	const char *subsystem = (const char *)rec + sizeof(rec->device);
-	unsigned int event = rec->head.subtype;
+	unsigned int event = rec->watch.subtype;
 
 	printf("%s device %s", subsystem, subsystem + strlen(subsystem) + 1);
 	if (rec->device.dev_major || rec->device.dev_minor)
@@ -241,11 +227,11 @@ static void show_device(const union record *rec)
 		printf(": %s", device_events[event]);
 	else
 		printf(": event %u", event);
-	if (rec->head.info & NOTIFY_DEVICE_SYNTHETIC)
+	if (rec->watch.info & NOTIFY_DEVICE_SYNTHETIC)
 		printf(", told again");
 }
 
-static void show(const union record *rec, size_t size)
+static void show(const union watch_record *rec)
 {
 	static const char * const key_events[] = {
 		[NOTIFY_KEY_INSTANTIATED] = "instantiated",
@@ -258,39 +244,36 @@ static void show(const union record *rec, size_t size)
 		[NOTIFY_KEY_SETATTR]	= "attributes changed",
 		[NOTIFY_KEY_EXPIRED]	= "expired",
 	};
-	unsigned int type = rec->head.type, subtype = rec->head.subtype;
-	unsigned int info = rec->head.info, n;
-	size_t i;
+	unsigned int type = rec->watch.type, subtype = rec->watch.subtype;
+	unsigned int info = rec->watch.info, i, n = watch_record_lost(rec);
 
-	if (type == WATCH_TYPE_META && subtype == WATCH_META_LOSS_NOTIFICATION) {
-		n = (info & WATCH_INFO_TYPE_INFO) >> WATCH_INFO_TYPE_INFO__SHIFT;
+	if (n) {
 		printf("lost %u%s: read the state again\n", n,
 		       n == 0xffff ? " or more" : "");
 		lost += n;
 		return;
 	}
 
-	printf("watch %u: ", (info & WATCH_INFO_ID) >> WATCH_INFO_ID__SHIFT);
-	if (type == WATCH_TYPE_KEY_NOTIFY && size >= sizeof(rec->key) &&
-	    subtype < ARRAY_SIZE(key_events)) {
+	printf("watch %u: ", watch_record_id(rec));
+	if (type == WATCH_TYPE_KEY_NOTIFY && subtype < ARRAY_SIZE(key_events)) {
 		printf("key %u: %s", rec->key.key_id, key_events[subtype]);
 		if (subtype == NOTIFY_KEY_LINKED || subtype == NOTIFY_KEY_UNLINKED)
 			printf(" key %u", rec->key.aux);
 		if (subtype == NOTIFY_KEY_INSTANTIATED && rec->key.aux)
 			printf(" with an error: %s", strerror(rec->key.aux));
-	} else if (type == WATCH_TYPE_MOUNT_NOTIFY && size >= sizeof(rec->mount)) {
+	} else if (type == WATCH_TYPE_MOUNT_NOTIFY) {
 		show_mount(&rec->mount);
-	} else if (type == WATCH_TYPE_SB_NOTIFY && size >= sizeof(rec->sb)) {
-		show_sb(rec, size);
-	} else if (type == WATCH_TYPE_BLOCK_NOTIFY && size >= sizeof(rec->block)) {
+	} else if (type == WATCH_TYPE_SB_NOTIFY) {
+		show_sb(rec);
+	} else if (type == WATCH_TYPE_BLOCK_NOTIFY) {
 		show_block(&rec->block);
-	} else if (type == WATCH_TYPE_DEVICE_NOTIFY && size > sizeof(rec->device)) {
+	} else if (type == WATCH_TYPE_DEVICE_NOTIFY) {
 		show_device(rec);
-	} else if (type == WATCH_TYPE_META && subtype == WATCH_META_REMOVAL_NOTIFICATION) {
+	} else if (watch_record_is_meta(rec, WATCH_META_REMOVAL_NOTIFICATION)) {
 		removed = true;
 		printf("removed");
-		if (size < sizeof(rec->removal))
-			;		/* an older kernel does not say of what */
+		if (!rec->removal.id)
+			;		/* the kernel does not say of what */
 		else if (watched == WATCH_TYPE_KEY_NOTIFY)
 			printf(" from key %llu", (unsigned long long)rec->removal.id);
 		else
@@ -299,7 +282,7 @@ static void show(const union record *rec, size_t size)
 	} else {
 		/* Newer than this program, and no reason to stop */
 		printf("type %u subtype %u info %08x:", type, subtype, info);
-		for (i = sizeof(rec->head); i < size; i++)
+		for (i = sizeof(rec->watch); i < (info & WATCH_INFO_LENGTH); i++)
 			printf(" %02x", rec->bytes[i]);
 	}
 	putchar('\n');
@@ -307,26 +290,17 @@ static void show(const union record *rec, size_t size)
 }
 
 /* Take the records out of a buffer one by one, up to @count events in all */
-static void show_all(const unsigned char *p, size_t left, unsigned long long count)
+static void show_all(const void *buf, size_t len, unsigned long long count)
 {
-	union record rec;
-	size_t size;
+	struct watch_records records = { buf, len };
+	union watch_record rec;
+	int ret = 0;
 
-	while (left && !(count && events >= count)) {
-		size = 0;
-		if (left >= sizeof(rec.head)) {
-			memcpy(&rec.head, p, sizeof(rec.head));
-			size = rec.head.info & WATCH_INFO_LENGTH;
-		}
-		if (size < sizeof(rec.head) || size > left) {
-			fprintf(stderr, "watch_test: a record of %zu bytes, %zu were read\n",
-				size, left);
-			exit(1);
-		}
-		memcpy(&rec, p, size);
-		show(&rec, size);
-		p += size;
-		left -= size;
+	while (!(count && events >= count) && (ret = watch_record_next(&records, &rec)) > 0)
+		show(&rec);
+	if (ret < 0) {
+		fprintf(stderr, "watch_test: %zu bytes that are no record\n", records.left);
+		exit(1);
 	}
 }
 

@@ -90,7 +90,7 @@ static inline __u64 number(int fd)
 }
 
 /* The next record, of I/O that failed or of the end of a watch: 1 or -errno */
-static inline int await_error(struct rig *rig, union record *r)
+static inline int await_error(struct rig *rig, union watch_record *r)
 {
 	int ret = await_record(&rig->q, r);
 
@@ -105,10 +105,10 @@ static inline int await_error(struct rig *rig, union record *r)
 static inline bool got(struct rig *rig, __u32 id, __u32 class, __u32 operation,
 		       int disk, __u64 sector, __u32 length, __u32 flags)
 {
-	union record r = {};
+	union watch_record r = {};
 	int ret = await_error(rig, &r);
 
-	if (ret == 1 && r.watch.subtype == class && record_id(&r) == id &&
+	if (ret == 1 && r.watch.subtype == class && watch_record_id(&r) == id &&
 	    (r.watch.info & WATCH_INFO_TYPE_INFO) == flags && r.block.disk_seq &&
 	    makedev(r.block.dev_major, r.block.dev_minor) == number(disk) &&
 	    r.block.sector == sector && r.block.length == length &&
@@ -151,7 +151,7 @@ static inline void remove_written(struct __test_metadata *_metadata, struct rig 
 {
 	__u64 dev = number(disk);
 	pthread_t writer;
-	union record r;
+	union watch_record r;
 
 	ASSERT_EQ(BLOCK, pwrite(disk, data, BLOCK, WRITE_ON_SECTOR * 512));
 	ASSERT_EQ(0, pthread_create(&writer, NULL, write_on, &disk));

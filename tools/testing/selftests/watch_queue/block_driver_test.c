@@ -435,7 +435,7 @@ TEST_F(scsi, parts)
 	char path[300], *large;
 	long before;
 	size_t told = 0;
-	union record r;
+	union watch_record r;
 
 	snprintf(path, sizeof(path), "%s/block/%s/queue/max_sectors_kb", s->sys,
 		 strrchr(s->path, '/') + 1);

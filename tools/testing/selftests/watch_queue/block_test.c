@@ -166,7 +166,7 @@ TEST_F(block, partition)
 	};
 	char path[64];
 	int disk = file_disk("disk", path, sizeof(path)), fd;
-	union record r;
+	union watch_record r;
 
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, ioctl(disk, BLKPG, &arg));
@@ -177,24 +177,24 @@ TEST_F(block, partition)
 	ASSERT_EQ(0, watch(&self->rig, disk, 2));
 	EXPECT_EQ(-ENOSPC, neg(pwrite(fd, data, BLOCK, 4096)));
 	ASSERT_EQ(1, await_error(&self->rig, &r));
-	EXPECT_EQ(2, record_id(&r));
+	EXPECT_EQ(2, watch_record_id(&r));
 	EXPECT_EQ(3, r.block.partition);
 
 	ASSERT_EQ(0, watch(&self->rig, fd, 1));
 	EXPECT_EQ(-ENOSPC, neg(pwrite(fd, data, BLOCK, 4096)));
 	ASSERT_EQ(1, await_error(&self->rig, &r));
-	EXPECT_EQ(1, record_id(&r));
+	EXPECT_EQ(1, watch_record_id(&r));
 	EXPECT_EQ(3, r.block.partition);
 	EXPECT_EQ(128 + 8, r.block.sector);
 	ASSERT_EQ(1, await_error(&self->rig, &r));
-	EXPECT_EQ(2, record_id(&r));
+	EXPECT_EQ(2, watch_record_id(&r));
 	EXPECT_EQ(3, r.block.partition);
 	EXPECT_EQ(128 + 8, r.block.sector);
 
 	/* And only those */
 	EXPECT_EQ(-ENOSPC, neg(pwrite(disk, data, BLOCK, 0)));
 	ASSERT_EQ(1, await_error(&self->rig, &r));
-	EXPECT_EQ(2, record_id(&r));
+	EXPECT_EQ(2, watch_record_id(&r));
 	EXPECT_EQ(0, r.block.partition);
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(fd);
@@ -202,7 +202,7 @@ TEST_F(block, partition)
 	EXPECT_EQ(0, ioctl(disk, BLKPG, &arg));
 	ASSERT_EQ(1, await_error(&self->rig, &r));
 	EXPECT_TRUE(is_removal(&r));
-	EXPECT_EQ(1, record_id(&r));
+	EXPECT_EQ(1, watch_record_id(&r));
 	close(disk);
 }
 
@@ -211,7 +211,7 @@ TEST_F(block, storm)
 {
 	unsigned int i, records = 0, errors = 0, storm = 200;
 	int disk = dm_disk(&self->rig, "error", "");
-	union record r;
+	union watch_record r;
 
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
@@ -235,7 +235,7 @@ TEST_F(block, storm_then_watch)
 {
 	int disk = dm_disk(&self->rig, "error", ""), i;
 	struct reader late;
-	union record r;
+	union watch_record r;
 	int other;
 
 	ASSERT_LE(0, disk);
@@ -282,7 +282,7 @@ TEST_F(block, removal)
 {
 	unsigned int i, errors = 0, storm = 2 * BURST;
 	int disk = dm_disk(&self->rig, "error", "");
-	union record r;
+	union watch_record r;
 	int ret;
 
 	ASSERT_LE(0, disk);

@@ -18,7 +18,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/keyctl.h>
-#include <linux/watch_queue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -31,6 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "watch_records.h"
 #include "../kselftest_harness.h"
 
 #define SLOT_SIZE	128	/* bytes that a record takes in the queue */
@@ -40,20 +40,6 @@
 #define PATIENCE_MS	25000	/* for what must happen; the harness waits 30 s */
 #define KEY_RECORD	sizeof(struct key_notification)
 #define LOSS_RECORD	sizeof(struct watch_notification)
-
-/* A record of any kind, as large as records can be */
-union record {
-	struct watch_notification watch;
-	struct watch_notification_removal removal;
-	struct key_notification key;
-	struct mount_notification mount;
-	struct block_notification block;
-	struct device_notification device;
-	struct superblock_notification sb;
-	struct superblock_error_notification sb_error;
-	struct superblock_quota_notification sb_quota;
-	unsigned char raw[WATCH_INFO_LENGTH];
-};
 
 /* A filter with room for one rule more than the kernel takes */
 struct filter {
@@ -78,31 +64,24 @@ static inline long neg(long ret)
 	return ret < 0 ? -errno : ret;
 }
 
-static inline __u32 record_len(const union record *r)
+static inline __u32 record_len(const union watch_record *r)
 {
 	return r->watch.info & WATCH_INFO_LENGTH;
 }
 
-static inline __u32 record_id(const union record *r)
-{
-	return (r->watch.info & WATCH_INFO_ID) >> WATCH_INFO_ID__SHIFT;
-}
-
-static inline __u32 record_bits(const union record *r)
+static inline __u32 record_bits(const union watch_record *r)
 {
 	return r->watch.info >> WATCH_INFO_TYPE_INFO__SHIFT;
 }
 
-static inline bool is_loss(const union record *r)
+static inline bool is_loss(const union watch_record *r)
 {
-	return r->watch.type == WATCH_TYPE_META &&
-	       r->watch.subtype == WATCH_META_LOSS_NOTIFICATION;
+	return watch_record_is_meta(r, WATCH_META_LOSS_NOTIFICATION);
 }
 
-static inline bool is_removal(const union record *r)
+static inline bool is_removal(const union watch_record *r)
 {
-	return r->watch.type == WATCH_TYPE_META &&
-	       r->watch.subtype == WATCH_META_REMOVAL_NOTIFICATION;
+	return watch_record_is_meta(r, WATCH_META_REMOVAL_NOTIFICATION);
 }
 
 /* Keys.  The session keyring is the test's own and passes to its children. */
@@ -318,13 +297,13 @@ static inline int poll_in(int fd)
 }
 
 /* One record.  A buffer of 16 bytes cannot take two from the sources here. */
-static inline int read_one(int fd, union record *r)
+static inline int read_one(int fd, union watch_record *r)
 {
 	memset(r, 0, sizeof(*r));
 	return neg(read(fd, r, KEY_RECORD));
 }
 
-static inline void print_record(int ret, const union record *r)
+static inline void print_record(int ret, const union watch_record *r)
 {
 	if (ret < 0)
 		ksft_print_msg("got errno %d\n", -ret);
@@ -336,12 +315,12 @@ static inline void print_record(int ret, const union record *r)
 			       r->watch.info, r->key.key_id, r->key.aux);
 }
 
-static inline bool is_key(const union record *r, __u32 subtype, __u32 id,
+static inline bool is_key(const union watch_record *r, __u32 subtype, __u32 id,
 			  int key, int aux)
 {
 	return record_len(r) == KEY_RECORD &&
 	       r->watch.type == WATCH_TYPE_KEY_NOTIFY &&
-	       r->watch.subtype == subtype && record_id(r) == id &&
+	       r->watch.subtype == subtype && watch_record_id(r) == id &&
 	       !record_bits(r) && r->key.key_id == (__u32)key &&
 	       r->key.aux == (__u32)aux;
 }
@@ -349,7 +328,7 @@ static inline bool is_key(const union record *r, __u32 subtype, __u32 id,
 static inline bool got_key(int fd, __u32 subtype, __u32 id, int key,
 			   int aux)
 {
-	union record r;
+	union watch_record r;
 	int ret = read_one(fd, &r);
 
 	if (ret == KEY_RECORD && is_key(&r, subtype, id, key, aux))
@@ -370,11 +349,11 @@ static inline bool got_setattr(int fd, __u32 id, int key)
 
 static inline bool got_removal(int fd, __u32 id, int key)
 {
-	union record r;
+	union watch_record r;
 	int ret = read_one(fd, &r);
 
 	if (ret == sizeof(r.removal) && is_removal(&r) &&
-	    record_len(&r) == sizeof(r.removal) && record_id(&r) == id &&
+	    record_len(&r) == sizeof(r.removal) && watch_record_id(&r) == id &&
 	    !record_bits(&r) && r.removal.id == (__u64)key)
 		return true;
 	print_record(ret, &r);
@@ -383,11 +362,11 @@ static inline bool got_removal(int fd, __u32 id, int key)
 
 static inline bool got_loss(int fd, __u32 lost)
 {
-	union record r;
+	union watch_record r;
 	int ret = read_one(fd, &r);
 
 	if (ret == LOSS_RECORD && is_loss(&r) &&
-	    record_len(&r) == LOSS_RECORD && !record_id(&r) &&
+	    record_len(&r) == LOSS_RECORD && !watch_record_id(&r) &&
 	    record_bits(&r) == lost)
 		return true;
 	print_record(ret, &r);
@@ -397,7 +376,7 @@ static inline bool got_loss(int fd, __u32 lost)
 /* The queue is open, live and empty; for files with O_NONBLOCK */
 static inline bool got_nothing(int fd)
 {
-	union record r;
+	union watch_record r;
 	int ret = read_one(fd, &r);
 
 	if (ret == -EAGAIN)

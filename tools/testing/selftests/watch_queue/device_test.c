@@ -68,7 +68,7 @@ TEST_F(device, arguments)
 TEST_F(device, add_remove)
 {
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), seen = 0;
-	union record r;
+	union watch_record r;
 
 	ASSERT_LE(0, control);
 	ASSERT_EQ(0, device_watch(&self->q, 7));
@@ -76,7 +76,7 @@ TEST_F(device, add_remove)
 	ASSERT_EQ(0, neg(ioctl(control, LOOP_CTL_REMOVE, LOOP_NR)));
 	while (next_record(&self->q, &r) == 1) {
 		ASSERT_TRUE(same_uevent(self->uevents, &r));
-		EXPECT_EQ(7, record_id(&r));
+		EXPECT_EQ(7, watch_record_id(&r));
 		if (strcmp(subsystem(&r), "block"))
 			continue;
 		EXPECT_STREQ(LOOP_NAME, name(&r));
@@ -91,7 +91,7 @@ TEST_F(device, add_remove)
 /* What a program has told again says so. */
 TEST_F(device, synthetic)
 {
-	union record r;
+	union watch_record r;
 
 	ASSERT_EQ(0, device_watch(&self->q, 1));
 	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
@@ -110,7 +110,7 @@ TEST_F(device, synthetic)
 TEST_F(device, offline_online)
 {
 	const char *online = "/sys/devices/system/cpu/cpu1/online";
-	union record r;
+	union watch_record r;
 	int ret;
 
 	ASSERT_EQ(0, device_watch(&self->q, 1));
@@ -141,7 +141,7 @@ TEST_F(device, filter)
 		.rule.info_mask = NOTIFY_DEVICE_SYNTHETIC,
 	};
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), nr = 0;
-	union record r;
+	union watch_record r;
 
 	ASSERT_LE(0, control);
 	ASSERT_EQ(0, queue_filter(self->q.fd, &filter));
@@ -161,7 +161,7 @@ TEST_F(device, filter)
 /* Each of a storm, in netlink's order. */
 TEST_F_TIMEOUT(device, storm, 300)
 {
-	union record r;
+	union watch_record r;
 	int i;
 
 	ASSERT_EQ(0, device_watch(&self->q, 1));
@@ -179,7 +179,7 @@ TEST_F_TIMEOUT(device, storm, 300)
 TEST_F_TIMEOUT(device, storm_unread, 300)
 {
 	unsigned int i, seen = 0;
-	union record r;
+	union watch_record r;
 
 	ASSERT_EQ(0, device_watch(&self->q, 1));
 	for (i = 0; i < STORM; i++)
@@ -218,14 +218,14 @@ TEST_F(device, unprivileged)
 	}
 	ASSERT_EQ(0, child_status(pid));
 	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
-	EXPECT_EQ(1, await_record(&self->q, &(union record){ }));
+	EXPECT_EQ(1, await_record(&self->q, &(union watch_record){ }));
 }
 
 /* What belongs to a network namespace is seen there, and nowhere else. */
 TEST_F(device, network_namespace)
 {
 	struct reader inside;
-	union record r;
+	union watch_record r;
 	int other, socket;
 
 	ASSERT_EQ(0, device_watch(&self->q, 1));
@@ -259,7 +259,7 @@ TEST_F(device, network_namespace)
 TEST_F(device, container)
 {
 	struct reader inside;
-	union record r;
+	union watch_record r;
 	pid_t pid;
 	int other;
 

@@ -23,17 +23,17 @@ static inline int device_unwatch(struct reader *q)
 }
 
 /* As a number, for the harness, which has none for a bit-field */
-static inline __u32 subtype(const union record *r)
+static inline __u32 subtype(const union watch_record *r)
 {
 	return r->watch.subtype;
 }
 
-static inline const char *subsystem(const union record *r)
+static inline const char *subsystem(const union watch_record *r)
 {
 	return (const char *)r + sizeof(r->device);
 }
 
-static inline const char *name(const union record *r)
+static inline const char *name(const union watch_record *r)
 {
 	return subsystem(r) + strlen(subsystem(r)) + 1;
 }
@@ -64,7 +64,7 @@ static inline const char *value(const char *event, size_t len, const char *varia
 }
 
 /* True if the next uevent says the same as the record */
-static inline bool same_uevent(int socket, const union record *r)
+static inline bool same_uevent(int socket, const union watch_record *r)
 {
 	static const char * const actions[] = {
 		"add", "remove", "change", "move", "online", "offline", "bind", "unbind",

@@ -720,7 +720,7 @@ static int make_read(struct fault *f)
 static bool check_read(struct fault *f)
 {
 	const int all = LOSS_RECORD + 2 * KEY_RECORD;
-	union record loss = { }, key[2] = { };
+	union watch_record loss = { }, key[2] = { };
 	int i;
 
 	if (f->len < all)

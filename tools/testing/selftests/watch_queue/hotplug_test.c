@@ -13,6 +13,8 @@
  *	-device virtio-blk-pci,drive=disk
  *	-chardev socket,id=monitor,path=monitor,server=on,wait=off
  *	-mon chardev=monitor -chardev socket,id=door,path=monitor -serial chardev:door
+ *
+ * WATCH_QUEUE_MODULE= is the path of the module test_module.ko (CONFIG_TEST_LKM).
  */
 #define _GNU_SOURCE
 #include <glob.h>
@@ -75,7 +77,7 @@ static int compare_numbers(const void *a, const void *b)
 
 /* All events up to the one of the kind, about any device of the subsystem */
 #define await_device(event, of) ({					\
-	union record __r;						\
+	union watch_record __r;						\
 									\
 	do {								\
 		ASSERT_EQ(1, await_record(&self->q, &__r));		\
@@ -151,6 +153,24 @@ TEST_F(hotplug, network_card)
 	await_device(NOTIFY_DEVICE_REMOVE, "net");
 	await_device(NOTIFY_DEVICE_REMOVE, "usb");
 	EXPECT_TRUE(same_numbers(self->uevents, self->seen, self->nr_seen));
+}
+
+/* A module is loaded, and unloaded. */
+TEST_F(hotplug, module)
+{
+	const char *path = getenv("WATCH_QUEUE_MODULE");
+	int file;
+
+	if (!path)
+		SKIP(return, "WATCH_QUEUE_MODULE is not set");
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, file);
+	ASSERT_EQ(0, neg(syscall(__NR_finit_module, file, "", 0)));
+	await_device(NOTIFY_DEVICE_ADD, "module");
+	ASSERT_EQ(0, neg(syscall(__NR_delete_module, "test_module", O_NONBLOCK)));
+	await_device(NOTIFY_DEVICE_REMOVE, "module");
+	EXPECT_TRUE(same_numbers(self->uevents, self->seen, self->nr_seen));
+	close(file);
 }
 
 /* A disk is pulled out while it is written to, and put back. */

@@ -676,7 +676,7 @@ TEST_F(queue, removal_expired)
 TEST_F(queue, removal_session)
 {
 	int ring, status;
-	union record r;
+	union watch_record r;
 	pid_t pid;
 
 	pid = fork();
@@ -704,7 +704,7 @@ TEST_F(queue, removal_session_reopened)
 {
 	int ready[2], go[2], fd[2], ring, reopened;
 	char path[64];
-	union record r;
+	union watch_record r;
 	pid_t pid;
 
 	ASSERT_EQ(0, pipe(ready));
@@ -743,7 +743,7 @@ TEST_F(queue, end_of_file)
 	ASSERT_EQ(0, key_unlink(self->key, KEY_SPEC_SESSION_KEYRING));
 	ASSERT_EQ(POLLHUP, poll_for(self->fd[0], 0, PATIENCE_MS));
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
-	EXPECT_EQ(0, read(self->fd[0], &(union record){}, KEY_RECORD));
+	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, KEY_RECORD));
 }
 
 /* A watch survives the closing of either end alone. */
@@ -826,7 +826,7 @@ TEST_F(queue, remove_revoked)
 /* or has expired, */
 TEST_F(queue, remove_expired)
 {
-	union record r;
+	union watch_record r;
 
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
 	ASSERT_TRUE(key_expire(self->key));
@@ -916,7 +916,7 @@ TEST_F(queue, first_watch_under_fire)
 {
 	int shared = 0, key, i;
 	pthread_t thread;
-	union record r;
+	union watch_record r;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, touch_keys, &shared));
 	for (i = 0; i < 300; i++) {
@@ -958,7 +958,7 @@ FIXTURE(construction)
 FIXTURE_SETUP(construction)
 {
 	char callout[32];
-	union record r;
+	union watch_record r;
 	pid_t pid;
 
 	if (geteuid() || access(REQUEST_KEY, X_OK))

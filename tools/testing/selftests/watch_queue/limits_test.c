@@ -521,7 +521,7 @@ static bool removal_yields(const int *queue, int nr)
 TEST_F_TIMEOUT(crowd, one_object, 1200)
 {
 	int key = key_new("popular"), fd[2], i;
-	union record r;
+	union watch_record r;
 
 	ASSERT_GT(key, 0);
 	ASSERT_TRUE(stay_here());
@@ -617,7 +617,7 @@ static bool got_crowd(int fd, const int *key, int nr)
 
 	while ((len = neg(read(fd, n, sizeof(n)))) > 0) {
 		for (i = 0; i < len / (int)sizeof(*n); i++, at++) {
-			union record r = { .key = n[i] };
+			union watch_record r = { .key = n[i] };
 
 			if (at == nr ||
 			    !is_key(&r, NOTIFY_KEY_SETATTR, at & 0xff,

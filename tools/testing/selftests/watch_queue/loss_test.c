@@ -177,7 +177,7 @@ TEST_F(queue, several_places)
 TEST_F(queue, same_read)
 {
 	char buf[4 * KEY_RECORD];
-	union record r = {};
+	union watch_record r = {};
 
 	ASSERT_EQ(0, queue_size(self->fd[0], 2));
 	ASSERT_TRUE(post(self->key, 6));
@@ -358,7 +358,7 @@ TEST_F(queue, count_saturates_unsized)
 static void *read_one_thread(void *arg)
 {
 	int *args = arg;
-	union record r;
+	union watch_record r;
 
 	thread_announce(&args[1]);
 	args[0] = read_one(args[0], &r);
@@ -390,7 +390,7 @@ TEST_F(queue, end_of_file)
 	EXPECT_EQ(POLLIN | POLLRDNORM | POLLHUP, poll_now(self->fd[0]));
 	EXPECT_TRUE(got_loss(self->fd[0], 1));
 	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
-	EXPECT_EQ(0, read(self->fd[0], &(union record){}, KEY_RECORD));
+	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, KEY_RECORD));
 }
 
 /*

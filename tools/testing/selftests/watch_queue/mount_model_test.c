@@ -105,13 +105,13 @@ static void check_record(struct space *s, const struct mount_notification *n,
 		     n->parent_id);
 }
 
-static void event(struct space *s, const union record *r)
+static void event(struct space *s, const union watch_record *r)
 {
 	const struct mount_notification *n = &r->mount;
 	struct node *node = find(s, n->mnt_id);
 	__u32 bits = r->watch.info & WATCH_INFO_TYPE_INFO;
 
-	if (r->watch.type != MOUNT || record_len(r) != sizeof(*n) || record_id(r) != 1)
+	if (r->watch.type != MOUNT || record_len(r) != sizeof(*n) || watch_record_id(r) != 1)
 		fail("type %u subtype %u info %08x", r->watch.type,
 		     r->watch.subtype, r->watch.info);
 	check_record(s, n, r->watch.subtype, bits);
@@ -166,7 +166,7 @@ static void event(struct space *s, const union record *r)
 
 static void drain(struct space *s)
 {
-	union record r;
+	union watch_record r;
 	int ret;
 
 	while ((ret = next_record(&s->q, &r)) == 1) {
@@ -531,7 +531,7 @@ static void account(void)
 	int fd[2], i, nr[2] = {};
 	struct queue_info info;
 	pthread_t threads[2];
-	union record r;
+	union watch_record r;
 
 	mkdir(BASE, 0755);
 	MUST(do_mount("storm", BASE, "tmpfs", 0, NULL));

@@ -165,7 +165,7 @@ TEST_F(mounts, other_parents)
 	__u64 other = tmpfs("other", 0);
 
 	mkdir("other/b", 0755);
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	ASSERT_EQ(0, do_setattr("a/b/c", false, MOUNT_ATTR_NOEXEC, 0, 0));
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
@@ -258,7 +258,7 @@ TEST_F(mounts, detached_by_rmdir)
 	a = tmpfs("fs/dir", 0);
 	ASSERT_NE(0, a);
 	mkdir("fs2", 0755);
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	pid = fork();
 	ASSERT_GE(pid, 0);
@@ -284,7 +284,7 @@ TEST_F(mounts, tree_detached_by_rmdir)
 	bind = bound("fs");
 	a = tmpfs("fs/dir", 0);
 	b = tmpfs("fs/dir/b", 0);
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	pid = fork();
 	ASSERT_GE(pid, 0);
@@ -450,7 +450,7 @@ TEST_F(mounts, unbindable_slave)
 	ASSERT_EQ(0, do_mount(NULL, "s", NULL, MS_SLAVE, NULL));
 	ASSERT_EQ(0, do_mount(NULL, "u", NULL, MS_UNBINDABLE, NULL));
 	ASSERT_NE(0, a);
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 
 	ASSERT_EQ(0, do_move(AT_FDCWD, "s", "u", MOVE_MOUNT_SET_GROUP));
@@ -530,7 +530,7 @@ TEST_F(mounts, move)
 	__u64 a = tmpfs("a", 0), b = tmpfs("b", 0), c = tmpfs("a/c", 0);
 	__u64 m = tmpfs("a/c/m", 0), n = tmpfs("a/c/m/n", 0);
 
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 2, 0));
@@ -574,10 +574,10 @@ TEST_F(mounts, move)
 
 	/* From a mount to one below it, and up again */
 	ASSERT_EQ(0, do_umount("b/m2/n", 0));
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	ASSERT_EQ(0, do_move(AT_FDCWD, "b/m2", "a/c/m", 0));
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	mkdir("a/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "a/c/m", "a/m", 0));
@@ -605,7 +605,7 @@ TEST_F(mounts, move_to_shared)
 	__u64 a = tmpfs("a", 0), m = tmpfs("m", 0), n = tmpfs("m/n", 0);
 
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	mkdir("a/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "m", "a/m", 0));
@@ -659,7 +659,7 @@ TEST_F(mounts, pivot_root)
 	sub = tmpfs("root/dir/new/put/sub", 0);
 	ASSERT_EQ(0, do_umount("root/dir/new/put/sub", 0));
 	ASSERT_NE(0, sub);
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	ASSERT_EQ(0, mount_watch(q.fd, "root", 1, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(q.fd, "root/dir", 2, WATCH_SUBTREE));
@@ -698,7 +698,7 @@ TEST_F(mounts, propagated)
 {
 	__u64 a = tmpfs("a", 0), b, s, p, x[4], y[4];
 	unsigned int seen = 0, i;
-	union record r;
+	union watch_record r;
 
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
 	ASSERT_EQ(0, mkdir("a/x", 0755));
@@ -715,7 +715,7 @@ TEST_F(mounts, propagated)
 	p = mnt_id("p");
 	tmpfs("t", 0);
 	tmpfs("t/y", 0);
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 
 	/* On a peer: at the other peer and at the slave, not at the private one */
@@ -737,7 +737,7 @@ TEST_F(mounts, propagated)
 
 	/* On the slave: nowhere else; then on the master, where it comes beneath */
 	ASSERT_EQ(0, do_umount("b/x", MNT_DETACH));
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	x[3] = tmpfs("s/x", 0);
 	GOT(NEW, x[3], s, 0, BY_SUBTREE);
@@ -940,7 +940,7 @@ TEST_F(mounts, namespace_death)
 	int up[2], down[2], fd[3], i, seen = 0;
 	char path[PATH_LEN];
 	struct reader q;
-	union record r;
+	union watch_record r;
 	int other;
 	pid_t pid;
 
@@ -982,12 +982,10 @@ TEST_F(mounts, namespace_death)
 	EXPECT_EQ(ids[0], r.mount.mnt_id);
 	/* The mounts may be freed a moment later, by a work item */
 	for (i = 0; i < 3; i++) {
-		if (q.pos == q.len)
-			ASSERT_EQ(POLLIN, poll_in(q.fd));
-		ASSERT_EQ(1, next_record(&q, &r));
+		ASSERT_EQ(1, await_record(&q, &r));
 		EXPECT_TRUE(is_removal(&r));
-		EXPECT_EQ(ids[record_id(&r)], r.removal.id);
-		seen |= 1 << record_id(&r);
+		EXPECT_EQ(ids[watch_record_id(&r)], r.removal.id);
+		seen |= 1 << watch_record_id(&r);
 	}
 	EXPECT_EQ(7, seen);
 	EXPECT_TRUE(got_no_more(&q));
@@ -1053,7 +1051,7 @@ TEST_F(mounts, undone)
 		ASSERT_EQ(0, mkdir(name, 0755));
 		ASSERT_EQ(0, do_mount("a", name, NULL, MS_BIND, NULL));
 	}
-	while (next_record(&self->q, &(union record){}) == 1)
+	while (next_record(&self->q, &(union watch_record){}) == 1)
 		;
 	file = fopen("/proc/self/mountinfo", "re");
 	ASSERT_NE(NULL, file);
@@ -1265,7 +1263,7 @@ TEST_F(mounts, permission)
 	int fd, up[2], down[2], queue = self->q.fd;
 	__u64 a = tmpfs("a", 0);
 	char path[PATH_LEN];
-	union record r;
+	union watch_record r;
 	pid_t pid, child;
 
 	GOT(NEW, a, self->base, 0, 0);
@@ -1331,7 +1329,7 @@ TEST_F(mounts, permission)
 	sync_wait(up[0]);
 	ASSERT_EQ(1, next_record(&self->q, &r));
 	EXPECT_TRUE(is_removal(&r));
-	EXPECT_EQ(4, record_id(&r));
+	EXPECT_EQ(4, watch_record_id(&r));
 	EXPECT_NE(a, r.removal.id);
 	/* From outside: root may, and another user may not */
 	snprintf(path, sizeof(path), "/proc/%d/root%s/a", child, BASE);
@@ -1381,7 +1379,7 @@ TEST_F(mounts, loss)
 {
 	char name[16];
 	struct reader q;
-	union record r;
+	union watch_record r;
 	int i, other;
 	__u64 ids[10];
 
@@ -1410,7 +1408,7 @@ TEST_F(mounts, statmount)
 {
 	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0 };
 	struct statmount sm;
-	union record r;
+	union watch_record r;
 	__u64 a = tmpfs("a", 0);
 
 	ASSERT_EQ(1, next_record(&self->q, &r));

@@ -122,7 +122,7 @@ static inline int mount_unwatch(int queue, const char *where, __u32 flags)
 	return ret;
 }
 
-static inline void print_mount(int ret, const union record *r)
+static inline void print_mount(int ret, const union watch_record *r)
 {
 	if (ret <= 0)
 		ksft_print_msg("got %s, errno %d\n", ret ? "an error" : "end of file", -ret);
@@ -136,7 +136,7 @@ static inline void print_mount(int ret, const union record *r)
 static inline bool got_mount(struct reader *q, __u32 subtype, __u32 id, __u64 mnt,
 			     __u64 parent, __u64 old_parent, __u32 flags)
 {
-	union record r;
+	union watch_record r;
 	int ret = next_record(q, &r);
 
 	if (ret == 1 && r.watch.type == MOUNT && r.watch.subtype == subtype &&
@@ -153,11 +153,11 @@ static inline bool got_mount(struct reader *q, __u32 subtype, __u32 id, __u64 mn
 
 static inline bool got_mount_removal(struct reader *q, __u32 id, __u64 mnt)
 {
-	union record r;
+	union watch_record r;
 	int ret = next_record(q, &r);
 
 	if (ret == 1 && is_removal(&r) && record_len(&r) == sizeof(r.removal) &&
-	    record_id(&r) == id && r.removal.id == mnt)
+	    watch_record_id(&r) == id && r.removal.id == mnt)
 		return true;
 	print_mount(ret, &r);
 	ksft_print_msg("not the removal of watch %u on %llx\n", id, mnt);
@@ -166,7 +166,7 @@ static inline bool got_mount_removal(struct reader *q, __u32 id, __u64 mnt)
 
 static inline bool got_no_more(struct reader *q)
 {
-	union record r;
+	union watch_record r;
 	int ret = next_record(q, &r);
 
 	if (ret == -EAGAIN)

@@ -139,7 +139,7 @@ struct reader {
 };
 
 static void reader_bad(struct reader *rd, const char *why,
-		       const union record *r)
+		       const union watch_record *r)
 {
 	if (rd->bad++ < 5) {
 		ksft_print_msg("place %llu: %s\n", rd->at, why);
@@ -147,9 +147,9 @@ static void reader_bad(struct reader *rd, const char *why,
 	}
 }
 
-static void reader_record(struct reader *rd, const union record *r)
+static void reader_record(struct reader *rd, const union watch_record *r)
 {
-	unsigned int id = record_id(r);
+	unsigned int id = watch_record_id(r);
 
 	if (is_loss(r)) {
 		if (record_len(r) != LOSS_RECORD || id || !record_bits(r))
@@ -190,23 +190,17 @@ static void reader_record(struct reader *rd, const union record *r)
 /* Takes apart what read() gave.  A length that is wrong ends it. */
 static void reader_parse(struct reader *rd, const char *buf, int len)
 {
-	union record r;
-	int at = 0;
+	struct watch_records records = { buf, len };
+	union watch_record r;
+	int size;
 
-	while (at < len) {
-		memset(&r, 0, sizeof(r));
-		memcpy(&r, buf + at, len - at < (int)sizeof(r) ?
-		       len - at : (int)sizeof(r));
-		if (record_len(&r) != LOSS_RECORD &&
-		    record_len(&r) != KEY_RECORD) {
+	while ((size = watch_record_next(&records, &r))) {
+		if (size != LOSS_RECORD && size != KEY_RECORD) {
 			reader_bad(rd, "no good length", &r);
 			return;
 		}
 		reader_record(rd, &r);
-		at += record_len(&r);
 	}
-	if (at != len)
-		reader_bad(rd, "record cut short", &r);
 	__atomic_store_n(&rd->seen, rd->at, __ATOMIC_RELAXED);
 }
 
@@ -523,7 +517,7 @@ FIXTURE_TEARDOWN(wake)
  * Ask for signals, then look, then wait for one; what is left over from the last
  * time is taken first.  Returns what read_one() does.
  */
-static int wait_sigio(int fd, union record *r)
+static int wait_sigio(int fd, union watch_record *r)
 {
 	struct f_owner_ex owner = { F_OWNER_TID, syscall(__NR_gettid) };
 	struct timespec now = {};
@@ -549,7 +543,7 @@ static void *wake_run(void *arg)
 {
 	struct waiter *w = arg;
 	struct epoll_event event;
-	union record r;
+	union watch_record r;
 	int ret;
 
 	while (w->seen < w->rounds) {
@@ -727,7 +721,7 @@ TEST_F_TIMEOUT(queue, watches_under_fire, LIMIT)
 TEST_F_TIMEOUT(queue, keys_under_fire, LIMIT)
 {
 	unsigned long i, rounds = nr_rounds(20000);
-	union record r;
+	union watch_record r;
 	__u32 subtype;
 	int key, ret;
 
@@ -761,7 +755,7 @@ TEST_F_TIMEOUT(queue, keys_under_fire, LIMIT)
 			}
 		} while (ret == -EAGAIN || !is_removal(&r));
 		ASSERT_EQ(KEY_RECORD, ret);
-		ASSERT_EQ(i & 0xff, record_id(&r));
+		ASSERT_EQ(i & 0xff, watch_record_id(&r));
 		ASSERT_EQ(key, r.removal.id);
 		ASSERT_TRUE(got_nothing(self->fd[0]));
 	}
@@ -778,7 +772,7 @@ TEST_F_TIMEOUT(queue, filters_under_fire, LIMIT)
 	unsigned long i, rounds = nr_rounds(200), records = 0;
 	struct filter filter = { .nr_filters = 1 };
 	struct reader rd;
-	union record r;
+	union watch_record r;
 	int ret, n, stale;
 
 	reader_init(&rd, self->fd[0]);
@@ -803,7 +797,7 @@ TEST_F_TIMEOUT(queue, filters_under_fire, LIMIT)
 				continue;
 			ASSERT_EQ(KEY_RECORD, ret);
 			records++;
-			stale += record_id(&r) != id;
+			stale += watch_record_id(&r) != id;
 		}
 		ASSERT_LE(stale, 1);
 	}
@@ -937,7 +931,7 @@ struct ender {
 static void *ender_run(void *arg)
 {
 	struct ender *e = arg;
-	union record r;
+	union watch_record r;
 	int ret;
 
 	while (!__atomic_load_n(&e->stop, __ATOMIC_RELAXED)) {

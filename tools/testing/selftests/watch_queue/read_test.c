@@ -55,7 +55,7 @@ static bool post_stream(int key, int from, int nr)
 static bool is_stream(const void *buf, int key, int from, int nr)
 {
 	const char *at = buf;
-	union record r;
+	union watch_record r;
 	int i;
 
 	for (i = from; i < from + nr; i++, at += KEY_RECORD) {
@@ -71,7 +71,7 @@ static bool is_stream(const void *buf, int key, int from, int nr)
 
 static bool got_stream(int fd, int key, int from, int nr)
 {
-	union record r;
+	union watch_record r;
 	int i, ret;
 
 	for (i = from; i < from + nr; i++) {
@@ -642,7 +642,7 @@ struct sleeper {
 	int fd;
 	int result;
 	int events;
-	union record record;
+	union watch_record record;
 };
 
 static void *sleep_in_read(void *arg)
@@ -893,8 +893,8 @@ TEST_F(queue, end_of_file)
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
 	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
 	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
-	EXPECT_EQ(0, read(self->fd[0], &(union record){}, KEY_RECORD));
-	EXPECT_EQ(0, read(self->fd[0], &(union record){}, 1));
+	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, KEY_RECORD));
+	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, 1));
 }
 
 /* The last of several watches ends it, in whichever order they go. */
@@ -932,7 +932,7 @@ TEST_F(queue, end_of_file_write_end)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 	EXPECT_EQ(0, close(fd));
 	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
-	EXPECT_EQ(0, read(self->fd[0], &(union record){}, KEY_RECORD));
+	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, KEY_RECORD));
 }
 
 /* A queue that ended comes back to life with a watch. */

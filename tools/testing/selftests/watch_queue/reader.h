@@ -9,7 +9,7 @@
 
 struct reader {
 	int fd;
-	size_t pos, len;
+	struct watch_records records;	/* in buf */
 	char buf[4096];
 };
 
@@ -27,29 +27,30 @@ static inline void reader_open(struct __test_metadata *_metadata, struct reader 
 }
 
 /* The next record; 1, 0 at the end of the queue, or -errno */
-static inline int next_record(struct reader *q, union record *r)
+static inline int next_record(struct reader *q, union watch_record *r)
 {
-	struct watch_notification n;
 	int ret;
 
-	if (q->pos == q->len) {
+	if (!q->records.left) {
 		ret = neg(read(q->fd, q->buf, sizeof(q->buf)));
 		if (ret <= 0)
 			return ret;
-		q->pos = 0;
-		q->len = ret;
+		q->records = (struct watch_records){ q->buf, ret };
 	}
-	memcpy(&n, q->buf + q->pos, sizeof(n));
-	memset(r, 0, sizeof(*r));
-	memcpy(r, q->buf + q->pos, n.info & WATCH_INFO_LENGTH);
-	q->pos += n.info & WATCH_INFO_LENGTH;
-	return 1;
+	return watch_record_next(&q->records, r) > 0 ? 1 : -EBADMSG;
 }
 
-/* The same, of a record that must come; -EAGAIN if it does not */
-static inline int await_record(struct reader *q, union record *r)
+/* The last record, of @len bytes, will be the next again */
+static inline void unread_record(struct reader *q, int len)
 {
-	if (q->pos == q->len)
+	q->records.next = (const char *)q->records.next - len;
+	q->records.left += len;
+}
+
+/* The same as next_record(), of a record that must come; -EAGAIN if it does not */
+static inline int await_record(struct reader *q, union watch_record *r)
+{
+	if (!q->records.left)
 		poll_in(q->fd);
 	return next_record(q, r);
 }

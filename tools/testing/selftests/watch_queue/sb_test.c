@@ -46,7 +46,7 @@ static void stream_open(struct __test_metadata *_metadata, struct stream *s)
 }
 
 /* Length of the next record, or -errno */
-static int next(struct stream *s, union record *r)
+static int next(struct stream *s, union watch_record *r)
 {
 	int ret = next_record(&s->q, r);
 
@@ -55,7 +55,7 @@ static int next(struct stream *s, union record *r)
 
 static bool nothing(struct stream *s)
 {
-	union record r;
+	union watch_record r;
 	int ret = next(s, &r);
 
 	if (ret == -EAGAIN)
@@ -65,11 +65,11 @@ static bool nothing(struct stream *s)
 }
 
 /* True if the record is about the superblock that the ID was given to */
-static bool is_sb(const struct stream *s, const union record *r, __u32 id,
+static bool is_sb(const struct stream *s, const union watch_record *r, __u32 id,
 		  __u32 subtype, size_t len)
 {
 	return record_len(r) == len && r->watch.type == WATCH_TYPE_SB_NOTIFY &&
-	       r->watch.subtype == subtype && record_id(r) == id &&
+	       r->watch.subtype == subtype && watch_record_id(r) == id &&
 	       !record_bits(r) && r->sb.sb_id == s->sb_id[id] &&
 	       r->sb.dev_major == s->major[id] &&
 	       r->sb.dev_minor == s->minor[id];
@@ -77,7 +77,7 @@ static bool is_sb(const struct stream *s, const union record *r, __u32 id,
 
 static bool got(struct stream *s, __u32 id, __u32 subtype)
 {
-	union record r;
+	union watch_record r;
 	int ret = next(s, &r);
 
 	if (ret > 0 && is_sb(s, &r, id, subtype, sizeof(r.sb)))
@@ -89,7 +89,7 @@ static bool got(struct stream *s, __u32 id, __u32 subtype)
 static bool got_error(struct stream *s, __u32 id, __u32 subtype, __u64 ino,
 		      __u32 error, __u32 more)
 {
-	union record r;
+	union watch_record r;
 	int ret = next(s, &r);
 
 	if (ret > 0 && is_sb(s, &r, id, subtype, sizeof(r.sb_error)) &&
@@ -103,7 +103,7 @@ static bool got_error(struct stream *s, __u32 id, __u32 subtype, __u64 ino,
 static bool got_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
 		      __u16 warning)
 {
-	union record r;
+	union watch_record r;
 	int ret = next(s, &r);
 
 	if (ret > 0 && is_sb(s, &r, id, NOTIFY_SB_QUOTA, sizeof(r.sb_quota)) &&
@@ -120,10 +120,10 @@ static bool got_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
 
 static bool got_end(struct stream *s, __u32 id)
 {
-	union record r;
+	union watch_record r;
 	int ret = next(s, &r);
 
-	if (ret == sizeof(r.removal) && is_removal(&r) && record_id(&r) == id &&
+	if (ret == sizeof(r.removal) && is_removal(&r) && watch_record_id(&r) == id &&
 	    r.removal.id == s->sb_id[id])
 		return true;
 	print_record(ret, &r);
@@ -648,12 +648,12 @@ TEST_F(sb, error_in_group)
 static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
 			unsigned int *errors)
 {
-	union record r;
+	union watch_record r;
 	int ret;
 
 	while ((ret = next(s, &r)) > 0) {
 		if (is_removal(&r)) {
-			s->q.pos -= ret;
+			unread_record(&s->q, ret);
 			break;
 		}
 		if (!is_sb(s, &r, 1, NOTIFY_SB_ERROR, sizeof(r.sb_error)) ||
@@ -797,7 +797,7 @@ static bool only(struct stream *s, __u32 subtype)
 /* True if write-back errors came, each of this kind and for this inode */
 static bool got_wb_errors(struct stream *s, __u32 id, __u64 ino, __u32 error)
 {
-	union record r;
+	union watch_record r;
 	int ret, nr;
 
 	for (nr = 0; (ret = next(s, &r)) > 0; nr++)
@@ -854,7 +854,7 @@ TEST_F(sb, disk_fails)
 	struct superblock_error_notification *e;
 	bool lost = false, stopped = false;
 	struct stat st;
-	union record r;
+	union watch_record r;
 	char name[32];
 	int fd, ret;
 
@@ -1141,7 +1141,7 @@ static int become_root_inside(uid_t uid)
 TEST_F(sb, container)
 {
 	int fd, q = self->s.q.fd;
-	union record r;
+	union watch_record r;
 	pid_t pid;
 
 	fd = do_fsmount();

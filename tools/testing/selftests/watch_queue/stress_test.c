@@ -456,17 +456,17 @@ struct reader {
 };
 
 static void bad_record(struct reader *rd, enum check which, const char *why,
-		       const union record *r)
+		       const union watch_record *r)
 {
 	bad(which, "queue %d record %lu: %s: type %u subtype %u info %08x data %08x %08x",
 	    rd->slot->nr, rd->records + rd->lost, why, r->watch.type,
 	    r->watch.subtype, r->watch.info, r->key.key_id, r->key.aux);
 }
 
-static void check_loss(struct reader *rd, const union record *r)
+static void check_loss(struct reader *rd, const union watch_record *r)
 {
 	count(OP_LOSS);
-	if (record_len(r) != LOSS_RECORD || record_id(r) || !record_bits(r))
+	if (record_len(r) != LOSS_RECORD || watch_record_id(r) || !record_bits(r))
 		bad_record(rd, CHECK_FORM, "no good loss report", r);
 	/* A queue that is full holds one record at least. */
 	if (rd->alone && rd->after_loss && rd->records)
@@ -477,7 +477,7 @@ static void check_loss(struct reader *rd, const union record *r)
 }
 
 static void check_removal(struct reader *rd, struct watch_id *w,
-			  const union record *r)
+			  const union watch_record *r)
 {
 	if (record_len(r) != sizeof(r->removal))
 		bad_record(rd, CHECK_FORM, "no good removal", r);
@@ -494,7 +494,7 @@ static void check_removal(struct reader *rd, struct watch_id *w,
  * to be lost between them.
  */
 static void check_place(struct reader *rd, struct watch_id *w,
-			unsigned int place, const union record *r)
+			unsigned int place, const union watch_record *r)
 {
 	unsigned int period = w->object->period, missing;
 
@@ -513,7 +513,7 @@ static void check_place(struct reader *rd, struct watch_id *w,
 }
 
 static void check_key(struct reader *rd, struct watch_id *w,
-		      const union record *r)
+		      const union watch_record *r)
 {
 	int place = object_place(w->object, &r->key);
 
@@ -530,9 +530,9 @@ static void check_key(struct reader *rd, struct watch_id *w,
 		check_place(rd, w, place, r);
 }
 
-static void check_record(struct reader *rd, const union record *r)
+static void check_record(struct reader *rd, const union watch_record *r)
 {
-	struct watch_id *w = &rd->slot->id[record_id(r)];
+	struct watch_id *w = &rd->slot->id[watch_record_id(r)];
 
 	if (is_loss(r)) {
 		check_loss(rd, r);
@@ -552,15 +552,12 @@ static void check_record(struct reader *rd, const union record *r)
 /* A length that is wrong ends it. */
 static void check_buffer(struct reader *rd, const char *buf, int len)
 {
-	union record r;
-	int at, size;
+	struct watch_records records = { buf, len };
+	union watch_record r;
+	int size;
 
-	for (at = 0; at < len; at += record_len(&r)) {
-		size = len - at < (int)sizeof(r) ? len - at : (int)sizeof(r);
-		memset(&r, 0, sizeof(r));
-		memcpy(&r, buf + at, size);
-		if ((int)record_len(&r) > size ||
-		    (record_len(&r) != LOSS_RECORD && record_len(&r) != KEY_RECORD)) {
+	while ((size = watch_record_next(&records, &r))) {
+		if (size != LOSS_RECORD && size != KEY_RECORD) {
 			bad_record(rd, CHECK_FORM, "no good length", &r);
 			return;
 		}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watch queue: taking records out of a buffer, tools/watch_queue/watch_records.h
+ *
+ * The buffer ends where memory does: what is looked at beyond it is a crash.
+ */
+#include <sys/mman.h>
+
+#include "common.h"
+
+FIXTURE(records)
+{
+	char *map, *end;
+	size_t page;
+};
+
+FIXTURE_SETUP(records)
+{
+	self->page = getpagesize();
+	self->map = mmap(NULL, 3 * self->page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->map);
+	self->end = self->map + 2 * self->page;
+	ASSERT_EQ(0, mprotect(self->end, self->page, PROT_NONE));
+}
+
+FIXTURE_TEARDOWN(records)
+{
+	munmap(self->map, 3 * self->page);
+}
+
+/* A record of @len bytes whose data is @fill, at @to */
+static void put_record(char *to, __u32 id, size_t len, int fill)
+{
+	struct watch_notification n = {
+		.type = WATCH_TYPE_KEY_NOTIFY, .info = id << WATCH_INFO_ID__SHIFT | len,
+	};
+
+	memcpy(to, &n, sizeof(n) < len ? sizeof(n) : len);
+	if (len > sizeof(n))
+		memset(to + sizeof(n), fill, len - sizeof(n));
+}
+
+/* Of each length, one after the other, wherever that leads to */
+TEST_F(records, every_length)
+{
+	struct watch_records records;
+	union watch_record r;
+	size_t len, all = 0;
+	char *p;
+
+	for (len = 8; len <= WATCH_INFO_LENGTH; len++)
+		all += len;
+	records = (struct watch_records){ self->end - all, all };
+	for (p = self->end - all, len = 8; len <= WATCH_INFO_LENGTH; p += len++)
+		put_record(p, len, len, 0xa5);
+	for (len = 8; len <= WATCH_INFO_LENGTH; len++) {
+		ASSERT_EQ((int)len, watch_record_next(&records, &r));
+		ASSERT_EQ(len, watch_record_id(&r));
+		if (len > 8)
+			ASSERT_EQ(0xa5, r.bytes[len - 1]);
+		/* Nothing of the one before it */
+		for (size_t i = len; i < sizeof(r); i++)
+			ASSERT_EQ(0, r.bytes[i]);
+	}
+	EXPECT_EQ(0, watch_record_next(&records, &r));
+	EXPECT_EQ(0, watch_record_next(&records, &r));
+}
+
+/* Of a header, and of a record, there is less than it says. */
+TEST_F(records, cut_short)
+{
+	struct watch_records records;
+	union watch_record r;
+	char whole[WATCH_INFO_LENGTH];
+	size_t len;
+
+	put_record(whole, 1, sizeof(whole), 0);
+	for (len = 1; len < sizeof(whole); len++) {
+		memcpy(self->end - len, whole, len);
+		records = (struct watch_records){ self->end - len, len };
+		ASSERT_EQ(-1, watch_record_next(&records, &r));
+		/* Again, too: there is no way past it */
+		ASSERT_EQ(-1, watch_record_next(&records, &r));
+	}
+}
+
+/* A length that is shorter than the header would go on for ever. */
+TEST_F(records, too_short)
+{
+	struct watch_records records;
+	union watch_record r;
+	size_t len;
+
+	for (len = 0; len < 8; len++) {
+		put_record(self->end - 8, 1, 8, 0);
+		((struct watch_notification *)(self->end - 8))->info = len;
+		records = (struct watch_records){ self->end - 8, 8 };
+		ASSERT_EQ(-1, watch_record_next(&records, &r));
+	}
+}
+
+TEST_F(records, meta)
+{
+	union watch_record r = {
+		.watch.type = WATCH_TYPE_META,
+		.watch.subtype = WATCH_META_LOSS_NOTIFICATION,
+		.watch.info = 8 | 0xffffU << WATCH_INFO_TYPE_INFO__SHIFT,
+	};
+
+	EXPECT_EQ(0xffff, watch_record_lost(&r));
+	EXPECT_FALSE(watch_record_is_meta(&r, WATCH_META_REMOVAL_NOTIFICATION));
+	r.watch.subtype = WATCH_META_REMOVAL_NOTIFICATION;
+	EXPECT_EQ(0, watch_record_lost(&r));
+	EXPECT_TRUE(watch_record_is_meta(&r, WATCH_META_REMOVAL_NOTIFICATION));
+	r.watch.type = WATCH_TYPE_KEY_NOTIFY;
+	r.watch.subtype = WATCH_META_LOSS_NOTIFICATION;
+	EXPECT_EQ(0, watch_record_lost(&r));
+}
+
+TEST_HARNESS_MAIN
