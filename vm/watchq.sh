@@ -1,0 +1,383 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Run in the guest: watchq does what its manual page says.  Speaks KTAP.  Nothing
+# sleeps: an event is in the queue before the command that causes it returns, and
+# watchq says what is there before it ends.  jq reads its JSON.
+
+[ "$1" = inside ] || exec keyctl session - sh "$0" inside
+
+n=0
+
+# result NAME STATUS [FILE...]: one test's line; what it was in the files if it failed
+result() {
+	n=$((n + 1)) name=$1 status=$2
+	shift 2
+	if [ "$status" = 0 ]; then
+		echo "ok $n $name"
+	else
+		[ $# = 0 ] || sed 's/^/# /' "$@"
+		echo "not ok $n $name"
+	fi
+}
+
+# same NAME FILE: the file is what comes on stdin
+same() {
+	cat >expected
+	diff expected "$2" >difference
+	result "$1" $? difference
+}
+
+# start ARGUMENT...: in the background, and wait until it is ready; its lines go to
+# the file out, its messages to err
+start() {
+	watchq "$@" >out 2>messages &
+	pid=$!
+	exec 3<messages
+	read -r line <&3
+	[ "$line" = 'watchq: watching' ] || echo "# watchq $*: $line"
+}
+
+# finish [SIGNAL]: end it; $status is its own
+finish() {
+	kill "-${1-INT}" $pid
+	ended
+}
+
+# It ends by itself
+ended() {
+	wait $pid
+	status=$?
+	cat <&3 >err
+	exec 3<&-
+}
+
+# await TEXT FILE: what is not there yet
+await() {
+	until grep -sqF -e "$1" "$2"; do :; done
+}
+
+# fields: lines of JSON without what differs from run to run
+fields() {
+	jq -c 'del(.time, .key, .other, .mount, .parent, .old_parent, .sb, .disk_seq, .seqnum)'
+}
+
+# refused STATUS MESSAGE ARGUMENT...: says why it does nothing
+refused() {
+	want=$1 message=$2
+	shift 2
+	watchq "$@" >out 2>err
+	got=$?
+	[ $got = "$want" ] && [ ! -s out ] && grep -qF -e "$message" err
+	result "refused with $want: $*" $? err
+}
+
+cd /tmp && rm -rf watchq && mkdir watchq && cd watchq && mkfifo messages || exit
+echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
+
+mkdir -p /dev/pts && mount -t devpts devpts /dev/pts || exit
+
+echo 'KTAP version 1'
+echo 1..49
+
+#
+# Wrong use
+#
+
+refused 2 'nothing to watch'
+refused 2 'unrecognized option' --mounts /
+refused 2 'what is it?' --devices sda
+refused 2 'belongs right after a --mount' --devices --subtree
+refused 2 'neither a number nor @t' --key mine
+refused 2 'neither a number nor @t' --key -3
+refused 2 'not a number from 1' --devices --count 0
+refused 2 'not a number from 1' --devices --timeout 1.5
+refused 2 'not a number from 1' --devices --queue -1
+refused 2 'none, or more records than' --devices --queue 99999999999
+refused 2 'the sources are key, mount' --devices --filter disk
+refused 2 'key has no event "moved"' --key @s --filter key=linked,moved
+refused 2 'key has no event ""' --key @s --filter key=linked,
+refused 2 'nothing of the kind is watched' --key @s --filter device
+refused 2 'no --json and no --null' --devices --exec true --json
+refused 2 'it is there twice' --mount / --mount /
+refused 1 'No such file' --sb nowhere
+refused 1 'there is no such key' --key 1
+refused 1 'no mount is right there' --mount /tmp/watchq
+refused 1 'this is no block device' --block /dev/null
+watchq --devices >&- 2>err
+[ $? = 2 ] && grep -q 'standard output is closed' err
+result 'refused without stdout' $? err
+su nobody -s /bin/sh -c 'watchq --block all' >out 2>err
+[ $? = 4 ] && grep -q 'this takes privilege' err
+result 'refused to nobody: all disks' $? err
+su nobody -s /bin/sh -c 'watchq --block /dev/loop0' >out 2>err
+[ $? = 4 ] && grep -q 'Permission denied' err
+result 'refused to nobody: a disk' $? err
+watchq --help | grep -q '^Usage: watchq '
+result help $?
+
+#
+# Ends
+#
+
+start --key @s --count 2
+keyctl add user demo a @s >key
+keyctl update "$(cat key)" b
+keyctl add user more a @s >key2
+ended
+[ $status = 0 ] && [ "$(wc -l <out)" = 2 ]
+result count $? out err
+for signal in INT TERM; do
+	start --key @s --stats
+	keyctl clear @s
+	finish $signal
+	grep -q '1 events, 1 records, 0 lost, largest backlog 1 of 1024' err &&
+		[ $status = 0 ] && grep -q cleared out
+	result "end by SIG$signal, what is there is said" $? out err
+done
+watchq --key @s --timeout 1 >out 2>err
+[ $? = 5 ] && [ ! -s out ]
+result timeout $? out err
+mkfifo pipe
+watchq --key @s --json >pipe 2>err &
+exec 4<pipe
+await watching err
+exec 4<&-
+wait $!
+result 'end when nobody reads' $? err
+watchq --key @s >/dev/full 2>err &
+await watching err
+keyctl clear @s
+wait $!
+[ $? = 1 ] && grep -q 'cannot write' err
+result 'disk full' $? err
+keyctl add user demo a @s >key
+start --key "$(cat key)"
+keyctl invalidate "$(cat key)"
+ended
+[ $status = 0 ] && grep -q 'nothing is left' err && [ "$(wc -l <out)" = 2 ]
+result 'end with the last object' $? out err
+
+#
+# What it says
+#
+
+start --key @s
+keyctl add user "$(printf 'big secret\302\205')" a @s >key
+keyctl timeout "$(cat key)" 0
+keyctl unlink "$(cat key)" @s >unlinked
+finish
+same 'keys, for people' out <<END
+key    linked          _ses                 other_type=user other_name=big\\040secret\\302\\205
+key    unlinked        _ses                 other_type=user other_name=big\\040secret\\302\\205
+END
+
+start --key @s --json
+keyctl add user "$(printf 'a "b" \\ \303\244 \377 \001')" a @s >key
+keyctl clear @s
+finish
+fields <out >got
+same 'keys, for machines' got <<'END'
+{"source":"key","event":"linked","watch":0,"on":"@s","key_type":"keyring","key_name":"_ses","other_type":"user","other_name":"a \"b\" \\ ä � \u0001"}
+{"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring","key_name":"_ses"}
+END
+
+start --key @s --json --null
+keyctl clear @s
+keyctl clear @s
+finish
+tr '\0\n' '\n!' <out | fields >got
+same 'a 0 byte at the end' got <<'END'
+{"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring","key_name":"_ses"}
+{"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring","key_name":"_ses"}
+END
+
+# shellcheck disable=SC2016 # for the command
+start --key @s --exec 'echo $WATCHQ_SOURCE $WATCHQ_EVENT $WATCHQ_OTHER_NAME; exit 3'
+keyctl add user demo a @s >key
+keyctl clear @s
+keyctl add user more a @s >key
+until [ "$(wc -l <out)" = 3 ]; do :; done
+finish
+same 'a command for each' out <<END
+key linked demo
+key cleared
+key linked more
+END
+
+# shellcheck disable=SC2016
+start --key @s --exec 'kill $PPID; echo $WATCHQ_EVENT'
+kill -STOP $pid
+keyctl clear @s
+keyctl clear @s
+kill -CONT $pid
+ended
+[ $status = 0 ] && [ "$(cat out)" = cleared ]
+result 'a signal ends it between two commands' $? out err
+
+keyctl add user demo a @s >key
+start --key @s --devices --filter key=unlinked,linked --json
+keyctl add user more a @s >key
+keyctl clear @s
+echo change >/sys/devices/virtual/mem/null/uevent
+keyctl add user more a @s >key
+keyctl unlink "$(cat key)" @s 2>unlinked
+finish
+fields <out | jq -r '.source + " " + .event + " " + (.watch | tostring)' >got
+same 'a filter, for its source only' got <<END
+key linked 0
+device change 1
+key linked 0
+key unlinked 0
+END
+
+for format in '' --json; do
+	# shellcheck disable=SC2086 # none is no argument
+	start --key @s --queue 4 --stats $format
+	kill -STOP $pid
+	for i in 1 2 3 4 5 6 7; do keyctl clear @s; done
+	kill -CONT $pid
+	finish
+	grep -q '5 events, 4 records, 3 lost, largest backlog 4 of 4' err
+	result "statistics of a loss, $format" $? err
+	tail -n 1 out | sed 's/"time":[^,]*,//' >got
+	if [ "$format" ]; then
+		echo '{"source":"queue","event":"lost","count":3,"or_more":false}'
+	else
+		echo 'queue  lost            3'
+	fi | same "a loss, $format" got
+done
+
+TERM=xterm script -qc 'watchq --key @s --count 1 2>other' screen >/dev/null &
+await watching other
+NO_COLOR=1 script -qc 'watchq --key @s --count 1 2>plain' plain_screen >/dev/null &
+await watching plain
+keyctl clear @s
+wait
+grep -q "$(printf '\033\[1mkey')" screen && ! grep -q "$(printf '\033')" plain_screen
+result 'colour on a terminal, unless NO_COLOR says no' $? screen plain_screen
+
+#
+# Each source
+#
+
+mkdir tree && mount -t tmpfs tree tree && mkdir tree/a "tree/b
+c" || exit
+start --mount tree --subtree --json
+mount -t tmpfs cargo tree/a
+mkdir tree/a/deep
+mount -t ramfs deep tree/a/deep
+mount --move tree/a "tree/b
+c"
+umount "tree/b
+c/deep"
+mount -o remount,bind,ro "tree/b
+c"
+umount "tree/b
+c"
+finish
+fields <out | jq -c '[.event, .path, .fs_type, .parent_path, .old_parent_path, .read_only]' |
+	sed "s,$PWD/,," >got
+same mounts got <<'END'
+["new","tree/a","tmpfs","/tmp/watchq/tree",null,false]
+["new","tree/a/deep","ramfs","/tmp/watchq/tree/a",null,false]
+["move-to","tree/b\nc","tmpfs","/tmp/watchq/tree","/tmp/watchq/tree",false]
+["unmount","tree/b\nc/deep","ramfs","/tmp/watchq/tree/b\nc",null,false]
+["readonly","tree/b\nc","tmpfs","/tmp/watchq/tree",null,true]
+["unmount","tree/b\nc","tmpfs","/tmp/watchq/tree",null,true]
+END
+
+start --mount tree
+mount -t tmpfs cargo tree/a
+mount -t tmpfs deep tree/a/deep 2>other
+umount tree/a
+finish
+same 'mounts, for people' out <<'END'
+mount  new             /tmp/watchq/tree/a   fs_type=tmpfs parent_path=/tmp/watchq/tree
+mount  unmount         /tmp/watchq/tree/a   fs_type=tmpfs parent_path=/tmp/watchq/tree
+END
+umount tree
+
+truncate -s 8M disk && mkfs.ext4 -q disk && losetup /dev/loop0 disk &&
+	mount -t ext4 -o errors=continue /dev/loop0 tree || exit
+start --sb tree --json
+mount -o remount,ro tree
+mount -o remount,rw tree
+echo provoked >/sys/fs/ext4/loop0/trigger_fs_error
+finish
+fields <out >got
+same filesystems got <<'END'
+{"source":"sb","event":"read-only","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0"}
+{"source":"sb","event":"read-write","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0"}
+{"source":"sb","event":"error","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0","error":117,"errno":"EUCLEAN","more":0}
+END
+umount tree && losetup -d /dev/loop0
+
+mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 tree tree || exit
+start --sb tree --json
+su nobody -s /bin/sh -c 'dd if=/dev/zero of=tree/file bs=4k count=4' 2>other
+finish
+fields <out | jq -c 'del(.dev)' >got
+same quota got <<'END'
+{"source":"sb","event":"quota","watch":0,"on":"tree","limit":"blocks-hard","owner_type":"user","owner":65534,"owner_name":"nobody"}
+END
+umount tree
+
+disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*) disk=${disk##*/}
+errors=$(echo /sys/kernel/debug/scsi_debug/*/error)
+start --block "/dev/$disk" --json
+echo '2 1 28 0 0 2 3 11 0' >"$errors"
+dd if="/dev/$disk" of=/dev/null bs=4096 skip=2 count=1 iflag=direct 2>other
+echo '- 2 28' >"$errors"
+finish
+fields <out >got
+same disks got <<END
+{"source":"block","event":"medium","watch":0,"on":"/dev/$disk","dev":"8:0","dev_name":"$disk","operation":"read","sector":16,"length":4096,"more":0,"partition":0,"stacked":false}
+END
+
+start --devices --json
+echo change >/sys/devices/virtual/mem/null/uevent
+finish
+fields <out >got
+same devices got <<'END'
+{"source":"device","event":"change","watch":0,"on":"devices","name":"null","subsystem":"mem","dev":"1:3","block":false,"synthetic":true,"cut":false}
+END
+
+#
+# Many
+#
+
+# What the process has asked for at most, in kB, which the kernel knows exactly
+peak() {
+	sed -n 's/^VmPeak:[^0-9]*//p' "/proc/$pid/status"
+}
+
+# change FROM TO: so many events
+change() {
+	i=$1
+	while [ "$i" -lt "$2" ]; do
+		echo change
+		i=$((i + 1))
+	done >/sys/devices/virtual/mem/null/uevent
+}
+
+start --devices --json --queue 8192 --stats
+change 0 1000
+until [ -s out ]; do :; done
+before=$(peak)
+change 1000 100000
+after=$(peak)
+finish
+cat err
+jq -es 'true' <out >/dev/null
+result 'every line is JSON' $?
+# Lost, or said, and said once
+jq -n '[inputs] |
+	(map(select(.source == "device" and .name == "null")) | length) as $said |
+	(map(select(.source == "device") | .seqnum)) as $numbers |
+	(map(.count // 0) | add) as $lost |
+	$said + $lost == 100000 and ($numbers | unique | length) == ($numbers | length)' \
+	<out >got
+[ "$(cat got)" = true ]
+result '100000 events are all said, or lost and said so' $? got err
+[ "$before" = "$after" ]
+result "memory stays what it is: $before, $after" $?
