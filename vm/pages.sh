@@ -1,0 +1,125 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Run in the guest: the examples of the manual pages (bin/pages), as they are there.
+# Speaks KTAP.  journald and rsyslogd are Debian's (bin/programs logs).
+
+n=0
+result() {
+	n=$((n + 1))
+	if [ "$2" = 0 ]; then
+		echo "ok $n $1"
+	else
+		sed 's/^/# /' "$3"
+		echo "not ok $n $1"
+	fi
+}
+
+# start FILE: run the example until it watches
+start() {
+	name=$1
+	case $name in
+	*.sh) sh "/t/pages/$name" >out 2>messages & ;;
+	*) "/t/pages/$name" mnt >out 2>messages & ;;
+	esac
+	pid=$!
+	exec 3<messages
+	case $name in
+	*.sh) read -r _ <&3 ;;
+	*) until grep -q watching out; do :; done ;;
+	esac
+}
+
+# finish TEXT FILE [COMMAND]: end it, and this is in the file, once the command ran
+finish() {
+	killall -q -INT watchq
+	killall -q mounts
+	wait $pid
+	exec 3<&-
+	[ -z "$3" ] || $3
+	grep -qF -e "$1" "$2"
+	result "$name" $? "$2"
+}
+
+# Debian's programs that take logs
+export LD_LIBRARY_PATH=/t/logs PATH="/t/logs:$PATH"
+journal() {
+	journalctl --sync
+	journalctl --no-pager -t watchq -o json >journal
+}
+
+cd /tmp && rm -rf pages && mkdir pages && cd pages && mkfifo messages || exit
+mkdir -p /home /run/systemd/journal /run/log /var/log mnt
+mount -t tmpfs mnt mnt && mkdir mnt/a || exit
+
+echo 'KTAP version 1'
+echo 1..7
+
+start mounts
+mount -t tmpfs cargo mnt/a
+umount mnt/a
+finish unmounted out
+
+start watchq-1.sh
+mount -t tmpfs cargo mnt/a
+umount mnt/a
+finish 'mount  new             /tmp/pages/mnt/a' out
+
+disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*) disk=${disk##*/}
+errors=$(echo /sys/kernel/debug/scsi_debug/*/error)
+# fail: reading from the disk does
+fail() {
+	echo '2 1 28 0 0 2 3 11 0' >"$errors"
+	dd if="/dev/$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>other
+	echo '- 2 28' >"$errors"
+}
+
+start watchq-2.sh
+fail
+wait $pid
+finish "block  medium          $disk" out
+
+start watchq-3.sh
+mount -t tmpfs cargo mnt/a
+umount mnt/a
+finish /tmp/pages/mnt/a out
+
+truncate -s 8M image && mkfs.ext4 -q image && losetup /dev/loop0 image &&
+	mount -t ext4 -o errors=continue /dev/loop0 /home || exit
+start watchq-4.sh
+echo provoked >/sys/fs/ext4/loop0/trigger_fs_error
+until [ -s /var/log/trouble ]; do :; done
+finish '/home: error' /var/log/trouble
+umount /home && losetup -d /dev/loop0
+
+echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+systemd-journald 2>journald &
+until [ -S /run/systemd/journal/stdout ]; do :; done
+start watchq-5.sh
+fail
+finish '\"event\":\"medium\"' journal journal
+
+# journald listens on /dev/log, too
+killall systemd-journald
+wait $!
+rm -f /dev/log
+cat >rsyslog.conf <<'END'
+module(load="imuxsock")
+module(load="mmjsonparse")
+template(name="fields" type="list") {
+	property(name="$!source") constant(value=" ")
+	property(name="$!event") constant(value=" ")
+	property(name="$!sector") constant(value="\n")
+}
+action(type="mmjsonparse" cookie="")
+action(type="omfile" file="/var/log/watchq" template="fields")
+END
+rsyslogd -n -M /t/logs/rsyslog -f rsyslog.conf -i NONE 2>rsyslog &
+rsyslog=$!
+until [ -S /dev/log ]; do :; done
+stop_rsyslog() {
+	kill $rsyslog
+	wait $rsyslog
+}
+start watchq-6.sh
+fail
+finish 'block medium 0' /var/log/watchq stop_rsyslog
