@@ -134,6 +134,9 @@
 
 #include <asm/ioctls.h>
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/watch_queue.h>
+
 #define WATCH_QUEUE_SLOT_SIZE	128
 #define WATCH_QUEUE_MAX_DEPTH	BIT(23)		/* 1 GiB of slots */
 #define WATCH_QUEUE_MAX_RULES	16
@@ -395,6 +398,7 @@ watch_queue_add(struct watch_queue *wqueue, const struct watch_notification *n,
 	if (unlikely(head == wqueue->limit)) {
 		if (!wqueue->overrun++)
 			WRITE_ONCE(wqueue->nr_reports, wqueue->nr_reports + 1);
+		trace_watch_queue_lost(wqueue, n, info);
 		return !wqueue->slots;
 	}
 
@@ -405,6 +409,7 @@ watch_queue_add(struct watch_queue *wqueue, const struct watch_notification *n,
 
 	/* Ordering (A): pairs with the reader's load of head */
 	smp_store_release(&wqueue->head, head + 1);
+	trace_watch_queue_post(wqueue, n, info);
 	return true;
 }
 
@@ -696,6 +701,7 @@ static int watch_link(struct watch *watch, struct watch_list *wlist)
 		WRITE_ONCE(wqueue->nr_watches, wqueue->nr_watches + 1);
 		hlist_add_head_rcu(&watch->queue_node, &wqueue->watches);
 		hlist_add_head_rcu(&watch->list_node, &wlist->watchers);
+		trace_watch_queue_add_watch(watch);
 		ret = 0;
 	}
 	spin_unlock_irq(&wqueue->wait.lock);
@@ -766,6 +772,7 @@ static __always_inline void watch_unlink(struct watch *watch)
 	hlist_del_init_rcu(&watch->queue_node);
 	WRITE_ONCE(wqueue->nr_watches, wqueue->nr_watches - 1);
 	atomic_dec(&watch->cred->user->nr_watches);
+	trace_watch_queue_remove_watch(watch);
 }
 
 /* Ways R and L of the banner: let the reader know, if there may be one */
@@ -1207,8 +1214,10 @@ static ssize_t watch_queue_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			watch_queue_wake(wqueue);
 		spin_unlock_irq(&wqueue->wait.lock);
 	}
-	if (ret > 0)
+	if (ret > 0) {
+		trace_watch_queue_read(wqueue, ret);
 		watch_queue_accessed(wqueue, file);
+	}
 	return ret;
 }
 
