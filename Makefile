@@ -12,7 +12,7 @@ export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME
 help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-run:	## see it work: build, boot, show key events and an overflow
+run:	## see it work: build, boot, show events of each source
 	@bin/run
 
 shell:	## a shell in the guest, on this terminal

@@ -1,30 +1,30 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What "make run" shows, run in the guest: keyutils' keyctl changes keys in a
-# session keyring of its own, mounts come and go, a filesystem is damaged, a disk
-# fails, devices come and go; and
-# watch_test, the sample, says what the kernel posted. Its lines are indented.
-# Nothing sleeps: each step waits for the line that it must cause, and a line that
-# never comes is a timeout.
+# What "make run" shows, run in the guest: a scene for each source of events, in which
+# watchq says what the kernel posted. Its lines are indented. Nothing sleeps: each
+# step waits for the line that it must cause, and a line that never comes is a
+# timeout.
 
-[ "$1" = inside ] || exec keyctl session - sh "$0" inside
+[ "$1" = inside ] || exec keyctl session - sh "$0" inside 2>&1
 
-# await TEXT: show the sample's lines up to the one with TEXT in it
+# await TEXT: show watchq's lines up to the one with TEXT in it
 await() {
 	while read -r line <&3; do
-		echo "	$line"
+		printf '\t%s\n' "$line"
 		case $line in *"$1"*) return ;; esac
 	done
-	echo "tour: the sample ended before it said '$1'"
+	echo "tour: watchq ended before it said '$1'"
 	exit 1
 }
 
-# watch ARGUMENT...: start the sample and wait until it is ready
-watch() {
-	printf '\n$ watch_test %s &\n' "$*"
-	watch_test "$@" >events &
+# scene TEXT ARGUMENT...: start watchq and wait until it is ready
+scene() {
+	printf '\n%s\n\n$ watchq %s &\n' "$1" "$(shift; echo "$*")"
+	shift
+	watchq "$@" >events 2>&1 &
 	exec 3<events
-	await watching
+	read -r line <&3
+	[ "$line" = 'watchq: watching' ] || { echo "$line"; exit 1; }
 }
 
 # try TEXT COMMAND...: the command must succeed and cause a line with TEXT
@@ -32,85 +32,95 @@ try() {
 	text=$1
 	shift
 	echo "\$ $*"
-	"$@" >out || exit
+	"$@" >said || exit
 	await "$text"
 }
 
-# finish: end the sample and show the rest of its lines
+# finish: end watchq and show the rest of its lines
 finish() {
-	kill -INT $!
-	await events,
+	kill $!
+	while read -r line <&3; do printf '\t%s\n' "$line"; done
 	wait $! || exit
 }
 
-cd /tmp && mkfifo events || exit
+cd /tmp && rm -rf tour && mkdir tour && cd tour && mkfifo events || exit
 
-watch
-try 'linked key' keyctl add user demo hello @s
-key=$(cat out)
-try 'linked key' keyctl newring album @s
-album=$(cat out)
-try 'unlinked key' keyctl unlink "$album" @s
+scene 'KEYS: the session keyring, where programs keep credentials' --key @s
+try linked keyctl add user password hello @s
+key=$(cat said)
 finish
-
-watch "$key"
+scene 'A key itself' --key "$key"
 try updated keyctl update "$key" goodbye
-try attributes keyctl setperm "$key" 0x3f3f0000
-try revoked keyctl revoke "$key"
+try expired keyctl timeout "$key" 1
 finish
 
-printf '\nAn overflow: four records fit, and nobody reads before the signal\n'
-watch -n 4 --hold
-for n in 1 2 3 4 5 6 7; do
-	echo "\$ keyctl add user $n x @s"
-	keyctl add user $n x @s >out || exit
-done
-echo "\$ kill -USR1 $!"
-kill -USR1 $!
-await 'lost 3'
-finish
-
-printf '\nMounts, and all below: no need to read /proc/self/mountinfo again\n'
-mkdir -p tree && mount -t tmpfs tree tree && mkdir tree/old tree/new || exit
-watch tree/
+mkdir tree && mount -t tmpfs tree tree && mkdir tree/old tree/new || exit
+scene 'MOUNTS, a tree of them: no need to read /proc/self/mountinfo again' \
+	--mount tree --subtree
 try new mount -t tmpfs cargo tree/old
-try 'moved here' mount --move tree/old tree/new
-try 'read-only now' mount -o remount,ro tree/new
-try unmounted umount tree/new
+try move-to mount --move tree/old tree/new
+try readonly mount -o remount,bind,ro tree/new
+try unmount umount tree/new
 finish
 umount tree || exit
 
-printf '\nA filesystem with a damaged directory, told to stop at an error\n'
 mkdir -p seed/cellar && echo wine >seed/cellar/bottle-of-wine || exit
-truncate -s 8M disk || exit
-mkfs.ext4 -q -b 1024 -O ^metadata_csum -d seed disk || exit
-at=$(strings -t d disk | awk '/bottle-of-wine/ { print $1; exit }')
-dd if=/dev/zero of=disk bs=1024 count=1 seek=$((at / 1024)) conv=notrunc 2>out || exit
-losetup /dev/loop0 disk && mount -t ext4 -o errors=remount-ro /dev/loop0 tree || exit
-watch -f tree
-try 'read-only now' mount -o remount,ro tree
-try 'read-write now' mount -o remount,rw tree
+truncate -s 8M image || exit
+mkfs.ext4 -q -b 1024 -O ^metadata_csum -d seed image || exit
+at=$(strings -t d image | awk '/bottle-of-wine/ { print $1; exit }')
+dd if=/dev/zero of=image bs=1024 count=1 seek=$((at / 1024)) conv=notrunc 2>said || exit
+losetup /dev/loop0 image && mount -t ext4 -o errors=remount-ro /dev/loop0 tree || exit
+scene 'FILESYSTEMS: this one has a damaged directory, and stops when it finds out' --sb tree
+try read-only mount -o remount,ro tree
+try read-write mount -o remount,rw tree
 echo '$ ls tree/cellar'
-ls tree/cellar >out 2>&1
-await 'shut down'
+ls tree/cellar >said 2>&1
+await shutdown
 finish
-umount tree && losetup -d /dev/loop0
+umount tree && losetup -d /dev/loop0 || exit
 
-printf '\nA disk whose reads fail at some places\n'
+grep -q nobody /etc/passwd || echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
+mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 tree tree || exit
+scene 'QUOTA: a user writes too much' --sb tree --filter sb=quota
+echo '$ su nobody -s /bin/sh -c "head -c 16k /dev/zero >tree/file"'
+su nobody -s /bin/sh -c 'head -c 16k /dev/zero >tree/file' 2>said
+await quota
+finish
+umount tree || exit
+
 disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*)
 disk=/dev/${disk##*/}
 errors=$(echo /sys/kernel/debug/scsi_debug/*/error)
-watch -b "$disk"
+scene 'DISKS: one that cannot be read at some places' --block all
 echo '2 1 28 0 0 2 3 11 0' >"$errors" || exit
 echo "\$ dd if=$disk of=/dev/null bs=4096 count=1 iflag=direct"
-dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>out
-await 'bad place'
+dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>said
+await medium
 echo '- 2 28' >"$errors" || exit
 finish
 
-printf '\nAll devices: a disk is taken out, and put in again\n'
-watch -d
+scene 'DEVICES: the disk is taken out, and put in again' --devices --filter device=add,remove
 host=$(echo /sys/bus/pseudo/devices/adapter0/host*)
-try "block device ${disk##*/} (8:0): removed" sh -c "echo 1 >/sys/block/${disk##*/}/device/delete"
-try "block device ${disk##*/} (8:0): added" sh -c "echo - - - >/sys/class/scsi_host/${host##*/}/scan"
+try "${disk##*/} " sh -c "echo 1 >/sys/block/${disk##*/}/device/delete"
+try "${disk##*/} " sh -c "echo - - - >/sys/class/scsi_host/${host##*/}/scan"
 finish
+
+scene 'TOO MUCH: four records fit, and nobody reads for a while' --key @s --queue 4 --stats
+echo "\$ kill -STOP $!"
+kill -STOP $!
+for n in 1 2 3 4 5 6 7; do
+	echo "\$ keyctl add user $n x @s"
+	keyctl add user $n x @s >said || exit
+done
+echo "\$ kill -CONT $!"
+kill -CONT $!
+await lost
+finish
+
+scene 'FOR PROGRAMS: any mix, as JSON' --mount / --subtree --key @s --json --count 2
+try new mount -t tmpfs cargo tree
+echo '$ keyctl clear @s'
+keyctl clear @s
+await cleared
+wait $! || exit
+umount tree

@@ -58,6 +58,14 @@ static void hide(struct event *ev)
 		ev->fields[ev->nr_fields - 1].hidden = true;
 }
 
+/* How many others an event stands for, which is none for most */
+static void add_more(struct event *ev, unsigned int more)
+{
+	add_number(ev, "more", more);
+	if (!more)
+		hide(ev);
+}
+
 /* They have it in front: @text, or the number if that has no name */
 static void subject(struct event *ev, const char *text, unsigned long long number)
 {
@@ -70,14 +78,13 @@ static const char *of(const char * const *names, size_t nr, unsigned int i)
 }
 
 /* "sda1" and "8:1" */
-static const char *add_device(struct event *ev, unsigned int major, unsigned int minor,
-			      bool block)
+static const char *add_device(struct event *ev, unsigned int major, unsigned int minor)
 {
 	const char *name;
 	char buf[256];
 
 	add_text(ev, "dev", keep(ev, "%u:%u", major, minor));
-	name = name_of_device(buf, sizeof(buf), major, minor, block);
+	name = name_of_device(buf, sizeof(buf), major, minor);
 	if (!name)
 		return ev->fields[ev->nr_fields - 1].text;
 	hide(ev);
@@ -241,15 +248,12 @@ static void add_quota(struct event *ev, const struct superblock_quota_notificati
 	add_text(ev, "owner_name", name);
 }
 
+/* Its subject is the path that was watched: a filesystem has many, or none */
 static void decode_sb(struct event *ev, const union watch_record *rec)
 {
-	const char *name;
-
 	add_number(ev, "sb", rec->sb.sb_id);
 	hide(ev);
-	name = add_device(ev, rec->sb.dev_major, rec->sb.dev_minor, true);
-	hide(ev);
-	subject(ev, name, 0);
+	add_device(ev, rec->sb.dev_major, rec->sb.dev_minor);
 
 	switch (rec->watch.subtype) {
 	case NOTIFY_SB_ERROR:
@@ -259,7 +263,7 @@ static void decode_sb(struct event *ev, const union watch_record *rec)
 		add_text(ev, "errno", name_of_error(rec->sb_error.error));
 		if (rec->sb_error.ino)
 			add_number(ev, "inode", rec->sb_error.ino);
-		add_number(ev, "more", rec->sb_error.more);
+		add_more(ev, rec->sb_error.more);
 		ev->bad = true;
 		break;
 	case NOTIFY_SB_SHUTDOWN:
@@ -306,13 +310,13 @@ static void decode_block(struct event *ev, const union watch_record *rec)
 	const struct block_notification *n = &rec->block;
 	const char *name;
 
-	name = add_device(ev, n->dev_major, n->dev_minor, true);
+	name = add_device(ev, n->dev_major, n->dev_minor);
 	hide(ev);
 	subject(ev, name, 0);
 	add_text(ev, "operation", of(operations, ARRAY_SIZE(operations), n->operation));
 	add_number(ev, "sector", n->sector);
 	add_number(ev, "length", n->length);
-	add_number(ev, "more", n->more);
+	add_more(ev, n->more);
 	add_number(ev, "partition", n->partition);
 	hide(ev);
 	add_number(ev, "disk_seq", n->disk_seq);

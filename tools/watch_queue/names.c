@@ -16,13 +16,12 @@
 
 /* The last part of where the link in sysfs leads, in which a '/' is a '!' */
 const char *name_of_device(char *buf, size_t size, unsigned int major,
-			   unsigned int minor, bool block)
+			   unsigned int minor)
 {
 	char path[64], *name, *p;
 	ssize_t len;
 
-	snprintf(path, sizeof(path), "/sys/dev/%s/%u:%u", block ? "block" : "char",
-		 major, minor);
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major, minor);
 	len = readlink(path, buf, size - 1);
 	if (len < 0)
 		return NULL;

@@ -74,7 +74,7 @@ void event_decode(struct event *ev, const union watch_record *rec);
  * more)
  */
 const char *name_of_device(char *buf, size_t size, unsigned int major,
-			   unsigned int minor, bool block);
+			   unsigned int minor);	/* a block device */
 /* "user" and "demo", in one buffer */
 bool name_of_key(char *buf, size_t size, unsigned int key, const char **type,
 		 const char **name);
