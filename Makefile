@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME
 
 .PHONY: help run shell guest kernel test vm kunit judge-test all-arch prove debug
-.PHONY: kcsan rt fault hotplug soak fuzz coverage mutate check series bisect refresh bench clean
+.PHONY: kcsan rt fault hotplug soak fuzz coverage mutate check series bisect refresh bench deb clean
 
 help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ check:	## style, warnings, documentation: all that needs no machine to run
 
 series:	## print the patch series and its git repository in build/
 	@bin/series
+
+deb:	## packages of the kernel with the series, CONFIG=cloud (an hour)
+	@bin/deb $(CONFIG)
 
 bisect:	## build each prefix of the series, option on and off
 	@bin/bisect

@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Usage: deb.sh RELEASE: run in the guest under a kernel of bin/deb, which is RELEASE and
+# has each source of events. Nothing but what is built in can be relied on.
+
+[ "$(uname -r)" = "$1" ] || { echo "this is $(uname -r), not $1"; exit 1; }
+cd /tmp && mkfifo messages && mkdir -p mnt || exit
+watchq --key @u --mount / --subtree --sb / --block all --devices --json --count 2 \
+	>out 2>messages &
+read -r line <messages
+echo "$line"
+mount -t tmpfs cargo mnt && umount mnt || exit
+wait $!
+cat out
+grep -q '"event":"new"' out && grep -q '"event":"unmount"' out
