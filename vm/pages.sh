@@ -14,6 +14,11 @@ result() {
 	fi
 }
 
+# await TEXT FILE: what is not there yet
+await() {
+	until grep -sqF -e "$1" "$2"; do :; done
+}
+
 # start FILE: run the example until it watches
 start() {
 	name=$1
@@ -25,7 +30,7 @@ start() {
 	exec 3<messages
 	case $name in
 	*.sh) read -r _ <&3 ;;
-	*) until grep -q watching out; do :; done ;;
+	*) await watching out ;;
 	esac
 }
 
@@ -57,6 +62,7 @@ echo 1..7
 start mounts
 mount -t tmpfs cargo mnt/a
 umount mnt/a
+await unmounted out
 finish unmounted out
 
 start watchq-1.sh
@@ -93,14 +99,15 @@ umount /home && losetup -d /dev/loop0
 
 echo 0123456789abcdef0123456789abcdef >/etc/machine-id
 systemd-journald 2>journald &
+journald=$!
 until [ -S /run/systemd/journal/stdout ]; do :; done
 start watchq-5.sh
 fail
 finish '\"event\":\"medium\"' journal journal
 
 # journald listens on /dev/log, too
-killall systemd-journald
-wait $!
+kill $journald
+wait $journald
 rm -f /dev/log
 cat >rsyslog.conf <<'END'
 module(load="imuxsock")
@@ -117,6 +124,7 @@ rsyslogd -n -M /t/logs/rsyslog -f rsyslog.conf -i NONE 2>rsyslog &
 rsyslog=$!
 until [ -S /dev/log ]; do :; done
 stop_rsyslog() {
+	await medium /var/log/watchq
 	kill $rsyslog
 	wait $rsyslog
 }

@@ -6,12 +6,13 @@
  * with the name of what the number stands for, where it has one.  watchq.1 documents
  * all of them.
  */
+#include <limits.h>
 #include <linux/quota.h>
 #include <stdarg.h>
 
 #include "watchq.h"
 
-/* Keeps a text until the next event.  Too long, it is cut, which none is. */
+/* Keeps a text until the next event; cuts it where there is no room, as there is */
 static const char *keep(struct event *ev, const char *format, ...)
 {
 	size_t room = sizeof(ev->text) - ev->used;
@@ -19,10 +20,12 @@ static const char *keep(struct event *ev, const char *format, ...)
 	va_list args;
 	int len;
 
+	if (!room)
+		return "";
 	va_start(args, format);
 	len = vsnprintf(text, room, format, args);
 	va_end(args);
-	ev->used += len < 0 || (size_t)len >= room ? room - 1 : (size_t)len + 1;
+	ev->used += len < 0 || (size_t)len >= room ? room : (size_t)len + 1;
 	return text;
 }
 
@@ -81,7 +84,7 @@ static const char *of(const char * const *names, size_t nr, unsigned int i)
 static const char *add_device(struct event *ev, unsigned int major, unsigned int minor)
 {
 	const char *name;
-	char buf[256];
+	char buf[PATH_MAX];
 
 	add_text(ev, "dev", keep(ev, "%u:%u", major, minor));
 	name = name_of_device(buf, sizeof(buf), major, minor);
@@ -176,7 +179,7 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
 
 	/* Those below it moved along */
 	if (event == NOTIFY_MOUNT_MOVE_FROM || event == NOTIFY_MOUNT_MOVE_TO)
-		mounts_read();
+		watches_read_mounts();
 	mount = mount_find(rec->mount.mnt_id);
 	subject(ev, mount ? mount->path : NULL, rec->mount.mnt_id);
 	add_number(ev, "mount", rec->mount.mnt_id);
@@ -203,7 +206,7 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
 	for (i = 0; i < ARRAY_SIZE(flags); i++)
 		add_flag(ev, flags[i].name, rec->watch.info & flags[i].flag);
 	if (event == NOTIFY_MOUNT_UNMOUNT)
-		mount_forget(rec->mount.mnt_id);
+		mount_gone(rec->mount.mnt_id);
 }
 
 /*
@@ -379,8 +382,7 @@ static void decode_queue(struct event *ev, const union watch_record *rec)
 
 	if (lost) {
 		/* What is told next may build upon what is not known now */
-		if (watches_any(WATCH_TYPE_MOUNT_NOTIFY))
-			mounts_read();
+		watches_read_mounts();
 		subject(ev, NULL, lost);
 		add_number(ev, "count", lost);
 		hide(ev);

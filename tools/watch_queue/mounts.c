@@ -2,11 +2,12 @@
 /*
  * Where mounts are, and were
  *
- * A mount that is gone has no path for the kernel any more, so it is remembered.
- * There is an entry for each mount that is there, and none for those that were
- * told to be gone.
+ * The kernel is asked; what it said is kept, as of a mount that is gone it does not
+ * know the path any more.  Records tell of the past, so those that wait in the queue
+ * may be about mounts that are gone by now: an entry goes when the queue is empty.
  */
 #include <linux/mount.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,28 +21,51 @@
 #define NR_CHAINS	1024
 
 static struct mount *chains[NR_CHAINS];
+static bool keep;			/* until we are told that they are gone */
+static bool any_gone;
 
 static struct mount **chain(unsigned long long id)
 {
 	return &chains[id % NR_CHAINS];
 }
 
-static struct mount *remember(unsigned long long id, const char *path, const char *fs_type)
+static struct mount **find(unsigned long long id)
+{
+	struct mount **p;
+
+	for (p = chain(id); *p && (*p)->id != id; p = &(*p)->next)
+		;
+	return p;
+}
+
+static void forget(struct mount **p)
+{
+	struct mount *mount = *p;
+
+	*p = mount->next;
+	free(mount);
+}
+
+static void remember(unsigned long long id, const char *path, const char *fs_type)
 {
 	size_t len = strlen(path) + 1, type_len = strlen(fs_type) + 1;
 	struct mount *mount = malloc(sizeof(*mount) + len + type_len);
+	struct mount **p = find(id);
 
 	if (!mount)
 		fail(EXIT_FAILED, "no memory for a mount");
+	if (*p)
+		forget(p);
 	mount->id = id;
+	mount->gone = !keep;
+	any_gone |= mount->gone;
 	memcpy(mount->path, path, len);
 	mount->fs_type = memcpy(mount->path + len, fs_type, type_len);
 	mount->next = *chain(id);
 	*chain(id) = mount;
-	return mount;
 }
 
-static struct mount *ask_kernel(unsigned long long id)
+static void ask_kernel(unsigned long long id)
 {
 	static union {
 		struct statmount mount;
@@ -53,52 +77,67 @@ static struct mount *ask_kernel(unsigned long long id)
 		.param = STATMOUNT_MNT_POINT | STATMOUNT_FS_TYPE,
 	};
 
-	if (syscall(__NR_statmount, &req, &stat, sizeof(stat), 0) ||
-	    (stat.mount.mask & req.param) != req.param)
-		return NULL;
-	return remember(id, stat.mount.str + stat.mount.mnt_point,
-			stat.mount.str + stat.mount.fs_type);
+	if (!syscall(__NR_statmount, &req, &stat, sizeof(stat), 0) &&
+	    (stat.mount.mask & req.param) == req.param)
+		remember(id, stat.mount.str + stat.mount.mnt_point,
+			 stat.mount.str + stat.mount.fs_type);
 }
 
 const struct mount *mount_find(unsigned long long id)
 {
-	struct mount *mount;
-
-	for (mount = *chain(id); mount; mount = mount->next)
-		if (mount->id == id)
-			return mount;
-	return ask_kernel(id);
+	ask_kernel(id);
+	return *find(id);
 }
 
-void mount_forget(unsigned long long id)
+void mount_gone(unsigned long long id)
 {
-	struct mount **p, *mount;
+	struct mount **p = find(id);
 
-	for (p = chain(id); *p; p = &(*p)->next) {
-		if ((*p)->id != id)
-			continue;
-		mount = *p;
-		*p = mount->next;
-		free(mount);
+	if (!*p)
 		return;
-	}
+	(*p)->gone = true;
+	any_gone = true;
 }
 
-void mounts_read(void)
+void mounts_read(bool told)
 {
 	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0, .mnt_id = LSMT_ROOT };
 	unsigned long long ids[256];
+	struct mount *mount;
 	size_t i;
 	long nr;
 
+	keep = told;
+	if (!keep)
+		return;
 	for (i = 0; i < NR_CHAINS; i++)
-		while (chains[i])
-			mount_forget(chains[i]->id);
+		for (mount = chains[i]; mount; mount = mount->next)
+			mount->gone = true;
+	any_gone = true;
 	do {
 		nr = syscall(__NR_listmount, &req, ids, ARRAY_SIZE(ids), 0);
 		for (i = 0; nr > 0 && i < (size_t)nr; i++)
-			mount_find(ids[i]);
+			ask_kernel(ids[i]);
 		if (nr > 0)
 			req.param = ids[nr - 1];
 	} while (nr == ARRAY_SIZE(ids));
+}
+
+void mounts_settle(int queue)
+{
+	struct mount **p;
+	int bytes;
+	size_t i;
+
+	if (!any_gone || ioctl(queue, FIONREAD, &bytes) || bytes)
+		return;
+	for (i = 0; i < NR_CHAINS; i++) {
+		for (p = &chains[i]; *p; ) {
+			if ((*p)->gone)
+				forget(p);
+			else
+				p = &(*p)->next;
+		}
+	}
+	any_gone = false;
 }

@@ -22,8 +22,8 @@ const char *name_of_device(char *buf, size_t size, unsigned int major,
 	ssize_t len;
 
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major, minor);
-	len = readlink(path, buf, size - 1);
-	if (len < 0)
+	len = readlink(path, buf, size);
+	if (len < 0 || (size_t)len == size)
 		return NULL;
 	buf[len] = 0;
 	name = strrchr(buf, '/');

@@ -4,12 +4,20 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "watchq.h"
+
+#define ENOUGH	65536		/* bytes, to be written before there are more */
+
+static FILE *gathered;		/* since the last flush, or NULL */
+static char *text;
+static size_t text_len;
 
 /* Bytes of the character at @p, 0 if it is none */
 static unsigned int utf8_len(const unsigned char *p)
@@ -38,27 +46,41 @@ static unsigned int utf8_len(const unsigned char *p)
 
 static bool harmless(const unsigned char *p, unsigned int len)
 {
-	if (len == 1)
-		return *p > ' ' && *p != '\\' && *p != 0x7f;
-	/* U+0080 to U+009F are commands, too */
-	return len && !(p[0] == 0xc2 && p[1] < 0xa0);
+	/* Commands for terminals, blanks, and what turns the direction of writing */
+	static const struct { unsigned int from, to; } harm[] = {
+		{ 0, ' ' }, { '\\', '\\' }, { 0x7f, 0xa0 }, { 0x61c, 0x61c },
+		{ 0x1680, 0x1680 }, { 0x2000, 0x200f }, { 0x2028, 0x202f },
+		{ 0x205f, 0x206f }, { 0x3000, 0x3000 }, { 0xfeff, 0xfeff },
+	};
+	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0xf, 0x7 };
+	unsigned int c, i;
+
+	if (!len)
+		return false;
+	c = *p & first[len];
+	for (i = 1; i < len; i++)
+		c = c << 6 | (p[i] & 0x3f);
+	for (i = 0; i < ARRAY_SIZE(harm); i++)
+		if (c >= harm[i].from && c <= harm[i].to)
+			return false;
+	return true;
 }
 
 /* Returns how many columns it takes, if no character takes two */
-static int print_plain(const char *text)
+static int print_plain(const char *name)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	const unsigned char *p = (const unsigned char *)name;
 	unsigned int len;
 	int width = 0;
 
 	for (; *p; p += len) {
 		len = utf8_len(p);
 		if (harmless(p, len)) {
-			fwrite(p, len, 1, stdout);
+			fwrite(p, len, 1, gathered);
 			width++;
 		} else {
 			len = 1;
-			width += printf("\\%03o", *p);
+			width += fprintf(gathered, "\\%03o", *p);
 		}
 	}
 	return width;
@@ -75,7 +97,7 @@ static void print_text(const struct output *out, const struct event *ev)
 		red = ev->bad ? "\033[1;31m" : "";
 		normal = "\033[0m";
 	}
-	printf("%s%-6s%s %s%-15s%s ", bold, ev->source, normal, red, ev->name, normal);
+	fprintf(gathered, "%s%-6s%s %s%-15s%s ", bold, ev->source, normal, red, ev->name, normal);
 	width = print_plain(ev->subject);
 	for (i = 0; i < ev->nr_fields; i++) {
 		const struct field *field = &ev->fields[i];
@@ -84,77 +106,77 @@ static void print_text(const struct output *out, const struct event *ev)
 			continue;
 		/* Nothing comes after the last column, no blanks either */
 		if (width >= 0)
-			printf("%*s", width < 20 ? 20 - width : 0, "");
+			fprintf(gathered, "%*s", width < 20 ? 20 - width : 0, "");
 		width = -1;
-		printf(" %s", field->name);
+		fprintf(gathered, " %s", field->name);
 		if (field->kind == FIELD_TEXT) {
-			putchar('=');
+			fputc('=', gathered);
 			print_plain(field->text);
 		} else if (field->kind == FIELD_NUMBER) {
-			printf("=%llu", field->number);
+			fprintf(gathered, "=%llu", field->number);
 		}
 	}
-	putchar(out->end);
+	fputc(out->end, gathered);
 }
 
 /*
  * Machines: JSON, which is UTF-8.  Of bytes that are none, each is a U+FFFD.
  */
 
-static void print_string(const char *text)
+static void print_string(const char *string)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	const unsigned char *p = (const unsigned char *)string;
 	unsigned int len;
 
-	putchar('"');
+	fputc('"', gathered);
 	for (; *p; p += len ? len : 1) {
 		len = utf8_len(p);
 		if (!len)
-			fputs("\\ufffd", stdout);
+			fputs("\\ufffd", gathered);
 		else if (*p < ' ' || *p == 0x7f)
-			printf("\\u%04x", *p);
+			fprintf(gathered, "\\u%04x", *p);
 		else if (*p == '"' || *p == '\\')
-			printf("\\%c", *p);
+			fprintf(gathered, "\\%c", *p);
 		else
-			fwrite(p, len, 1, stdout);
+			fwrite(p, len, 1, gathered);
 	}
-	putchar('"');
+	fputc('"', gathered);
 }
 
 /* When the event was read, which is not when it happened; RFC 3339 */
 static const char *now(void)
 {
-	static char text[40];
+	static char time[40];
 	struct timespec ts;
 	struct tm tm;
 	size_t len;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	gmtime_r(&ts.tv_sec, &tm);
-	len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + len, sizeof(text) - len, ".%06uZ", (unsigned int)ts.tv_nsec / 1000);
-	return text;
+	len = strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(time + len, sizeof(time) - len, ".%06uZ", (unsigned int)ts.tv_nsec / 1000);
+	return time;
 }
 
 static void print_json(const struct output *out, const struct event *ev)
 {
 	unsigned int i;
 
-	printf("{\"time\":\"%s\",\"source\":\"%s\",\"event\":\"%s\"", now(), ev->source,
-	       ev->name);
+	fprintf(gathered, "{\"time\":\"%s\",\"source\":\"%s\",\"event\":\"%s\"", now(),
+		ev->source, ev->name);
 	for (i = 0; i < ev->nr_fields; i++) {
 		const struct field *field = &ev->fields[i];
 
-		printf(",\"%s\":", field->name);
+		fprintf(gathered, ",\"%s\":", field->name);
 		if (field->kind == FIELD_TEXT)
 			print_string(field->text);
 		else if (field->kind == FIELD_NUMBER)
-			printf("%llu", field->number);
+			fprintf(gathered, "%llu", field->number);
 		else
-			fputs(field->number ? "true" : "false", stdout);
+			fputs(field->number ? "true" : "false", gathered);
 	}
-	putchar('}');
-	putchar(out->end);
+	fputc('}', gathered);
+	fputc(out->end, gathered);
 }
 
 /*
@@ -206,7 +228,6 @@ static bool run_command(const char *command, const struct event *ev)
 	int status;
 	pid_t pid;
 
-	fflush(stdout);
 	pid = fork();
 	if (!pid)
 		run(command, ev);
@@ -218,6 +239,10 @@ static bool run_command(const char *command, const struct event *ev)
 
 bool output_event(const struct output *out, const struct event *ev)
 {
+	if (!gathered)
+		gathered = open_memstream(&text, &text_len);
+	if (!gathered)
+		fail(EXIT_FAILED, "no memory for what happened");
 	switch (out->format) {
 	case OUTPUT_TEXT:
 		print_text(out, ev);
@@ -229,4 +254,48 @@ bool output_event(const struct output *out, const struct event *ev)
 		return run_command(out->command, ev);
 	}
 	return true;
+}
+
+/*
+ * A write of up to PIPE_BUF bytes does not block after poll() said so: no reader who
+ * has stopped to read can keep us from ending.
+ */
+static bool write_out(int signals)
+{
+	struct pollfd pfd[] = {
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = STDOUT_FILENO, .events = POLLOUT },
+	};
+	const char *p = text;
+	size_t left;
+	ssize_t len;
+
+	for (left = text_len; left; left -= len, p += len) {
+		if (poll(pfd, ARRAY_SIZE(pfd), -1) < 0)
+			fail(EXIT_FAILED, "poll: %s", strerror(errno));
+		if (!pfd[1].revents)
+			return false;
+		len = write(STDOUT_FILENO, p, left < PIPE_BUF ? left : PIPE_BUF);
+		if (len < 0 && errno == EPIPE)
+			return false;
+		if (len < 0 && errno != EAGAIN)
+			fail(EXIT_FAILED, "cannot write what happened: %s", strerror(errno));
+		if (len < 0)
+			len = 0;
+	}
+	return true;
+}
+
+bool output_flush(int signals, bool all)
+{
+	bool taken;
+
+	if (!gathered || (!all && ftell(gathered) < ENOUGH))
+		return true;
+	if (fclose(gathered))
+		fail(EXIT_FAILED, "no memory for what happened");
+	gathered = NULL;
+	taken = write_out(signals);
+	free(text);
+	return taken;
 }

@@ -142,21 +142,22 @@ void filter_ask(const char *text)
  * Set up
  */
 
-/* Special key IDs are negative and count down from -1 */
+/* The keyrings of a thread or a process would be ours, in which nothing happens */
 static int key_number(const char *text)
 {
-	static const char * const names[] = { "@t", "@p", "@s", "@u", "@us" };
 	char *end;
-	size_t i;
 	long n;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(text, names[i]))
-			return KEY_SPEC_THREAD_KEYRING - (int)i;
+	if (!strcmp(text, "@s"))
+		return KEY_SPEC_SESSION_KEYRING;
+	if (!strcmp(text, "@u"))
+		return KEY_SPEC_USER_KEYRING;
+	if (!strcmp(text, "@us"))
+		return KEY_SPEC_USER_SESSION_KEYRING;
 	errno = 0;
 	n = strtol(text, &end, 0);
 	if (errno || end == text || *end || n <= 0 || n > INT_MAX)
-		fail(EXIT_USAGE, "--key %s: neither a number nor @t, @p, @s, @u or @us", text);
+		fail(EXIT_USAGE, "--key %s: neither a number nor @s, @u or @us", text);
 	return n;
 }
 
@@ -176,22 +177,20 @@ static void watch_object(int queue, const struct watch *watch, unsigned int id)
 		.id	= id,
 		.flags	= watch->subtree ? WATCH_SUBTREE : 0,
 	};
+	bool devices = how.type == WATCH_TYPE_DEVICE_NOTIFY;
 	bool block = how.type == WATCH_TYPE_BLOCK_NOTIFY;
-	const char *object = watch->object;
+	bool all = devices || (block && !strcmp(watch->object, "all"));
 	char option[16];
 
-	snprintf(option, sizeof(option), "--%s%s", watch->source->name,
-		 how.type == WATCH_TYPE_DEVICE_NOTIFY ? "s" : "");
-	if (how.type == WATCH_TYPE_DEVICE_NOTIFY)
-		object = "";
-	else if (!block || strcmp(object, "all"))
-		/* Who watches a disk proves that he can read it; else a place is enough */
-		how.fd = open(object, O_CLOEXEC | (block ? O_RDONLY | O_NONBLOCK : O_PATH));
-	if ((*object && strcmp(object, "all") && how.fd < 0) ||
-	    ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
-		refused(option, object);
+	snprintf(option, sizeof(option), "--%s%s", watch->source->name, devices ? "s" : "");
+	/* Who watches a disk proves that he can read it; else a place is enough */
+	if (!all)
+		how.fd = open(watch->object,
+			      O_CLOEXEC | (block ? O_RDONLY | O_NONBLOCK : O_PATH));
+	if ((!all && how.fd < 0) || ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
+		refused(option, devices ? "" : watch->object);
 	/* Open, it would be busy; the watch does not keep it */
-	if (how.fd >= 0)
+	if (!all)
 		close(how.fd);
 }
 
@@ -225,6 +224,16 @@ static void set_filter(int queue)
 		refused("--filter", "");
 }
 
+void watches_read_mounts(void)
+{
+	const struct watch_notification_type_filter *rule = &rules[WATCH_TYPE_MOUNT_NOTIFY];
+	unsigned int all = 1 << NOTIFY_MOUNT_UNMOUNT | 1 << NOTIFY_MOUNT_MOVE_FROM |
+			   1 << NOTIFY_MOUNT_MOVE_TO;
+
+	if (watches_any(WATCH_TYPE_MOUNT_NOTIFY))
+		mounts_read(!rule->type || (rule->subtype_filter[0] & all) == all);
+}
+
 int watches_open(unsigned long depth)
 {
 	char records[32];
@@ -246,8 +255,7 @@ int watches_open(unsigned long depth)
 			watch_object(fds[0], &watches[i], i);
 	}
 	/* Watch first, look at the state then: nothing can fall in between */
-	if (watches_any(WATCH_TYPE_MOUNT_NOTIFY))
-		mounts_read();
+	watches_read_mounts();
 	/* Only the kernel writes; with this end closed, no watch means no data */
 	close(fds[1]);
 	return fds[0];

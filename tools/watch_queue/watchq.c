@@ -22,7 +22,7 @@ struct statistics {
 	bool wanted;
 	int fdinfo;			/* of the queue, or -1 */
 	unsigned long depth;
-	unsigned long long events, records, lost;
+	unsigned long long events, records;
 	unsigned long backlog;		/* the largest that was met */
 };
 
@@ -50,7 +50,6 @@ void fail(int status, const char *format, ...)
 {
 	va_list args;
 
-	fflush(stdout);
 	fputs("watchq: ", stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
@@ -69,7 +68,7 @@ static void __noreturn print_help(void)
 	     "Say what happens to what is watched, one line an event.\n"
 	     "\n"
 	     "What to watch, as often as wanted:\n"
-	     "  --key KEY        a key or keyring: a number, @t, @p, @s, @u or @us\n"
+	     "  --key KEY        a key or keyring: a number, @s, @u or @us\n"
 	     "  --mount PATH     the mount at PATH\n"
 	     "    --subtree      and all mounts below it\n"
 	     "  --sb PATH        the filesystem that PATH is on: errors, quota, remounts\n"
@@ -206,21 +205,27 @@ static struct options take_options(int argc, char **argv)
  * Statistics
  */
 
+static unsigned long long ask_fdinfo(const char *name)
+{
+	char lines[512], *p;
+	ssize_t len;
+
+	len = pread(stats.fdinfo, lines, sizeof(lines) - 1, 0);
+	if (len < 0)
+		fail(EXIT_FAILED, "fdinfo: %s", strerror(errno));
+	lines[len] = 0;
+	p = strstr(lines, name);
+	return p ? strtoull(p + strlen(name), NULL, 10) : 0;
+}
+
 /* How many records wait for us, of which read() may give us a part only */
 static void look_at_backlog(void)
 {
 	unsigned long queued;
-	char text[512], *p;
-	ssize_t len;
 
 	if (!stats.wanted)
 		return;
-	len = pread(stats.fdinfo, text, sizeof(text) - 1, 0);
-	if (len < 0)
-		fail(EXIT_FAILED, "fdinfo: %s", strerror(errno));
-	text[len] = 0;
-	p = strstr(text, "queued:");
-	queued = p ? strtoul(p + strlen("queued:"), NULL, 10) : 0;
+	queued = ask_fdinfo("queued:");
 	if (queued > stats.backlog)
 		stats.backlog = queued;
 }
@@ -240,9 +245,11 @@ static void open_statistics(int queue, unsigned long depth)
 
 static void print_statistics(void)
 {
+	/* A record has room for 65535 of those that were lost; this is all of them */
 	if (stats.wanted)
 		complain("%llu events, %llu records, %llu lost, largest backlog %lu of %lu",
-			 stats.events, stats.records, stats.lost, stats.backlog, stats.depth);
+			 stats.events, stats.records, ask_fdinfo("lost:"), stats.backlog,
+			 stats.depth);
 }
 
 /*
@@ -259,6 +266,8 @@ static int open_signals(void)
 	signal(SIGINT, SIG_DFL);
 	/* Who reads what we print may go: that is an end, too */
 	signal(SIGPIPE, SIG_IGN);
+	/* Whoever started us may not wait for children; we do */
+	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
@@ -270,7 +279,8 @@ static int open_signals(void)
 }
 
 /* All that one read() gave.  Returns false at the end of what was asked for. */
-static bool take_records(const struct options *options, const void *buf, size_t len)
+static bool take_records(const struct options *options, const void *buf, size_t len,
+			 int signals)
 {
 	struct watch_records records = { .next = buf, .left = len };
 	static union watch_record rec;
@@ -278,11 +288,11 @@ static bool take_records(const struct options *options, const void *buf, size_t 
 	int ret;
 
 	while ((ret = watch_record_next(&records, &rec)) > 0) {
-		stats.lost += watch_record_lost(&rec);
 		stats.records += !watch_record_lost(&rec);
 		stats.events++;
 		event_decode(&ev, &rec);
-		if (!output_event(&options->output, &ev) || stats.events == options->count)
+		if (!output_event(&options->output, &ev) ||
+		    !output_flush(signals, false) || stats.events == options->count)
 			return false;
 	}
 	if (ret < 0)
@@ -290,20 +300,8 @@ static bool take_records(const struct options *options, const void *buf, size_t 
 	return true;
 }
 
-/* Returns false when nobody reads it any more */
-static bool flush_output(void)
-{
-	struct pollfd out = { .fd = STDOUT_FILENO };
-
-	if (!fflush(stdout) && !ferror(stdout))
-		return true;
-	if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR))
-		return false;
-	fail(EXIT_FAILED, "cannot write what happened");
-}
-
 /* Returns false at the end */
-static bool read_queue(const struct options *options, int queue)
+static bool read_queue(const struct options *options, int queue, int signals)
 {
 	static char buf[65536];		/* 128 would do, with a call for each record */
 	bool more;
@@ -319,17 +317,20 @@ static bool read_queue(const struct options *options, int queue)
 		complain("nothing is left to watch");
 		return false;
 	}
-	more = take_records(options, buf, len);
-	return flush_output() && more;
+	more = take_records(options, buf, len, signals);
+	mounts_settle(queue);
+	return output_flush(signals, true) && more;
 }
 
 /* What was there when the signal came; what comes now could go on for ever */
-static void drain(const struct options *options, int queue)
+static void drain(const struct options *options, int queue, int signals)
 {
-	unsigned long long end = stats.records + options->depth;
+	/* And one more time, for what may be told of a loss behind them all */
+	unsigned long long end = stats.records + options->depth + 1;
 	struct pollfd pfd = { .fd = queue, .events = POLLIN };
 
-	while (stats.records < end && poll(&pfd, 1, 0) == 1 && read_queue(options, queue))
+	while (stats.records < end && poll(&pfd, 1, 0) == 1 &&
+	       read_queue(options, queue, signals))
 		;
 }
 
@@ -338,7 +339,7 @@ static int watch(const struct options *options, int queue)
 	struct pollfd pfd[] = {
 		{ .fd = open_signals(), .events = POLLIN },
 		{ .fd = queue, .events = POLLIN },
-		{ .fd = STDOUT_FILENO },	/* for POLLERR: its reader is gone */
+		{ .fd = STDOUT_FILENO },	/* without events: is its reader gone? */
 	};
 
 	/* Whoever waits for this may go on: from here on nothing is missed */
@@ -350,14 +351,14 @@ static int watch(const struct options *options, int queue)
 			fail(EXIT_FAILED, "poll: %s", strerror(errno));
 		if (!ret)
 			return EXIT_TIMEOUT;
-		if (pfd[2].revents & POLLERR)
+		if (pfd[2].revents)
 			return EXIT_DONE;
 		if (pfd[0].revents) {
 			if (options->output.format != OUTPUT_EXEC)
-				drain(options, queue);
+				drain(options, queue, pfd[0].fd);
 			return EXIT_DONE;
 		}
-	} while (!pfd[1].revents || read_queue(options, queue));
+	} while (!pfd[1].revents || read_queue(options, queue, pfd[0].fd));
 	return EXIT_DONE;
 }
 

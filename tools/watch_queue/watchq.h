@@ -41,7 +41,7 @@ struct field {
 };
 
 #define MAX_FIELDS	20
-#define MAX_TEXT	20480		/* of one event: four paths at most */
+#define MAX_TEXT	65536		/* of one event, which may have six paths */
 
 struct event {
 	const char *source, *name;	/* as --filter has them */
@@ -87,13 +87,17 @@ const char *name_of_owner(unsigned int type, unsigned int id);
 struct mount {
 	unsigned long long id;
 	struct mount *next;		/* with the same hash */
+	bool gone;			/* to be forgotten when nothing can ask for it */
 	const char *fs_type;		/* after the path in its memory */
 	char path[];
 };
 
-void mounts_read(void);			/* all of them, anew */
-const struct mount *mount_find(unsigned long long id);	/* NULL if it is not known */
-void mount_forget(unsigned long long id);	/* it is no more */
+/* All of them, now; @told: records will say when they go, and where they move */
+void mounts_read(bool told);
+/* Where it is, or was seen last; NULL if it never was */
+const struct mount *mount_find(unsigned long long id);
+void mount_gone(unsigned long long id);
+void mounts_settle(int queue);		/* if nothing waits there */
 
 /*
  * watches.c: the queue, and what is watched
@@ -110,6 +114,7 @@ void filter_ask(const char *text);
 int watches_open(unsigned long depth);	/* the read end of the queue */
 const struct watch *watch_by_id(unsigned int id);
 bool watches_any(unsigned int type);
+void watches_read_mounts(void);		/* if any is watched */
 
 /*
  * output.c: events to where they go
@@ -121,7 +126,12 @@ struct output {
 	const char *command;		/* for OUTPUT_EXEC */
 };
 
-/* Returns false for an end that was asked for while a command ran */
+/* What is said is gathered until output_flush().  False: a signal came meanwhile */
 bool output_event(const struct output *out, const struct event *ev);
+/*
+ * Write it, or only if it is much.  False: nobody takes it any more, or for now, and a
+ * signal came at @signals
+ */
+bool output_flush(int signals, bool all);
 
 #endif /* _WATCHQ_H */
