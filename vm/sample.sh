@@ -7,6 +7,8 @@
 # never comes is a timeout.
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside
+# shellcheck source=vm/damaged.sh
+. /t/damaged.sh
 
 # await TEXT: show the sample's lines up to the one with TEXT in it
 await() {
@@ -80,12 +82,7 @@ finish
 umount tree || exit
 
 printf '\nA filesystem with a damaged directory, told to stop at an error\n'
-mkdir -p seed/cellar && echo wine >seed/cellar/bottle-of-wine || exit
-truncate -s 8M disk || exit
-mkfs.ext4 -q -b 1024 -O ^metadata_csum -d seed disk || exit
-at=$(strings -t d disk | awk '/bottle-of-wine/ { print $1; exit }')
-dd if=/dev/zero of=disk bs=1024 count=1 seek=$((at / 1024)) conv=notrunc 2>out || exit
-losetup /dev/loop0 disk && mount -t ext4 -o errors=remount-ro /dev/loop0 tree || exit
+damaged tree
 watch -f tree
 try 'read-only now' mount -o remount,ro tree
 try 'read-write now' mount -o remount,rw tree

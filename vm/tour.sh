@@ -6,6 +6,8 @@
 # timeout.
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside 2>&1
+# shellcheck source=vm/damaged.sh
+. /t/damaged.sh
 
 # await TEXT: show watchq's lines up to the one with TEXT in it
 await() {
@@ -64,12 +66,7 @@ try unmount umount tree/new
 finish
 umount tree || exit
 
-mkdir -p seed/cellar && echo wine >seed/cellar/bottle-of-wine || exit
-truncate -s 8M image || exit
-mkfs.ext4 -q -b 1024 -O ^metadata_csum -d seed image || exit
-at=$(strings -t d image | awk '/bottle-of-wine/ { print $1; exit }')
-dd if=/dev/zero of=image bs=1024 count=1 seek=$((at / 1024)) conv=notrunc 2>said || exit
-losetup /dev/loop0 image && mount -t ext4 -o errors=remount-ro /dev/loop0 tree || exit
+damaged tree
 scene 'FILESYSTEMS: this one has a damaged directory, and stops when it finds out' --sb tree
 try read-only mount -o remount,ro tree
 try read-write mount -o remount,rw tree

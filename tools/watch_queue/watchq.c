@@ -35,26 +35,29 @@ struct options {
 
 static struct statistics stats = { .fdinfo = -1 };
 
+static void __printf(1, 0) vcomplain(const char *format, va_list args)
+{
+	fputs("watchq: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
 void complain(const char *format, ...)
 {
 	va_list args;
 
-	fputs("watchq: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vcomplain(format, args);
 	va_end(args);
-	fputc('\n', stderr);
 }
 
 void fail(int status, const char *format, ...)
 {
 	va_list args;
 
-	fputs("watchq: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vcomplain(format, args);
 	va_end(args);
-	fputc('\n', stderr);
 	exit(status);
 }
 
