@@ -15,7 +15,7 @@
 
 #define ENOUGH	65536		/* bytes, to be written before there are more */
 
-static FILE *gathered;		/* since the last flush, or NULL */
+static FILE *gathered;		/* since the last flush */
 static char *text;
 static size_t text_len;
 
@@ -256,6 +256,8 @@ bool output_event(const struct output *out, const struct event *ev)
 	return true;
 }
 
+#define PATIENCE	1000	/* milliseconds, for a reader who is slow when we are to end */
+
 /*
  * A write of up to PIPE_BUF bytes does not block after poll() said so: no reader who
  * has stopped to read can keep us from ending.
@@ -273,7 +275,7 @@ static bool write_out(int signals)
 	for (left = text_len; left; left -= len, p += len) {
 		if (poll(pfd, ARRAY_SIZE(pfd), -1) < 0)
 			fail(EXIT_FAILED, "poll: %s", strerror(errno));
-		if (!pfd[1].revents)
+		if (!pfd[1].revents && poll(&pfd[1], 1, PATIENCE) <= 0)
 			return false;
 		len = write(STDOUT_FILENO, p, left < PIPE_BUF ? left : PIPE_BUF);
 		if (len < 0 && errno == EPIPE)
@@ -292,10 +294,10 @@ bool output_flush(int signals, bool all)
 
 	if (!gathered || (!all && ftell(gathered) < ENOUGH))
 		return true;
-	if (fclose(gathered))
+	if (fflush(gathered))
 		fail(EXIT_FAILED, "no memory for what happened");
-	gathered = NULL;
 	taken = write_out(signals);
-	free(text);
+	/* Its memory stays, and will do for the next time */
+	rewind(gathered);
 	return taken;
 }
