@@ -146,7 +146,7 @@ for signal in INT TERM; do
 	start --key @s --stats
 	keyctl clear @s
 	finish $signal
-	grep -q '1 events, 1 records, 0 lost, largest backlog 1 of 1024' err &&
+	grep -q '1 events, 1 records, 0 lost, largest backlog 1 of 512' err &&
 		[ $status = 0 ] && grep -q cleared out
 	result "end by SIG$signal, what is there is said" $? out err
 done

@@ -89,7 +89,7 @@ static void __noreturn print_help(void)
 	     "  --count N        after N events\n"
 	     "  --timeout S      when none came for S seconds; the status is 5 then\n"
 	     "\n"
-	     "  --queue N        how many records the queue can hold (default 1024)\n"
+	     "  --queue N        how many records the queue can hold (default 512)\n"
 	     "  --help           this text\n"
 	     "\n"
 	     "The status is 0 for an end as asked for, 2 for wrong usage, 3 if the kernel has\n"
@@ -186,7 +186,7 @@ static void take_option(struct options *options, int option, int index)
 static struct options take_options(int argc, char **argv)
 {
 	struct options options = {
-		.output.end = '\n', .depth = 1024, .timeout = -1,
+		.output.end = '\n', .depth = 512, .timeout = -1,
 	};
 	int option, index = 0;
 
