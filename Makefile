@@ -78,7 +78,7 @@ check:	## style, warnings, documentation: all that needs no machine to run
 series:	## print the patch series and its git repository in build/
 	@bin/series
 
-deb:	## packages of the kernel with the series, CONFIG=cloud (an hour)
+deb:	## packages of the kernel with the series, CONFIG=cloud (one hour or two)
 	@bin/deb $(CONFIG)
 
 bisect:	## build each prefix of the series, option on and off
