@@ -51,7 +51,8 @@ ended() {
 	exec 3<&-
 }
 
-# await TEXT FILE: what is not there yet
+# await TEXT FILE: what is not there yet; an old FILE must be gone by the time that
+# something is started in the background
 await() {
 	until grep -sqF -e "$1" "$2"; do :; done
 }
@@ -154,12 +155,14 @@ watchq --key @s --timeout 1 >out 2>err
 [ $? = 5 ] && [ ! -s out ]
 result timeout $? out err
 mkfifo pipe
+rm -f err
 watchq --key @s --json >pipe 2>err &
 exec 4<pipe
 await watching err
 exec 4<&-
 wait $!
 result 'end when nobody reads' $? err
+rm -f err
 watchq --key @s >/dev/full 2>err &
 await watching err
 keyctl clear @s
@@ -272,6 +275,7 @@ for format in '' --json; do
 	fi | same "a loss, $format" got
 done
 
+rm -f other plain
 TERM=xterm script -qc 'watchq --key @s --count 1 2>other' screen >/dev/null &
 await watching other
 NO_COLOR=1 script -qc 'watchq --key @s --count 1 2>plain' plain_screen >/dev/null &
@@ -493,6 +497,7 @@ holds 'and it says so' '.[4].count == 65535 and .[4].or_more'
 
 # Nobody reads the pipe, which is full: that is no reason not to end
 mkfifo stuck
+rm -f err
 watchq --devices --json >stuck 2>err &
 pid=$!
 exec 4<stuck
