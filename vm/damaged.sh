@@ -12,3 +12,9 @@ damaged() {
 	dd if=/dev/zero of=image bs=1024 count=1 seek=$((at / 1024)) conv=notrunc 2>zeroes || exit
 	losetup /dev/loop0 image && mount -t ext4 -o errors=remount-ro /dev/loop0 "$1" || exit
 }
+
+# The disk of scsi_debug, whose reads fail from bad_reads to good_reads
+disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*)
+disk=/dev/${disk##*/}
+bad_reads() { echo '2 1 28 0 0 2 3 11 0' >"$(echo /sys/kernel/debug/scsi_debug/*/error)"; }
+good_reads() { echo '- 2 28' >"$(echo /sys/kernel/debug/scsi_debug/*/error)"; }

@@ -3,6 +3,9 @@
 # Run in the guest: the examples of the manual pages (bin/pages), as they are there.
 # Speaks KTAP.  journald and rsyslogd are Debian's (bin/programs logs).
 
+# shellcheck source=vm/damaged.sh
+. /t/damaged.sh
+
 n=0
 result() {
 	n=$((n + 1))
@@ -70,19 +73,17 @@ mount -t tmpfs cargo mnt/a
 umount mnt/a
 finish 'mount  new             /tmp/pages/mnt/a' out
 
-disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*) disk=${disk##*/}
-errors=$(echo /sys/kernel/debug/scsi_debug/*/error)
 # fail: reading from the disk does
 fail() {
-	echo '2 1 28 0 0 2 3 11 0' >"$errors"
-	dd if="/dev/$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>other
-	echo '- 2 28' >"$errors"
+	bad_reads
+	dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>other
+	good_reads
 }
 
 start watchq-2.sh
 fail
 wait $pid
-finish "block  medium          $disk" out
+finish "block  medium          ${disk##*/}" out
 
 start watchq-3.sh
 mount -t tmpfs cargo mnt/a

@@ -93,15 +93,12 @@ finish
 umount tree && losetup -d /dev/loop0
 
 printf '\nA disk whose reads fail at some places\n'
-disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*)
-disk=/dev/${disk##*/}
-errors=$(echo /sys/kernel/debug/scsi_debug/*/error)
 watch -b "$disk"
-echo '2 1 28 0 0 2 3 11 0' >"$errors" || exit
+bad_reads || exit
 echo "\$ dd if=$disk of=/dev/null bs=4096 count=1 iflag=direct"
 dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>out
 await 'bad place'
-echo '- 2 28' >"$errors" || exit
+good_reads || exit
 finish
 
 printf '\nAll devices: a disk is taken out, and put in again\n'

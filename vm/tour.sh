@@ -85,15 +85,12 @@ await quota
 finish
 umount tree || exit
 
-disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*)
-disk=/dev/${disk##*/}
-errors=$(echo /sys/kernel/debug/scsi_debug/*/error)
 scene 'DISKS: one that cannot be read at some places' --block all
-echo '2 1 28 0 0 2 3 11 0' >"$errors" || exit
+bad_reads || exit
 echo "\$ dd if=$disk of=/dev/null bs=4096 count=1 iflag=direct"
 dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>said
 await medium
-echo '- 2 28' >"$errors" || exit
+good_reads || exit
 finish
 
 scene 'DEVICES: the disk is taken out, and put in again' --devices --filter device=add,remove

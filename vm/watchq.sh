@@ -6,6 +6,9 @@
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside
 
+# shellcheck source=vm/damaged.sh
+. /t/damaged.sh
+
 n=0
 
 # result NAME STATUS [FILE...]: one test's line; what it was in the files if it failed
@@ -412,16 +415,14 @@ same quota got <<'END'
 END
 umount tree
 
-disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*) disk=${disk##*/}
-errors=$(echo /sys/kernel/debug/scsi_debug/*/error)
-start --block "/dev/$disk" --json
-echo '2 1 28 0 0 2 3 11 0' >"$errors"
-dd if="/dev/$disk" of=/dev/null bs=4096 skip=2 count=1 iflag=direct 2>other
-echo '- 2 28' >"$errors"
+start --block "$disk" --json
+bad_reads
+dd if="$disk" of=/dev/null bs=4096 skip=2 count=1 iflag=direct 2>other
+good_reads
 finish
 fields <out >got
 same disks got <<END
-{"source":"block","event":"medium","watch":0,"on":"/dev/$disk","dev":"8:0","dev_name":"$disk","operation":"read","sector":16,"length":4096,"more":0,"partition":0,"stacked":false}
+{"source":"block","event":"medium","watch":0,"on":"$disk","dev":"8:0","dev_name":"${disk##*/}","operation":"read","sector":16,"length":4096,"more":0,"partition":0,"stacked":false}
 END
 
 start --devices --json
