@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "watchq.h"
@@ -21,7 +20,6 @@
 struct statistics {
 	bool wanted;
 	int fdinfo;			/* of the queue, or -1 */
-	unsigned long depth;
 	unsigned long long events, records;
 	unsigned long backlog;		/* the largest that was met */
 };
@@ -233,11 +231,10 @@ static void look_at_backlog(void)
 		stats.backlog = queued;
 }
 
-static void open_statistics(int queue, unsigned long depth)
+static void open_statistics(int queue)
 {
 	char path[64];
 
-	stats.depth = depth;
 	if (!stats.wanted)
 		return;
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", queue);
@@ -246,13 +243,13 @@ static void open_statistics(int queue, unsigned long depth)
 		fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
 }
 
-static void print_statistics(void)
+static void print_statistics(unsigned long depth)
 {
 	/* A record has room for 65535 of those that were lost; this is all of them */
 	if (stats.wanted)
 		complain("%llu events, %llu records, %llu lost, largest backlog %lu of %lu",
 			 stats.events, stats.records, ask_fdinfo("lost:"), stats.backlog,
-			 stats.depth);
+			 depth);
 }
 
 /*
@@ -374,8 +371,8 @@ int main(int argc, char **argv)
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
 		fail(EXIT_USAGE, "standard output is closed");
 	queue = watches_open(options.depth);
-	open_statistics(queue, options.depth);
+	open_statistics(queue);
 	status = watch(&options, queue);
-	print_statistics();
+	print_statistics(options.depth);
 	return status;
 }
