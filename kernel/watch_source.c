@@ -18,6 +18,7 @@
 #include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/init.h>
+#include <linux/nospec.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -198,7 +199,7 @@ long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
 		return -EOPNOTSUPP;
 
 	guard(rwsem_read)(&watch_source_lock);
-	source = watch_sources[how.type];
+	source = watch_sources[array_index_nospec(how.type, ARRAY_SIZE(watch_sources))];
 	if (!source)
 		return -EOPNOTSUPP;
 	if (how.flags & ~source->flags)
