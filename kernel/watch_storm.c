@@ -39,6 +39,7 @@ static void watch_storm_open(struct watch_storm *storm, u32 room)
 	lockdep_assert_held(&storm->lock);
 
 	storm->open = true;
+	storm->flushed = false;
 	storm->room = room;
 	/* Nothing happens if watch_storm_end() shut it down */
 	mod_timer(&storm->timer, jiffies + WATCH_STORM_PERIOD);
@@ -72,6 +73,7 @@ void watch_storm_init(struct watch_storm *storm,
 	timer_setup(&storm->timer, watch_storm_timer, 0);
 	storm->post = post;
 	storm->open = false;
+	storm->flushed = false;
 	storm->counted = 0;
 }
 EXPORT_SYMBOL_GPL(watch_storm_init);
@@ -109,14 +111,17 @@ EXPORT_SYMBOL_GPL(watch_storm_event);
  * @storm: the storm
  *
  * For a source that is about to have one watch more: who comes late is not told of
- * what was before.
+ * what was before.  Of those who come in one period, this is so for the first: to
+ * set watches over and over does not undo the limit.
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
 void watch_storm_flush(struct watch_storm *storm)
 {
-	scoped_guard(spinlock_irqsave, &storm->lock)
-		watch_storm_tell(storm);
+	scoped_guard(spinlock_irqsave, &storm->lock) {
+		if (!storm->flushed)
+			storm->flushed = watch_storm_tell(storm);
+	}
 }
 EXPORT_SYMBOL_GPL(watch_storm_flush);
 
@@ -132,6 +137,7 @@ EXPORT_SYMBOL_GPL(watch_storm_flush);
 void watch_storm_end(struct watch_storm *storm)
 {
 	timer_shutdown_sync(&storm->timer);
-	watch_storm_flush(storm);
+	scoped_guard(spinlock_irqsave, &storm->lock)
+		watch_storm_tell(storm);
 }
 EXPORT_SYMBOL_GPL(watch_storm_end);

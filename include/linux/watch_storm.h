@@ -22,6 +22,7 @@
  * @post: makes records of an event and posts them; called with @lock held. The
  *	last argument is how many events there were before it that have none.
  * @open: a period is under way
+ * @flushed: it was told of before its end, which is done once
  * @room: how many records until its end
  * @counted: events without a record
  * @last: the last of them
@@ -31,6 +32,7 @@ struct watch_storm {
 	struct timer_list timer;
 	void (*post)(struct watch_storm *storm, const void *event, u32 more);
 	bool open;
+	bool flushed;
 	u32 room;
 	u32 counted;
 	u8 last[WATCH_STORM_EVENT_SIZE] __aligned(8);
