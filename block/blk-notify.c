@@ -14,8 +14,9 @@
  *
  * A driver may split a bio, and what ends is then what was left of it.  As its
  * place, the last part's is told: where in it the error was, the driver knows.
- * A driver that sends down the very bio it got, as NVMe does where there are several
- * paths, and bcache, leaves the telling to the device below.
+ * A driver that turns the very bio it got to the device below, as NVMe does where
+ * there may be several paths, leaves the telling to that; so does bcache with a cache,
+ * which by then has also sent a clone there: that error is told twice.
  *
  * A device that is made of others tells of its own bios, apart from what these
  * others tell: who watches one device hears of each error once, and who watches
@@ -64,6 +65,7 @@ struct blk_watchers {
 
 struct blk_error {
 	u64 sector;
+	u64 disk_seq;		/* that it had then: its medium may be another one soon */
 	u32 length;
 	u32 operation;
 	u8 class;
@@ -158,7 +160,7 @@ static void blk_post_error(struct block_device *bdev, const struct blk_error *e,
 		.watch.type	= WATCH_TYPE_BLOCK_NOTIFY,
 		.watch.subtype	= e->class,
 		.watch.info	= watch_sizeof(n),
-		.disk_seq	= bdev->bd_disk->diskseq,
+		.disk_seq	= e->disk_seq,
 		.dev_major	= MAJOR(bdev->bd_dev),
 		.dev_minor	= MINOR(bdev->bd_dev),
 		.sector		= e->sector,
@@ -234,6 +236,7 @@ static void blk_tell(struct block_device *bdev, struct blk_error *e)
 	if (e->operation == NOTIFY_BLOCK_FLUSH)
 		e->sector = 0;
 	e->stacked = blk_is_stacked(bdev->bd_disk);
+	e->disk_seq = bdev->bd_disk->diskseq;
 
 	if (!blk_has_watches(bdev) && !blk_has_watches(bdev_whole(bdev)) &&
 	    hlist_empty(&blk_watchers_of_all.watchers))
@@ -250,6 +253,15 @@ static void blk_tell(struct block_device *bdev, struct blk_error *e)
 static bool blk_is_quiet(const struct request *rq, blk_status_t status)
 {
 	return (rq->rq_flags & RQF_QUIET) && status != BLK_STS_DURATION_LIMIT;
+}
+
+/* So does a device above, which has learnt that the ones below cannot do this */
+static bool blk_is_learnt(struct block_device *bdev, enum req_op op, blk_status_t status)
+{
+	if (status != BLK_STS_TARGET)
+		return false;
+	return (op == REQ_OP_DISCARD && !bdev_max_discard_sectors(bdev)) ||
+	       (op == REQ_OP_WRITE_ZEROES && !bdev_write_zeroes_sectors(bdev));
 }
 
 /**
@@ -270,12 +282,14 @@ void blk_notify_request(struct request *rq, blk_status_t status,
 		.class		= blk_error_class(status),
 	};
 
+	if (blk_rq_is_passthrough(rq) || !rq->bio->bi_bdev || blk_is_quiet(rq, status) ||
+	    blk_is_learnt(rq->bio->bi_bdev, req_op(rq), status))
+		return;
 	/*
 	 * A write with flushes around it comes here for the write, and at its end
 	 * again: nothing is left of it then, and its bio has the error that was told.
 	 */
-	if (!blk_rq_is_passthrough(rq) && !blk_is_quiet(rq, status) &&
-	    (bytes || !rq->bio->bi_status) && rq->bio->bi_bdev)
+	if (bytes || !rq->bio->bi_status)
 		blk_tell(rq->bio->bi_bdev, &e);
 }
 
@@ -284,9 +298,9 @@ void blk_notify_request(struct request *rq, blk_status_t status,
  * @bio: the bio, which was submitted to its device and has ended with all its parts,
  *	and was not part of a request
  *
- * Of no concern is one that only asked whether it could be done at once; nor is one
- * that reads ahead, which drivers give up when they have better to do: who needs the
- * data reads them again.
+ * Of no concern is one that only asked whether it could be done at once, or be polled
+ * for; nor is one that reads ahead, which drivers give up when they have better to do:
+ * who needs the data reads them again.
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
@@ -300,9 +314,14 @@ void blk_notify_bio(struct bio *bio)
 		.class		= blk_error_class(bio->bi_status),
 	};
 
-	if (bio->bi_status != BLK_STS_AGAIN &&
-	    bio->bi_status != BLK_STS_DM_REQUEUE && !(bio->bi_opf & REQ_RAHEAD))
-		blk_tell(bio->bi_bdev, &e);
+	/* Any user may ask for these, of a device that is in order */
+	if (bio->bi_status == BLK_STS_AGAIN ||
+	    (bio->bi_status == BLK_STS_NOTSUPP && (bio->bi_opf & REQ_POLLED)))
+		return;
+	if (bio->bi_status == BLK_STS_DM_REQUEUE || (bio->bi_opf & REQ_RAHEAD) ||
+	    blk_is_learnt(bio->bi_bdev, bio_op(bio), bio->bi_status))
+		return;
+	blk_tell(bio->bi_bdev, &e);
 }
 
 /**

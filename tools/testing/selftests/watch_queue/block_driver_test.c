@@ -488,6 +488,38 @@ TEST_F(scsi, flush_cache)
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 }
 
+/*
+ * A disk refuses to zero a range; its driver learns from that, without a word, and the
+ * kernel writes zeroes.  A device made of the disk learns with it.
+ */
+TEST_F(scsi, learns)
+{
+	__u64 range[2] = { 0, 16 * BLOCK };
+	struct scsi *s = &self->scsi;
+	char path[600], table[32];
+	long most;
+	int upper;
+
+	snprintf(path, sizeof(path), "%s/scsi_disk/%s/max_write_same_blocks", s->sys,
+		 strrchr(s->sys, '/') + 1);
+	most = sysctl_get(path);
+	ASSERT_LT(0, most);
+	snprintf(table, sizeof(table), "%u:%u 0", major(number(s->disk)),
+		 minor(number(s->disk)));
+	upper = dm_disk(&s->rig, "linear", table);
+	ASSERT_LE(0, upper);
+	ASSERT_EQ(0, watch(&s->rig, upper, 2));
+	ASSERT_EQ(0, write_text(s->inject, "2 1 41 0 0 2 5 24 0"));
+	ASSERT_EQ(0, write_text(s->inject, "2 1 93 0 0 2 5 24 0"));
+	EXPECT_EQ(0, neg(ioctl(upper, BLKZEROOUT, range)));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 41"));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 93"));
+	EXPECT_EQ(0, sysctl_get(path));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+	ASSERT_EQ(0, sysctl_set(path, most));
+	close(upper);
+}
+
 /* A disk goes while it is written to: what it tells is of these writes, and ends. */
 TEST_F(scsi, removed)
 {

@@ -7,6 +7,8 @@
  */
 #define _GNU_SOURCE
 #include <linux/blkpg.h>
+#include <linux/io_uring.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 #include "block.h"
@@ -254,6 +256,34 @@ TEST_F(block, storm_then_watch)
 	close(disk);
 }
 
+/* Who sets watches in the middle of a storm does not make it one of records. */
+TEST_F(block, storm_of_watches)
+{
+	int disk = dm_disk(&self->rig, "error", ""), storm = 200, errors = 0, records = 0, i;
+	struct reader late;
+	union watch_record r;
+	int other;
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	reader_open(_metadata, &late, &other, 16);
+	for (i = 0; i < storm; i++) {
+		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 0)));
+		ASSERT_EQ(0, queue_watch(late.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 2, 0));
+		ASSERT_EQ(0, queue_unwatch(late.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 0));
+	}
+	for (; errors < storm; records++) {
+		ASSERT_EQ(1, await_error(&self->rig, &r));
+		errors += 1 + r.block.more;
+	}
+	EXPECT_EQ(storm, errors);
+	/* Some of a period, and there may be several */
+	EXPECT_GT(storm / 2, records);
+	close(late.fd);
+	close(other);
+	close(disk);
+}
+
 /* I/O that would have to wait, and was not to, has not failed. */
 TEST_F(block, nowait)
 {
@@ -275,6 +305,84 @@ TEST_F(block, nowait)
 	ASSERT_EQ(0, dm_suspend(self->rig.name[0], false));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(disk);
+}
+
+/* Reads a block through io_uring, to be polled for: what that gives, or -errno */
+static int read_polled(int disk)
+{
+	struct io_uring_params p = { .flags = IORING_SETUP_IOPOLL };
+	struct io_uring_sqe *sqe;
+	int ring, ret = -errno;
+	size_t size;
+	char *rings;
+
+	ring = syscall(__NR_io_uring_setup, 1, &p);
+	if (ring < 0)
+		return -errno;
+	size = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
+	if (size < p.sq_off.array + p.sq_entries * sizeof(__u32))
+		size = p.sq_off.array + p.sq_entries * sizeof(__u32);
+	rings = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	sqe = mmap(NULL, sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+		   IORING_OFF_SQES);
+	if (rings != MAP_FAILED && sqe != MAP_FAILED) {
+		*sqe = (struct io_uring_sqe){
+			.opcode = IORING_OP_READ, .fd = disk,
+			.addr = (uintptr_t)data, .len = BLOCK,
+		};
+		*(__u32 *)(rings + p.sq_off.array) = 0;
+		*(__u32 *)(rings + p.sq_off.tail) = 1;
+		ret = neg(syscall(__NR_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS,
+				  NULL, 0));
+	}
+	if (ret == 1)
+		ret = ((struct io_uring_cqe *)(rings + p.cq_off.cqes))->res;
+	munmap(sqe, sizeof(*sqe));
+	munmap(rings, size);
+	close(ring);
+	return ret;
+}
+
+/* That a device cannot be polled is no error of it: any user can ask for that. */
+TEST_F(block, polled)
+{
+	char path[64];
+	int disk = file_disk("disk", path, sizeof(path));
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	ASSERT_EQ(-EOPNOTSUPP, read_polled(disk));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+}
+
+/* What is told of late is of the medium that was there. */
+TEST_F(block, other_medium)
+{
+	unsigned int errors = 0, storm = 2 * BURST, i;
+	union watch_record r = {};
+	__u64 medium = 0;
+	char path[64];
+	int disk;
+
+	disk = file_disk("disk", path, sizeof(path));
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	fill_up();
+	for (i = 0; i < storm; i++)
+		ASSERT_EQ(-ENOSPC, neg(pwrite(disk, data, BLOCK, 65536)));
+	/* Its last user: the file is gone from the disk, which has a new number */
+	close(disk);
+	while (errors < storm) {
+		ASSERT_EQ(1, await_error(&self->rig, &r));
+		ASSERT_FALSE(is_removal(&r));
+		if (!errors)
+			medium = r.block.disk_seq;
+		EXPECT_EQ(medium, r.block.disk_seq);
+		errors += 1 + r.block.more;
+	}
+	EXPECT_EQ(storm, errors);
+	EXPECT_NE(0, r.block.more);
 }
 
 /* A watch does not keep the device, and ends with it; what was counted comes first. */
