@@ -105,13 +105,16 @@ static inline bool watch_record_is_meta(const union watch_record *rec, unsigned 
  * watch_record_lost - how many records are missing at this place
  * @rec: the record
  *
- * Return: How many, 65535 standing for that many or more; 0 if none is.
+ * Return: How many, 65535 standing for that many or more; 0 if none is.  A kernel
+ * with the older implementation does not count them: 1 stands for any number there.
  */
 static inline unsigned int watch_record_lost(const union watch_record *rec)
 {
+	unsigned int n = rec->watch.info & WATCH_INFO_TYPE_INFO;
+
 	if (!watch_record_is_meta(rec, WATCH_META_LOSS_NOTIFICATION))
 		return 0;
-	return (rec->watch.info & WATCH_INFO_TYPE_INFO) >> WATCH_INFO_TYPE_INFO__SHIFT;
+	return n ? n >> WATCH_INFO_TYPE_INFO__SHIFT : 1;
 }
 
 #endif /* _WATCH_RECORDS_H */

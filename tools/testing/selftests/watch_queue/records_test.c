@@ -110,6 +110,11 @@ TEST_F(records, meta)
 
 	EXPECT_EQ(0xffff, watch_record_lost(&r));
 	EXPECT_FALSE(watch_record_is_meta(&r, WATCH_META_REMOVAL_NOTIFICATION));
+	r.watch.info = 8 | 1U << WATCH_INFO_TYPE_INFO__SHIFT;
+	EXPECT_EQ(1, watch_record_lost(&r));
+	/* An older kernel, which does not count */
+	r.watch.info = 8;
+	EXPECT_EQ(1, watch_record_lost(&r));
 	r.watch.subtype = WATCH_META_REMOVAL_NOTIFICATION;
 	EXPECT_EQ(0, watch_record_lost(&r));
 	EXPECT_TRUE(watch_record_is_meta(&r, WATCH_META_REMOVAL_NOTIFICATION));
