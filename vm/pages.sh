@@ -95,7 +95,7 @@ truncate -s 8M image && mkfs.ext4 -q image && losetup /dev/loop0 image &&
 start watchq-4.sh
 echo provoked >/sys/fs/ext4/loop0/trigger_fs_error
 until [ -s /var/log/trouble ]; do :; done
-finish '/home: error' /var/log/trouble
+finish 'error /home' /var/log/trouble
 umount /home && losetup -d /dev/loop0
 
 echo 0123456789abcdef0123456789abcdef >/etc/machine-id

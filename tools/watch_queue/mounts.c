@@ -77,8 +77,10 @@ static void ask_kernel(unsigned long long id)
 		.param = STATMOUNT_MNT_POINT | STATMOUNT_FS_TYPE,
 	};
 
+	/* Without a path: from our root, there is no way to it any more */
 	if (!syscall(__NR_statmount, &req, &stat, sizeof(stat), 0) &&
-	    (stat.mount.mask & req.param) == req.param)
+	    (stat.mount.mask & req.param) == req.param &&
+	    stat.mount.str[stat.mount.mnt_point])
 		remember(id, stat.mount.str + stat.mount.mnt_point,
 			 stat.mount.str + stat.mount.fs_type);
 }

@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -39,32 +40,37 @@ static unsigned int utf8_len(const unsigned char *p)
 	return len;
 }
 
+/* The character of @len bytes at @p */
+static unsigned int utf8_char(const unsigned char *p, unsigned int len)
+{
+	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0xf, 0x7 };
+	unsigned int c = *p & first[len], i;
+
+	for (i = 1; i < len; i++)
+		c = c << 6 | (p[i] & 0x3f);
+	return c;
+}
+
+/* Commands for terminals, unusual blanks, and what turns the direction of writing */
+static bool harmful(unsigned int c)
+{
+	static const struct { unsigned int from, to; } harm[] = {
+		{ 0, 0x1f }, { 0x7f, 0xa0 }, { 0x61c, 0x61c }, { 0x1680, 0x1680 },
+		{ 0x2000, 0x200f }, { 0x2028, 0x202f }, { 0x205f, 0x206f },
+		{ 0x3000, 0x3000 }, { 0xfeff, 0xfeff },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(harm); i++)
+		if (c >= harm[i].from && c <= harm[i].to)
+			return true;
+	return false;
+}
+
 /*
  * People: columns.  A name cannot do anything to the terminal, nor look like a line
  * or a field of its own: what it must not have is in octal, as in /proc/mounts.
  */
-
-static bool harmless(const unsigned char *p, unsigned int len)
-{
-	/* Commands for terminals, blanks, and what turns the direction of writing */
-	static const struct { unsigned int from, to; } harm[] = {
-		{ 0, ' ' }, { '\\', '\\' }, { 0x7f, 0xa0 }, { 0x61c, 0x61c },
-		{ 0x1680, 0x1680 }, { 0x2000, 0x200f }, { 0x2028, 0x202f },
-		{ 0x205f, 0x206f }, { 0x3000, 0x3000 }, { 0xfeff, 0xfeff },
-	};
-	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0xf, 0x7 };
-	unsigned int c, i;
-
-	if (!len)
-		return false;
-	c = *p & first[len];
-	for (i = 1; i < len; i++)
-		c = c << 6 | (p[i] & 0x3f);
-	for (i = 0; i < ARRAY_SIZE(harm); i++)
-		if (c >= harm[i].from && c <= harm[i].to)
-			return false;
-	return true;
-}
 
 /* Returns how many columns it takes, if no character takes two */
 static int print_plain(const char *name)
@@ -75,7 +81,7 @@ static int print_plain(const char *name)
 
 	for (; *p; p += len) {
 		len = utf8_len(p);
-		if (harmless(p, len)) {
+		if (len && !strchr(" \\", *p) && !harmful(utf8_char(p, len))) {
 			fwrite(p, len, 1, gathered);
 			width++;
 		} else {
@@ -120,7 +126,8 @@ static void print_text(const struct output *out, const struct event *ev)
 }
 
 /*
- * Machines: JSON, which is UTF-8.  Of bytes that are none, each is a U+FFFD.
+ * Machines: JSON, which is UTF-8.  Of bytes that are none, each is a U+FFFD.  Lines
+ * are shown on terminals, too.
  */
 
 static void print_string(const char *string)
@@ -133,8 +140,8 @@ static void print_string(const char *string)
 		len = utf8_len(p);
 		if (!len)
 			fputs("\\ufffd", gathered);
-		else if (*p < ' ' || *p == 0x7f)
-			fprintf(gathered, "\\u%04x", *p);
+		else if (harmful(utf8_char(p, len)))
+			fprintf(gathered, "\\u%04x", utf8_char(p, len));
 		else if (*p == '"' || *p == '\\')
 			fprintf(gathered, "\\%c", *p);
 		else
@@ -183,6 +190,17 @@ static void print_json(const struct output *out, const struct event *ev)
  * A command, with the fields in its environment
  */
 
+/* Those of another event, as we may be the command of another watchq */
+static void drop_variables(void)
+{
+	char **from, **to;
+
+	for (from = to = environ; *from; from++)
+		if (strncmp(*from, "WATCHQ_", strlen("WATCHQ_")))
+			*to++ = *from;
+	*to = NULL;
+}
+
 static void set_variable(const char *name, const char *value)
 {
 	char variable[64] = "WATCHQ_", *p = variable + strlen(variable);
@@ -204,6 +222,7 @@ static void __noreturn run(const char *command, const struct event *ev)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 
+	drop_variables();
 	set_variable("time", now());
 	set_variable("source", ev->source);
 	set_variable("event", ev->name);
@@ -259,14 +278,31 @@ bool output_event(const struct output *out, const struct event *ev)
 #define PATIENCE	1000	/* milliseconds, for a reader who is slow when we are to end */
 
 /*
- * A write of up to PIPE_BUF bytes does not block after poll() said so: no reader who
- * has stopped to read can keep us from ending.
+ * A terminal takes less than it was given, and waits, although poll() said that there
+ * is room, unless it is told not to.  Those who share it must not notice: hence a
+ * description of our own.
+ */
+static int destination(void)
+{
+	static int fd = -1;
+
+	if (fd < 0 && isatty(STDOUT_FILENO))
+		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* A user may write to a terminal, and not open it */
+	if (fd < 0)
+		fd = STDOUT_FILENO;
+	return fd;
+}
+
+/*
+ * Nor does a write of up to PIPE_BUF bytes to a pipe block after poll() said so: no
+ * reader who has stopped to read can keep us from ending.
  */
 static bool write_out(int signals)
 {
 	struct pollfd pfd[] = {
 		{ .fd = signals, .events = POLLIN },
-		{ .fd = STDOUT_FILENO, .events = POLLOUT },
+		{ .fd = destination(), .events = POLLOUT },
 	};
 	const char *p = text;
 	size_t left;
@@ -277,13 +313,15 @@ static bool write_out(int signals)
 			fail(EXIT_FAILED, "poll: %s", strerror(errno));
 		if (!pfd[1].revents && poll(&pfd[1], 1, PATIENCE) <= 0)
 			return false;
-		len = write(STDOUT_FILENO, p, left < PIPE_BUF ? left : PIPE_BUF);
-		if (len < 0 && errno == EPIPE)
+		len = write(pfd[1].fd, p, left < PIPE_BUF ? left : PIPE_BUF);
+		if (len >= 0)
+			continue;
+		/* A terminal may have room, but not for both bytes of a newline */
+		if (errno == EPIPE || (errno == EAGAIN && pfd[0].revents))
 			return false;
-		if (len < 0 && errno != EAGAIN)
+		if (errno != EAGAIN)
 			fail(EXIT_FAILED, "cannot write what happened: %s", strerror(errno));
-		if (len < 0)
-			len = 0;
+		len = 0;
 	}
 	return true;
 }

@@ -34,7 +34,7 @@ static const struct {
 	{ "--queue", EPERM, EXIT_PERMISSION, "more than pipe-user-pages-soft allows" },
 	{ "--filter", EINVAL, EXIT_KERNEL, "this kernel does not take such a filter" },
 	{ "--key", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "KEY_NOTIFICATIONS" },
-	{ "--key", EACCES, EXIT_PERMISSION, "the key does not let you view it" },
+	{ "--key", EACCES, EXIT_PERMISSION, "no View permission, or on a keyring no Read" },
 	{ "--key", ENOKEY, EXIT_FAILED, "there is no such key" },
 	{ "--mount", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "MOUNT_NOTIFICATIONS" },
 	{ "--mount", EINVAL, EXIT_FAILED, "no mount is right there" },
