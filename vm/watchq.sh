@@ -87,13 +87,25 @@ refused() {
 	result "refused with $want: $*" $? err
 }
 
+# lacking CALL:ERRNO MESSAGE ARGUMENT...: what a kernel says that lacks the source, or
+# the queue; strace says it in its place
+lacking() {
+	inject=$1 message=$2
+	shift 2
+	strace -o calls -e "inject=${inject%%:*}:error=${inject#*:}" watchq "$@" >out 2>err
+	got=$?
+	[ $got = 3 ] && [ ! -s out ] && grep -qF -e "$message" err
+	result "refused with 3: $inject" $? err
+}
+
 cd /tmp && rm -rf watchq && mkdir watchq && cd watchq && mkfifo messages || exit
 echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
 
 mkdir -p /dev/pts && mount -t devpts devpts /dev/pts || exit
 
 echo 'KTAP version 1'
-echo 1..67
+# strace is there where it is the host's
+[ "$(uname -m)" = x86_64 ] && echo 1..77 || echo 1..73
 
 #
 # Wrong use
@@ -132,6 +144,23 @@ result 'refused to nobody: all disks' $? err
 su nobody -s /bin/sh -c 'watchq --block /dev/loop0' >out 2>err
 [ $? = 4 ] && grep -q 'Permission denied' err
 result 'refused to nobody: a disk' $? err
+if [ "$(uname -m)" = x86_64 ]; then
+	lacking pipe2:ENOPKG 'built without CONFIG_WATCH_QUEUE' --key @s
+	lacking pipe2:EINVAL 'this kernel has no notification queue' --key @s
+	lacking keyctl:EOPNOTSUPP 'built without CONFIG_KEY_NOTIFICATIONS' --key @s
+	lacking ioctl:ENOTTY:when=2+ "this kernel's queue knows of keys only" --devices
+fi
+echo 0 >/proc/sys/user/max_queue_watches
+su nobody -s /bin/sh -c 'watchq --mount /' >out 2>err
+[ $? = 4 ] && grep -q 'too many watches' err
+result 'refused to nobody: one more watch' $? err
+echo 128 >/proc/sys/user/max_queue_watches
+pages=$(cat /proc/sys/fs/pipe-user-pages-soft)
+echo 1 >/proc/sys/fs/pipe-user-pages-soft
+su nobody -s /bin/sh -c 'watchq --key @s --queue 1000' >out 2>err
+[ $? = 4 ] && grep -q 'more than pipe-user-pages-soft allows' err
+result 'refused to nobody: a large queue' $? err
+echo "$pages" >/proc/sys/fs/pipe-user-pages-soft
 watchq --help | grep -q '^Usage: watchq '
 result help $?
 
@@ -195,7 +224,7 @@ key    linked          _ses                 other_type=user other_name=big\\040s
 key    unlinked        _ses                 other_type=user other_name=big\\040secret\\302\\205\\342\\200\\256
 END
 
-key=$(keyctl add user "$(printf 'a "b" \\ \303\244 \377 \001')" a "$shelf")
+key=$(keyctl add user "$(printf 'a "b" \\ \303\244 \377 \001 \302\233 \342\200\256')" a "$shelf")
 before=$(date -u +%Y-%m-%dT%H:%M:%S)
 start --key @s --json
 keyctl link "$key" @s
@@ -203,15 +232,27 @@ upto 1
 keyctl clear @s
 finish
 after=$(date -u +%Y-%m-%dT%H:%M:%S)
-fields <out >got
+fields <out | jq -ac >got
 same 'keys, for machines' got <<'END'
-{"source":"key","event":"linked","watch":0,"on":"@s","key_type":"keyring","key_name":"_ses","other_type":"user","other_name":"a \"b\" \\ ä � \u0001"}
+{"source":"key","event":"linked","watch":0,"on":"@s","key_type":"keyring","key_name":"_ses","other_type":"user","other_name":"a \"b\" \\ \u00e4 \ufffd \u0001 \u009b \u202e"}
 {"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring","key_name":"_ses"}
 END
 holds 'numbers of keys' "all(.key == $(keyctl id @s)) and .[0].other == $key"
 holds time "all(.time | test(\"^....-..-..T..:..:..[.][0-9]{6}Z\$\")) and
 	all(.time >= \"$before\" and .time[:19] <= \"$after\") and .[0].time <= .[1].time"
 
+grep -qF '\u0001 \u009b \u202e"' out
+result 'nothing in JSON speaks to a terminal' $? out
+
+start --key @s --null
+keyctl clear @s
+finish
+tr '\0' '\n' <out >got
+same 'a 0 byte at the end, for people' got <<'END'
+key    cleared         _ses
+END
+[ "$(wc -l <out)" = 0 ]
+result 'and no newline' $? out
 start --key @s --json --null
 keyctl clear @s
 keyctl clear @s
@@ -222,8 +263,11 @@ same 'a 0 byte at the end' got <<'END'
 {"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring","key_name":"_ses"}
 END
 
+# What is not this event's is not there
+export WATCHQ_OTHER_NAME=stale
 # shellcheck disable=SC2016 # for the command
 start --key @s --exec 'echo $WATCHQ_SOURCE $WATCHQ_EVENT $WATCHQ_OTHER_NAME; exit 3'
+unset WATCHQ_OTHER_NAME
 keyctl add user demo a @s >key
 keyctl clear @s
 keyctl add user more a @s >key
@@ -508,3 +552,17 @@ kill $pid
 wait $pid
 result 'a signal, when the output is stuck' $?
 exec 4<&-
+
+# Nor is a terminal that nobody reads from, although poll() finds room there
+rm -f other
+script -qc 'echo $$ >pid; exec watchq --devices --json 2>other' screen >/dev/null &
+terminal=$!
+await watching other
+kill -STOP $terminal
+change 0 1000
+pid=$(cat pid)
+kill "$pid"
+until grep -q '^State:.Z' "/proc/$pid/status"; do :; done
+result 'a signal, when the terminal is stuck' 0
+kill -CONT $terminal
+wait $terminal
