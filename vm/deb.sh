@@ -5,8 +5,8 @@
 
 [ "$(uname -r)" = "$1" ] || { echo "this is $(uname -r), not $1"; exit 1; }
 cd /tmp && mkfifo messages && mkdir -p mnt || exit
-watchq --key @u --mount / --subtree --sb / --block all --devices --json --count 2 \
-	>out 2>messages &
+watchq --key @u --mount / --subtree --sb / --block all --devices --filter device=offline \
+	--json --count 2 >out 2>messages &
 read -r line <messages
 echo "$line"
 mount -t tmpfs cargo mnt && umount mnt || exit

@@ -71,7 +71,7 @@ DEFINE_EVENT(watch_queue_record, watch_queue_post,
 );
 
 /**
- * watch_queue_lost - a record found no room in a queue
+ * watch_queue_lost - a record found no room in a queue, or one that is being closed
  * @queue: the queue
  * @n: the record
  * @info: its info word, complete
