@@ -8,7 +8,7 @@
  * Where errors are told
  *
  * A device whose driver takes requests tells of the request that failed, once,
- * where the kernel's log has it too.  One whose driver takes bios tells of the bio
+ * where the kernel's log has most of them too.  One whose driver takes bios tells of the bio
  * that was submitted to it, when it ends: there is no other place that all such
  * drivers pass.  So does any device of a bio that fails on its way to a request.
  *
@@ -52,6 +52,8 @@
 #include <linux/slab.h>
 #include <linux/watch_queue.h>
 #include <linux/watch_storm.h>
+
+#include "blk-mq.h"
 
 static_assert(sizeof(struct block_notification) == 48);
 
@@ -255,13 +257,32 @@ static bool blk_is_quiet(const struct request *rq, blk_status_t status)
 	return (rq->rq_flags & RQF_QUIET) && status != BLK_STS_DURATION_LIMIT;
 }
 
-/* So does a device above, which has learnt that the ones below cannot do this */
-static bool blk_is_learnt(struct block_device *bdev, enum req_op op, blk_status_t status)
+/*
+ * To give back room, or to zero a range, is a favour that may be refused: who asked for
+ * it does without, or writes.  A refusal of which driver and device have learnt for the
+ * next time is no error, either, on this device or on one above, which learns as well.
+ * dm leaves the limit that it has cleared to be put into force by others.
+ */
+static bool blk_is_favour(struct block_device *bdev, enum req_op op, blk_status_t status)
 {
-	if (status != BLK_STS_TARGET)
+	const struct queue_limits *limits = &bdev_get_queue(bdev)->limits;
+
+	if (op != REQ_OP_DISCARD && op != REQ_OP_WRITE_ZEROES)
 		return false;
-	return (op == REQ_OP_DISCARD && !bdev_max_discard_sectors(bdev)) ||
-	       (op == REQ_OP_WRITE_ZEROES && !bdev_write_zeroes_sectors(bdev));
+	if (status != BLK_STS_TARGET)
+		return status == BLK_STS_NOTSUPP;
+	if (op == REQ_OP_WRITE_ZEROES)
+		return !limits->max_write_zeroes_sectors;
+	return !limits->max_hw_discard_sectors || !limits->max_discard_sectors;
+}
+
+static bool blk_cannot_poll(struct block_device *bdev)
+{
+	struct request_queue *q = bdev_get_queue(bdev);
+
+	if (!(q->limits.features & BLK_FEAT_POLL))
+		return true;
+	return queue_is_mq(q) && !blk_mq_can_poll(q);
 }
 
 /**
@@ -283,7 +304,7 @@ void blk_notify_request(struct request *rq, blk_status_t status,
 	};
 
 	if (blk_rq_is_passthrough(rq) || !rq->bio->bi_bdev || blk_is_quiet(rq, status) ||
-	    blk_is_learnt(rq->bio->bi_bdev, req_op(rq), status))
+	    blk_is_favour(rq->bio->bi_bdev, req_op(rq), status))
 		return;
 	/*
 	 * A write with flushes around it comes here for the write, and at its end
@@ -316,10 +337,11 @@ void blk_notify_bio(struct bio *bio)
 
 	/* Any user may ask for these, of a device that is in order */
 	if (bio->bi_status == BLK_STS_AGAIN ||
-	    (bio->bi_status == BLK_STS_NOTSUPP && (bio->bi_opf & REQ_POLLED)))
+	    (bio->bi_status == BLK_STS_NOTSUPP && (bio->bi_opf & REQ_POLLED) &&
+	     blk_cannot_poll(bio->bi_bdev)))
 		return;
 	if (bio->bi_status == BLK_STS_DM_REQUEUE || (bio->bi_opf & REQ_RAHEAD) ||
-	    blk_is_learnt(bio->bi_bdev, bio_op(bio), bio->bi_status))
+	    blk_is_favour(bio->bi_bdev, bio_op(bio), bio->bi_status))
 		return;
 	blk_tell(bio->bi_bdev, &e);
 }

@@ -3,7 +3,6 @@
  * Watch queue: each class of error of block devices, from a driver that makes it
  *
  *	NOTIFY_BLOCK_IO			scsi_debug, null_blk, device-mapper
- *	NOTIFY_BLOCK_NOT_SUPPORTED	loop on a tmpfs, which zeroes no ranges
  *	NOTIFY_BLOCK_TIMEOUT		null_blk, where the kernel has fault injection
  *	NOTIFY_BLOCK_NO_SPACE		scsi_debug; and loop, see block_test.c
  *	NOTIFY_BLOCK_TRANSPORT		scsi_debug
@@ -17,7 +16,9 @@
  * Not made here, or by chance only: NOTIFY_BLOCK_OFFLINE, which SCSI says for a moment
  * while a disk is removed; NOTIFY_BLOCK_RESOURCE, as drivers that run out of something try
  * again, and a loop device says so only if the file system below has no memory;
- * NOTIFY_BLOCK_INVALID, as what is malformed does not get as far as a driver.
+ * NOTIFY_BLOCK_INVALID, as what is malformed does not get as far as a driver; and
+ * NOTIFY_BLOCK_NOT_SUPPORTED, as the kernel asks no device for what it cannot do, but
+ * for favours, whose refusal is no error.
  */
 #define _GNU_SOURCE
 #include <glob.h>
@@ -52,21 +53,28 @@ FIXTURE_TEARDOWN(block_driver)
 	rig_close(&self->rig);
 }
 
-/* Zeroing a range is nothing that a tmpfs can do, so nor can a disk on it. */
+/*
+ * Zeroing a range is nothing that a tmpfs can do, so nor can a disk on it: nothing is
+ * wrong with either, nor with a device made of the disk.
+ */
 TEST_F(block_driver, loop)
 {
 	__u64 range[2] = { BLOCK, BLOCK };
-	int disk;
-	char path[64];
+	char path[64], table[32];
+	int disk, upper, i;
 
 	disk = file_disk("disk", path, sizeof(path));
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
-	/* Whether it works then, by writing zeroes, does not matter */
-	ioctl(disk, BLKZEROOUT, range);
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_NOT_SUPPORTED, NOTIFY_BLOCK_ZERO, disk,
-			BLOCK / 512, BLOCK, 0));
+	snprintf(table, sizeof(table), "%u:%u 0", major(number(disk)), minor(number(disk)));
+	upper = dm_disk(&self->rig, "linear", table);
+	ASSERT_LE(0, upper);
+	ASSERT_EQ(0, watch(&self->rig, upper, 2));
+	/* By writing zeroes, the second time without asking the file */
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, neg(ioctl(upper, BLKZEROOUT, range)));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(upper);
 	close(disk);
 }
 
@@ -488,6 +496,27 @@ TEST_F(scsi, flush_cache)
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 }
 
+/* WRITE SAME is something that the disk does not know, or knows again */
+static int refuse_write_same(struct scsi *s, bool refuse)
+{
+	int ret = write_text(s->inject, refuse ? "2 1 41 0 0 2 5 24 0" : "- 2 41");
+
+	return ret ? ret : write_text(s->inject, refuse ? "2 1 93 0 0 2 5 24 0" : "- 2 93");
+}
+
+/* A device made of the disk, with a watch on it, too */
+static int upper_disk(struct scsi *s)
+{
+	char table[32];
+	int upper, ret;
+
+	snprintf(table, sizeof(table), "%u:%u 0", major(number(s->disk)),
+		 minor(number(s->disk)));
+	upper = dm_disk(&s->rig, "linear", table);
+	ret = upper < 0 ? upper : watch(&s->rig, upper, 2);
+	return ret ? ret : upper;
+}
+
 /*
  * A disk refuses to zero a range; its driver learns from that, without a word, and the
  * kernel writes zeroes.  A device made of the disk learns with it.
@@ -496,7 +525,7 @@ TEST_F(scsi, learns)
 {
 	__u64 range[2] = { 0, 16 * BLOCK };
 	struct scsi *s = &self->scsi;
-	char path[600], table[32];
+	char path[600];
 	long most;
 	int upper;
 
@@ -504,19 +533,40 @@ TEST_F(scsi, learns)
 		 strrchr(s->sys, '/') + 1);
 	most = sysctl_get(path);
 	ASSERT_LT(0, most);
-	snprintf(table, sizeof(table), "%u:%u 0", major(number(s->disk)),
-		 minor(number(s->disk)));
-	upper = dm_disk(&s->rig, "linear", table);
+	upper = upper_disk(s);
 	ASSERT_LE(0, upper);
-	ASSERT_EQ(0, watch(&s->rig, upper, 2));
-	ASSERT_EQ(0, write_text(s->inject, "2 1 41 0 0 2 5 24 0"));
-	ASSERT_EQ(0, write_text(s->inject, "2 1 93 0 0 2 5 24 0"));
+	ASSERT_EQ(0, refuse_write_same(s, true));
 	EXPECT_EQ(0, neg(ioctl(upper, BLKZEROOUT, range)));
-	ASSERT_EQ(0, write_text(s->inject, "- 2 41"));
-	ASSERT_EQ(0, write_text(s->inject, "- 2 93"));
+	ASSERT_EQ(0, refuse_write_same(s, false));
 	EXPECT_EQ(0, sysctl_get(path));
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 	ASSERT_EQ(0, sysctl_set(path, most));
+	close(upper);
+}
+
+/* The same of a discard: the first is refused by the disk, the second not sent to it */
+TEST_F(scsi, learns_discard)
+{
+	__u64 range[2] = { 0, 16 * BLOCK };
+	struct scsi *s = &self->scsi;
+	char mode[600], discard[600];
+	int upper;
+
+	snprintf(mode, sizeof(mode), "%s/scsi_disk/%s/provisioning_mode", s->sys,
+		 strrchr(s->sys, '/') + 1);
+	snprintf(discard, sizeof(discard), "%s/block/%s/queue/discard_max_bytes", s->sys,
+		 strrchr(s->path, '/') + 1);
+	ASSERT_EQ(0, write_text(mode, "writesame_16"));
+	ASSERT_LT(0, sysctl_get(discard));
+	upper = upper_disk(s);
+	ASSERT_LE(0, upper);
+	ASSERT_EQ(0, refuse_write_same(s, true));
+	EXPECT_EQ(-EREMOTEIO, neg(ioctl(upper, BLKDISCARD, range)));
+	ASSERT_EQ(0, refuse_write_same(s, false));
+	EXPECT_EQ(0, sysctl_get(discard));
+	EXPECT_EQ(0, neg(ioctl(upper, BLKDISCARD, range)));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+	ASSERT_EQ(0, write_text(mode, "full"));
 	close(upper);
 }
 
