@@ -386,7 +386,9 @@ static void decode_queue(struct event *ev, const union watch_record *rec)
 		subject(ev, NULL, lost);
 		add_number(ev, "count", lost);
 		hide(ev);
-		add_flag(ev, "or_more", lost == 0xffff);
+		/* An older kernel says 0, for any number */
+		add_flag(ev, "or_more", lost == 0xffff ||
+			 !(rec->watch.info & WATCH_INFO_TYPE_INFO));
 		ev->bad = true;
 	} else if (rec->removal.id) {
 		add_number(ev, "object", rec->removal.id);

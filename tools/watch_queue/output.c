@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -276,6 +277,7 @@ bool output_event(const struct output *out, const struct event *ev)
 }
 
 #define PATIENCE	1000	/* milliseconds, for a reader who is slow when we are to end */
+#define PAUSE		10	/* before another try, if poll() cannot tell when */
 
 /*
  * A terminal takes less than it was given, and waits, although poll() said that there
@@ -285,9 +287,18 @@ bool output_event(const struct output *out, const struct event *ev)
 static int destination(void)
 {
 	static int fd = -1;
+	unsigned int ours, theirs;
 
-	if (fd < 0 && isatty(STDOUT_FILENO))
+	if (fd >= 0)
+		return fd;
+	if (isatty(STDOUT_FILENO))
 		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* The other side of a terminal is opened as that of a new one */
+	if (fd >= 0 && (ioctl(fd, TIOCGDEV, &ours) ||
+			ioctl(STDOUT_FILENO, TIOCGDEV, &theirs) || ours != theirs)) {
+		close(fd);
+		fd = -1;
+	}
 	/* A user may write to a terminal, and not open it */
 	if (fd < 0)
 		fd = STDOUT_FILENO;
@@ -304,6 +315,7 @@ static bool write_out(int signals)
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = destination(), .events = POLLOUT },
 	};
+	int refused = 0;		/* for so many milliseconds */
 	const char *p = text;
 	size_t left;
 	ssize_t len;
@@ -316,12 +328,14 @@ static bool write_out(int signals)
 		len = write(pfd[1].fd, p, left < PIPE_BUF ? left : PIPE_BUF);
 		if (len >= 0)
 			continue;
-		/* A terminal may have room, but not for both bytes of a newline */
-		if (errno == EPIPE || (errno == EAGAIN && pfd[0].revents))
+		if (errno == EPIPE || (pfd[0].revents && refused >= PATIENCE))
 			return false;
 		if (errno != EAGAIN)
 			fail(EXIT_FAILED, "cannot write what happened: %s", strerror(errno));
+		/* Others write, or there is no room for both bytes of a newline */
 		len = 0;
+		refused += PAUSE;
+		poll(NULL, 0, PAUSE);
 	}
 	return true;
 }
