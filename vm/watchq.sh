@@ -105,7 +105,7 @@ mkdir -p /dev/pts && mount -t devpts devpts /dev/pts || exit
 
 echo 'KTAP version 1'
 # strace is there where it is the host's
-[ "$(uname -m)" = x86_64 ] && echo 1..77 || echo 1..73
+[ "$(uname -m)" = x86_64 ] && echo 1..78 || echo 1..74
 
 #
 # Wrong use
@@ -530,6 +530,32 @@ jq -n "[inputs] | (map(select(.source == \"device\" and .name == \"null\")) | le
 result '100000 events are all said, or lost and said so' $? got err
 [ "$before" = "$after" ]
 result "memory stays what it is: $before, $after" $?
+
+# Paths of nearly 4000 bytes, so that they are missed if they are kept
+mount -t tmpfs tree tree && part=$(printf %0250d 0) || exit
+deep=tree/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part
+mkdir -p "$deep"
+come_and_go() {
+	i=0
+	while [ $((i += 1)) -le "$1" ]; do
+		mount -t tmpfs cargo "$deep" && umount "$deep" || exit
+	done
+}
+start --mount tree --subtree --json
+for round in 1 2; do
+	kill -STOP $pid
+	come_and_go 20
+	kill -CONT $pid
+	upto $((40 * round))
+done
+before=$(peak)
+come_and_go 100
+upto 280
+after=$(peak)
+finish
+[ "$before" = "$after" ]
+result "nor are mounts kept that are gone: $before, $after" $?
+umount tree
 
 start --devices --json --queue 4 --stats
 kill -STOP $pid
