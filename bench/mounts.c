@@ -299,6 +299,67 @@ static void prepare_deep(const struct scenario *s)
 		drain(queue[0]);
 }
 
+/* A watch on each of them, too, that is gone */
+static void prepare_deep_left(const struct scenario *s)
+{
+	struct watch_queue_watch how = {
+		.type = WATCH_TYPE_MOUNT_NOTIFY, .flags = WATCH_SUBTREE, .id = 2,
+	};
+
+	mkdir(DEEP, 0755);
+	if (mount("bench", DEEP, "tmpfs", 0, NULL) || mkdir(DEEP "/on", 0755))
+		die(DEEP);
+	for (unsigned int i = 0; i < DEPTH; i++) {
+		if (mount(DEEP "/on", DEEP "/on", NULL, MS_BIND, NULL))
+			die(DEEP "/on");
+		how.fd = open(DEEP "/on", O_PATH | O_CLOEXEC);
+		if (ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &how) ||
+		    ioctl(queue[0], IOC_WATCH_QUEUE_REMOVE_WATCH, &how))
+			die("watch");
+		close(how.fd);
+	}
+	drain(queue[0]);
+}
+
+/*
+ * Deep below, a mount is told to COPIES others that are its slaves, each with a mount
+ * of its own in that place, which is then on top of the copy.
+ */
+#define COPIES		200
+#define COPIED		DEEP "/on/copied"
+
+static void prepare_tuck(const struct scenario *s)
+{
+	char path[PLACE_LEN];
+
+	prepare_deep(s);
+	if (mkdir(COPIED, 0755) || mount("bench", COPIED, "tmpfs", 0, NULL) ||
+	    mkdir(COPIED "/x", 0755) || mount(NULL, COPIED, NULL, MS_SHARED, NULL))
+		die(COPIED);
+	for (unsigned int i = 0; i < COPIES; i++) {
+		snprintf(path, sizeof(path), DEEP "/on/%u", i);
+		if (mkdir(path, 0755) || mount(COPIED, path, NULL, MS_BIND, NULL) ||
+		    mount(NULL, path, NULL, MS_SLAVE, NULL))
+			die(path);
+		strcat(path, "/x");
+		if (mount(PLACE "/0", path, NULL, MS_BIND, NULL))
+			die(path);
+	}
+	drain(queue[0]);
+}
+
+static uint64_t run_tuck(const struct scenario *s)
+{
+	uint64_t start = ticks(), took;
+
+	if (mount(PLACE "/0", COPIED "/x", NULL, MS_BIND, NULL))
+		die(s->name);
+	took = ticks() - start;
+	if (umount2(DEEP, MNT_DETACH))
+		die(DEEP);
+	return took;
+}
+
 /* Each on top of the other, and all are taken away at once */
 static uint64_t run_deep(const struct scenario *s)
 {
@@ -328,6 +389,11 @@ struct group mount_rows(void)
 		{ "mounts-deep-watched", .minus = "mounts-deep",
 		  .setup = setup_queue, .prepare = prepare_deep,
 		  .run = run_deep, .ops = DEPTH, .len = 1 },
+		{ "mounts-deep-left", .minus = "mounts-deep",
+		  .setup = setup_queue, .prepare = prepare_deep_left,
+		  .run = run_deep, .ops = DEPTH, .len = 1 },
+		{ "mounts-tuck", .setup = setup_queue, .prepare = prepare_tuck,
+		  .run = run_tuck, .ops = COPIES, .len = 1 },
 		KNOW(mountinfo, 10), KNOW(listmount, 10), KNOW(queue, 10),
 		KNOW(mountinfo, 1000), KNOW(listmount, 1000), KNOW(queue, 1000),
 		KNOW(mountinfo, 10000), KNOW(listmount, 10000), KNOW(queue, 10000),

@@ -78,8 +78,13 @@ atomic_t mount_nr_watches = ATOMIC_INIT(0);
 
 /*
  * What mounts know of those above them is true if it is of this age, which ends
- * when a mount gets other parents, or may have got them unnoticed: while nobody
- * watched.  Under mount_lock.
+ * when somebody watches one mount more, when a mount gets other parents such that it
+ * matters, or may have got them unnoticed: while nobody watched.  Under mount_lock.
+ *
+ * A mount that somebody does not watch any more may still be known to others, as long
+ * as it is above them.  How many are known in one age is bounded by how many were
+ * watched at one time, and so is how often an age can end while one system call moves
+ * many mounts: each time with one of those that are known, or watched.
  */
 static u64 mount_above_age = 1;
 
@@ -133,9 +138,18 @@ static void mount_post_below(const struct mount *at,
 	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
 }
 
+/* A list that is left over, with nobody in it, is not worth a visit */
+static bool mount_watched_below(const struct mount *at)
+{
+	/* Pairs with cmpxchg() in mount_watch_list() */
+	const struct watch_list *wlist = smp_load_acquire(&at->mnt_watches.below);
+
+	return wlist && !hlist_empty(&wlist->watchers);
+}
+
 /*
- * The next mount above @mnt that has a list for watches of all below, or NULL.
- * All mounts on the way there have the same one, and are told.
+ * The next mount above @mnt that has watches of all that is below it, or NULL.  All
+ * mounts on the way there have the same one, and are told.
  */
 static struct mount *mount_watched_above(struct mount *mnt)
 {
@@ -150,9 +164,9 @@ static struct mount *mount_watched_above(struct mount *mnt)
 		}
 		if (at == at->mnt_parent)
 			break;
-		/* Pairs with cmpxchg() in mount_watch_list() */
-		if (smp_load_acquire(&at->mnt_parent->mnt_watches.below)) {
+		if (mount_watched_below(at->mnt_parent)) {
 			above = at->mnt_parent;
+			above->mnt_watches.named_age = mount_above_age;
 			break;
 		}
 	}
@@ -207,6 +221,19 @@ static struct mount *mount_meeting(struct mount *a, struct mount *b)
 	return NULL;
 }
 
+/* Is there one from @at up to @meeting, without that, that is known or watched? */
+static bool mount_on_the_way(const struct mount *at, const struct mount *meeting)
+{
+	for (; at != meeting; at = at->mnt_parent) {
+		if (at->mnt_watches.named_age == mount_above_age ||
+		    mount_watched_below(at))
+			return true;
+		if (at == at->mnt_parent)
+			break;
+	}
+	return false;
+}
+
 /*
  * Once for each watch: where the mount can be seen after the move it is MOVE_TO,
  * and MOVE_FROM where it can be seen no more, which is below where the chains of
@@ -220,7 +247,9 @@ void __mount_notify_move(struct mount *mnt, struct mount *from,
 
 	lockdep_assert_held(&mount_lock.lock);
 
-	mount_above_age++;
+	/* Else what is watched above both is all that is watched above either */
+	if (mount_on_the_way(from, meeting) || mount_on_the_way(to, meeting))
+		mount_above_age++;
 	n = mount_record(mnt, to, NOTIFY_MOUNT_MOVE_TO, propagated);
 	n.old_parent_id = from->mnt_id_unique;
 	gone = n;
@@ -438,6 +467,15 @@ static struct watch_list **mount_watch_slot(struct mount *mnt, u32 flags)
 				       &mnt->mnt_watches.here;
 }
 
+/* What is known of mounts above is not true any more, if it ever was */
+static void mount_end_age(int more_watches)
+{
+	read_seqlock_excl(&mount_lock);
+	mount_above_age++;
+	atomic_add(more_watches, &mount_nr_watches);
+	read_sequnlock_excl(&mount_lock);
+}
+
 /* Sets the watch, such that the next change is told to it */
 static int mount_set_watch(struct watch_queue *wqueue,
 			   const struct watch_queue_watch *how,
@@ -445,11 +483,8 @@ static int mount_set_watch(struct watch_queue *wqueue,
 {
 	int ret;
 
-	/* The list may be new, and while nobody watched, nothing was noted */
-	read_seqlock_excl(&mount_lock);
-	mount_above_age++;
-	atomic_inc(&mount_nr_watches);
-	read_sequnlock_excl(&mount_lock);
+	/* While nobody watched, nothing was noted */
+	mount_end_age(1);
 
 	ret = watch_source_add(wqueue, how, wlist, id, NULL);
 	if (ret) {
@@ -457,9 +492,8 @@ static int mount_set_watch(struct watch_queue *wqueue,
 		return ret;
 	}
 
-	/* Who set flags under it and did not see the watch, is seen by the caller */
-	read_seqlock_excl(&mount_lock);
-	read_sequnlock_excl(&mount_lock);
+	/* Who changed a mount, and found nobody in the list, is seen by the caller */
+	mount_end_age(0);
 	return 0;
 }
 

@@ -18,17 +18,19 @@ struct watch_list;
  * struct mount_watches - who watches a mount
  * @here: watches on this mount alone; NULL until the first one is set
  * @below: those with WATCH_SUBTREE, the same
- * @above: the next mount above that has @below, or NULL
+ * @above: the next mount above with somebody in @below, or NULL
  * @above_age: whether @above is true, see mount_notify.c
+ * @named_age: whether it may be the @above of others
  * @meeting_nr: which search has been here
  *
- * The last three are under mount_lock.
+ * The last four are under mount_lock.
  */
 struct mount_watches {
 	struct watch_list *here;
 	struct watch_list *below;
 	struct mount *above;
 	u64 above_age;
+	u64 named_age;
 	u64 meeting_nr;
 };
 

@@ -182,6 +182,29 @@ TEST_F(mounts, other_parents)
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 
+	/* And back to where somebody watches */
+	ASSERT_EQ(0, do_mount("other/b", "a/b", NULL, MS_MOVE, NULL));
+	GOT_BY(1, MOVE_TO, b, a, other, 0);
+	GOT(MOVE_TO, b, a, other, BY_SUBTREE);
+	ASSERT_EQ(0, do_setattr("a/b/c", false, 0, MOUNT_ATTR_NODEV, 0));
+	GOT_BY(1, SETATTR, c, b, 0, BY_SUBTREE);
+	GOT(SETATTR, c, b, 0, BY_SUBTREE);
+
+	/* From under a mount that was watched just now, and that goes */
+	ASSERT_EQ(0, mount_unwatch(self->q.fd, "a", WATCH_SUBTREE));
+	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
+	ASSERT_EQ(0, do_mount("a/b", "other/b", NULL, MS_MOVE, NULL));
+	GOT(MOVE_TO, b, other, a, BY_SUBTREE);
+	ASSERT_EQ(0, do_umount("a", 0));
+	GOT(UNMOUNT, a, self->base, 0, 0);
+	ASSERT_EQ(0, do_setattr("other/b/c", false, MOUNT_ATTR_NODEV, 0, 0));
+	GOT(SETATTR, c, b, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+	a = tmpfs("a", 0);
+	ASSERT_EQ(0, mkdir("a/b", 0755));
+	GOT(NEW, a, self->base, 0, 0);
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
+
 	/* Nobody watches now, and what was known of the parents becomes old */
 	ASSERT_EQ(0, mount_unwatch(self->q.fd, "a", WATCH_SUBTREE));
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
