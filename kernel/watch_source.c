@@ -8,13 +8,16 @@
  *
  * Locks
  *
- *	watch_source_lock	the table; held for read while a source works, so
- *				that a source that is off the table runs no more.
- *				It is the outermost lock: a source takes its own
- *				locks inside, and registers with none of them held.
+ *	watch_source_lock	the table, to look at it or to change it; not held
+ *				while a source works, which may take as long as a
+ *				file server does to answer
+ *
+ * A source that works is counted, so that one that is off the table runs no more
+ * when unregister_watch_source() returns.
  */
 
 #include <linux/array_size.h>
+#include <linux/atomic.h>
 #include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/init.h>
@@ -23,6 +26,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
+#include <linux/wait_bit.h>
 #include <linux/watch_queue.h>
 
 /* The default of user.max_queue_watches */
@@ -37,6 +41,9 @@ static_assert(sizeof(struct watch_queue_watch) == WATCH_QUEUE_WATCH_SIZE_VER0);
 static DECLARE_RWSEM(watch_source_lock);
 static const struct watch_source *watch_sources[WATCH_SOURCE_MAX];
 
+/* Calls of the functions of a type that run now */
+static atomic_t watch_source_calls[WATCH_SOURCE_MAX];
+
 /* The queue's own records, and keys, which have keyctl(), cannot be had here */
 static bool watch_source_type_valid(u32 type)
 {
@@ -47,7 +54,7 @@ static bool watch_source_type_valid(u32 type)
  * register_watch_source - offer a type of objects to be watched
  * @source: the source; must stay as it is until it is unregistered
  *
- * Context: Process context, with no lock held that @source takes.  May sleep.
+ * Context: Process context.  May sleep.
  * Return: 0 or
  *
  * * -EINVAL - the type is none of WATCH_TYPE_*_NOTIFY, or is that of keys; or a
@@ -82,9 +89,13 @@ void unregister_watch_source(const struct watch_source *source)
 	if (!watch_source_type_valid(source->type))
 		return;
 
-	guard(rwsem_write)(&watch_source_lock);
-	if (watch_sources[source->type] == source)
+	scoped_guard(rwsem_write, &watch_source_lock) {
+		if (watch_sources[source->type] != source)
+			return;
 		watch_sources[source->type] = NULL;
+	}
+	wait_var_event(&watch_source_calls[source->type],
+		       !atomic_read(&watch_source_calls[source->type]));
 }
 EXPORT_SYMBOL_GPL(unregister_watch_source);
 
@@ -165,6 +176,24 @@ static int __init watch_source_init(void)
 }
 core_initcall(watch_source_init);
 
+/* The source of a type, to be put back by watch_source_put(), or NULL */
+static const struct watch_source *watch_source_get(u32 type)
+{
+	const struct watch_source *source;
+
+	guard(rwsem_read)(&watch_source_lock);
+	source = watch_sources[type];
+	if (source)
+		atomic_inc(&watch_source_calls[type]);
+	return source;
+}
+
+static void watch_source_put(const struct watch_source *source)
+{
+	/* It may be gone after this */
+	atomic_dec_and_wake_up(&watch_source_calls[source->type]);
+}
+
 /**
  * watch_source_ioctl - IOC_WATCH_QUEUE_ADD_WATCH and IOC_WATCH_QUEUE_REMOVE_WATCH
  * @wqueue: the queue that the caller has open
@@ -186,7 +215,7 @@ long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
 {
 	const struct watch_source *source;
 	struct watch_queue_watch how;
-	int ret;
+	long ret;
 
 	if (_IOC_SIZE(cmd) < WATCH_QUEUE_WATCH_SIZE_VER0)
 		return -EINVAL;
@@ -198,14 +227,15 @@ long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
 	if (!watch_source_type_valid(how.type))
 		return -EOPNOTSUPP;
 
-	guard(rwsem_read)(&watch_source_lock);
-	source = watch_sources[array_index_nospec(how.type, ARRAY_SIZE(watch_sources))];
+	source = watch_source_get(array_index_nospec(how.type, ARRAY_SIZE(watch_sources)));
 	if (!source)
 		return -EOPNOTSUPP;
 	if (how.flags & ~source->flags)
-		return -EINVAL;
-
-	if (WATCH_IOCTL(cmd) == WATCH_IOCTL(IOC_WATCH_QUEUE_ADD_WATCH))
-		return source->add(wqueue, &how);
-	return source->remove(wqueue, &how);
+		ret = -EINVAL;
+	else if (WATCH_IOCTL(cmd) == WATCH_IOCTL(IOC_WATCH_QUEUE_ADD_WATCH))
+		ret = source->add(wqueue, &how);
+	else
+		ret = source->remove(wqueue, &how);
+	watch_source_put(source);
+	return ret;
 }

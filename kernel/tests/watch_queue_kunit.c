@@ -1103,6 +1103,35 @@ static void watch_queue_test_source_register(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, register_watch_source(&other));
 }
 
+static int test_source_add_nested(struct watch_queue *wqueue,
+				  const struct watch_queue_watch *how)
+{
+	struct watch_source other = test_source;
+	int ret;
+
+	other.type = TEST_SOURCE_TYPE - 1;
+	ret = register_watch_source(&other);
+	unregister_watch_source(&other);
+	return ret ?: -EBUSY;
+}
+
+/* A source that takes its time holds up no other that comes or goes */
+static void watch_queue_test_source_nested(struct kunit *test)
+{
+	struct watch_queue_watch how = { .type = TEST_SOURCE_TYPE };
+	struct watch_source source = test_source;
+	struct test_context *ctx = test->priv;
+	u8 __user *ubuf;
+
+	source.add = test_source_add_nested;
+	ubuf = test_user_memory(test, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, 0, copy_to_user(ubuf, &how, sizeof(how)));
+	KUNIT_ASSERT_EQ(test, 0, register_watch_source(&source));
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			watch_source_ioctl(ctx->wqueue, IOC_WATCH_QUEUE_ADD_WATCH, ubuf));
+	unregister_watch_source(&source);
+}
+
 /*
  * What is wrong with a request is found in one order: its size, its memory, what
  * is behind it, ID, type, flags.  Each row has one mistake fewer than the one
@@ -1309,6 +1338,7 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_timer),
 	KUNIT_CASE(watch_queue_test_hardirq),
 	KUNIT_CASE(watch_queue_test_source_register),
+	KUNIT_CASE(watch_queue_test_source_nested),
 	KUNIT_CASE(watch_queue_test_source_order),
 	KUNIT_CASE(watch_queue_test_storm_counts),
 	KUNIT_CASE(watch_queue_test_storm_periods),
