@@ -357,8 +357,10 @@ static int sb_may_watch(const struct path *path, bool privileged)
 	/* What only the kernel mounts: pipes, sockets, anonymous memory, ... */
 	if (path->mnt->mnt_flags & MNT_INTERNAL)
 		return -EINVAL;
+	/* A link or a socket can be read by all, and opened by nobody */
 	if (!privileged &&
-	    (!our_mnt(path->mnt) || path_permission(path, MAY_READ)))
+	    (!our_mnt(path->mnt) || !(d_is_reg(path->dentry) || d_is_dir(path->dentry)) ||
+	     path_permission(path, MAY_READ)))
 		return -EPERM;
 	return security_path_notify(path, FS_ERROR, FSNOTIFY_OBJ_TYPE_SB);
 }

@@ -1080,6 +1080,10 @@ TEST_F(sb, unreadable)
 	ASSERT_EQ(0, mkdir("mnt/public", 0755));
 	EXPECT_EQ(-EPERM, watch_as(SOME_USER, &self->s, "mnt", 1));
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
+	/* Nor what has the permission, and is nothing that one could open */
+	ASSERT_EQ(0, neg(mknod("mnt/socket", S_IFSOCK | 0666, 0)));
+	ASSERT_EQ(0, neg(chmod("mnt/socket", 0666)));
+	EXPECT_EQ(-EPERM, watch_as(SOME_USER, &self->s, "mnt/socket", 1));
 	EXPECT_EQ(0, watch_as(SOME_USER, &self->s, "mnt/public", 1));
 	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
 	EXPECT_TRUE(got_end(&self->s, 1));
