@@ -287,37 +287,44 @@ static uint64_t run_change(const struct scenario *s)
 #define DEEP		PLACE "/deep"
 #define DEPTH		1000
 
-static void prepare_deep(const struct scenario *s)
+/* Each on top of the other; @then: to be done when one is there, or NULL */
+static void stack(void (*then)(void))
 {
-	mkdir(DEEP, 0755);
-	if (mount("bench", DEEP, "tmpfs", 0, NULL) || mkdir(DEEP "/on", 0755))
-		die(DEEP);
-	for (unsigned int i = 0; i < DEPTH; i++)
-		if (mount(DEEP "/on", DEEP "/on", NULL, MS_BIND, NULL))
-			die(DEEP "/on");
-	if (s->len)
-		drain(queue[0]);
-}
-
-/* A watch on each of them, too, that is gone */
-static void prepare_deep_left(const struct scenario *s)
-{
-	struct watch_queue_watch how = {
-		.type = WATCH_TYPE_MOUNT_NOTIFY, .flags = WATCH_SUBTREE, .id = 2,
-	};
-
 	mkdir(DEEP, 0755);
 	if (mount("bench", DEEP, "tmpfs", 0, NULL) || mkdir(DEEP "/on", 0755))
 		die(DEEP);
 	for (unsigned int i = 0; i < DEPTH; i++) {
 		if (mount(DEEP "/on", DEEP "/on", NULL, MS_BIND, NULL))
 			die(DEEP "/on");
-		how.fd = open(DEEP "/on", O_PATH | O_CLOEXEC);
-		if (ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &how) ||
-		    ioctl(queue[0], IOC_WATCH_QUEUE_REMOVE_WATCH, &how))
-			die("watch");
-		close(how.fd);
+		if (then)
+			then();
 	}
+}
+
+static void prepare_deep(const struct scenario *s)
+{
+	stack(NULL);
+	if (s->len)
+		drain(queue[0]);
+}
+
+static void watch_and_leave(void)
+{
+	struct watch_queue_watch how = {
+		.type = WATCH_TYPE_MOUNT_NOTIFY, .flags = WATCH_SUBTREE, .id = 2,
+		.fd = open(DEEP "/on", O_PATH | O_CLOEXEC),
+	};
+
+	if (ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &how) ||
+	    ioctl(queue[0], IOC_WATCH_QUEUE_REMOVE_WATCH, &how))
+		die("watch");
+	close(how.fd);
+}
+
+/* A watch on each of them, too, that is gone */
+static void prepare_deep_left(const struct scenario *s)
+{
+	stack(watch_and_leave);
 	drain(queue[0]);
 }
 
@@ -360,7 +367,7 @@ static uint64_t run_tuck(const struct scenario *s)
 	return took;
 }
 
-/* Each on top of the other, and all are taken away at once */
+/* All are taken away at once */
 static uint64_t run_deep(const struct scenario *s)
 {
 	uint64_t start = ticks();
