@@ -72,6 +72,22 @@ static inline int dm_disk(struct rig *rig, const char *target, const char *table
 	return ret ? ret : open_disk(path);
 }
 
+static inline __u64 number(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : st.st_rdev;
+}
+
+/* A disk made of all of another one, or -errno */
+static inline int linear_disk(struct rig *rig, int lower)
+{
+	char table[32];
+
+	snprintf(table, sizeof(table), "%u:%u 0", major(number(lower)), minor(number(lower)));
+	return dm_disk(rig, "linear", table);
+}
+
 static inline int watch(struct rig *rig, int fd, __u32 id)
 {
 	return queue_watch(rig->q.fd, WATCH_TYPE_BLOCK_NOTIFY, fd, id, 0);
@@ -80,13 +96,6 @@ static inline int watch(struct rig *rig, int fd, __u32 id)
 static inline int unwatch(struct rig *rig, int fd)
 {
 	return queue_unwatch(rig->q.fd, WATCH_TYPE_BLOCK_NOTIFY, fd, 0);
-}
-
-static inline __u64 number(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) ? 0 : st.st_rdev;
 }
 
 /* The next record, of I/O that failed or of the end of a watch: 1 or -errno */

@@ -60,14 +60,13 @@ FIXTURE_TEARDOWN(block_driver)
 TEST_F(block_driver, loop)
 {
 	__u64 range[2] = { BLOCK, BLOCK };
-	char path[64], table[32];
 	int disk, upper, i;
+	char path[64];
 
 	disk = file_disk("disk", path, sizeof(path));
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
-	snprintf(table, sizeof(table), "%u:%u 0", major(number(disk)), minor(number(disk)));
-	upper = dm_disk(&self->rig, "linear", table);
+	upper = linear_disk(&self->rig, disk);
 	ASSERT_LE(0, upper);
 	ASSERT_EQ(0, watch(&self->rig, upper, 2));
 	/* By writing zeroes, the second time without asking the file */
@@ -507,13 +506,9 @@ static int refuse_write_same(struct scsi *s, bool refuse)
 /* A device made of the disk, with a watch on it, too */
 static int upper_disk(struct scsi *s)
 {
-	char table[32];
-	int upper, ret;
+	int upper = linear_disk(&s->rig, s->disk);
+	int ret = upper < 0 ? upper : watch(&s->rig, upper, 2);
 
-	snprintf(table, sizeof(table), "%u:%u 0", major(number(s->disk)),
-		 minor(number(s->disk)));
-	upper = dm_disk(&s->rig, "linear", table);
-	ret = upper < 0 ? upper : watch(&s->rig, upper, 2);
 	return ret ? ret : upper;
 }
 

@@ -135,12 +135,9 @@ TEST_F(block, request)
 TEST_F(block, layers)
 {
 	int lower = dm_disk(&self->rig, "error", ""), upper;
-	char table[32];
 
 	ASSERT_LE(0, lower);
-	snprintf(table, sizeof(table), "%u:%u 0", major(number(lower)),
-		 minor(number(lower)));
-	upper = dm_disk(&self->rig, "linear", table);
+	upper = linear_disk(&self->rig, lower);
 	ASSERT_LE(0, upper);
 	ASSERT_EQ(0, watch(&self->rig, lower, 1));
 	ASSERT_EQ(0, watch(&self->rig, upper, 2));
@@ -312,7 +309,7 @@ static int read_polled(int disk)
 {
 	struct io_uring_params p = { .flags = IORING_SETUP_IOPOLL };
 	struct io_uring_sqe *sqe;
-	int ring, ret = -errno;
+	int ring, ret = -ENOMEM;
 	size_t size;
 	char *rings;
 
