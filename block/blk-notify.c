@@ -8,9 +8,9 @@
  * Where errors are told
  *
  * A device whose driver takes requests tells of the request that failed, once,
- * where the kernel's log has most of them too.  One whose driver takes bios tells of the bio
- * that was submitted to it, when it ends: there is no other place that all such
- * drivers pass.  So does any device of a bio that fails on its way to a request.
+ * where the kernel's log has most of them too.  One whose driver takes bios tells of
+ * the bio that was submitted to it, when it ends: there is no other place that all
+ * such drivers pass.  So does any device of a bio that fails on its way to a request.
  *
  * A driver may split a bio, and what ends is then what was left of it.  As its
  * place, the last part's is told: where in it the error was, the driver knows.

@@ -215,7 +215,7 @@ long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
 {
 	const struct watch_source *source;
 	struct watch_queue_watch how;
-	long ret;
+	int ret;
 
 	if (_IOC_SIZE(cmd) < WATCH_QUEUE_WATCH_SIZE_VER0)
 		return -EINVAL;
