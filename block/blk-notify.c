@@ -33,7 +33,7 @@
  *
  * Locks
  *
- *	storm.lock		errors of one device; any context, interrupts off
+ *	rl.lock			errors of one device; any context, interrupts off
  *	locks of the queue	kernel/watch_queue.c
  *
  * bdev->bd_watchers is set once, by cmpxchg(), and read with acquire; who has the
@@ -51,7 +51,7 @@
 #include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/watch_queue.h>
-#include <linux/watch_storm.h>
+#include <linux/watch_ratelimit.h>
 
 #include "blk-mq.h"
 
@@ -59,7 +59,7 @@ static_assert(sizeof(struct block_notification) == 48);
 
 struct blk_watchers {
 	struct watch_list watchers;
-	struct watch_storm storm;
+	struct watch_ratelimit rl;
 	struct block_device *bdev;
 	u64 id;			/* the disk's sequence number when it was made */
 	struct rcu_head rcu;
@@ -74,7 +74,7 @@ struct blk_error {
 	bool stacked;
 };
 
-static_assert(sizeof(struct blk_error) <= WATCH_STORM_EVENT_SIZE);
+static_assert(sizeof(struct blk_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 
 /* Object of the watches on all devices */
 #define BLK_ALL_DEVICES	0
@@ -182,9 +182,9 @@ static void blk_post_error(struct block_device *bdev, const struct blk_error *e,
 				BLK_ALL_DEVICES);
 }
 
-static void blk_post_storm(struct watch_storm *storm, const void *event, u32 more)
+static void blk_post_limited(struct watch_ratelimit *rl, const void *event, u32 more)
 {
-	struct blk_watchers *bw = container_of(storm, struct blk_watchers, storm);
+	struct blk_watchers *bw = container_of(rl, struct blk_watchers, rl);
 
 	blk_post_error(bw->bdev, event, more);
 }
@@ -201,7 +201,7 @@ static struct blk_watchers *blk_watchers_get(struct block_device *bdev, gfp_t gf
 	if (!new)
 		return NULL;
 	init_watch_list(&new->watchers, watch_source_release);
-	watch_storm_init(&new->storm, blk_post_storm);
+	watch_ratelimit_init(&new->rl, blk_post_limited);
 	new->bdev = bdev;
 	new->id = bdev->bd_disk->diskseq;
 
@@ -246,7 +246,7 @@ static void blk_tell(struct block_device *bdev, struct blk_error *e)
 
 	bw = blk_watchers_get(bdev, GFP_ATOMIC | __GFP_NOWARN);
 	if (bw)
-		watch_storm_event(&bw->storm, e, sizeof(*e));
+		watch_ratelimit_post(&bw->rl, e, sizeof(*e));
 	else	/* Better too many than none */
 		blk_post_error(bdev, e, 0);
 }
@@ -358,7 +358,7 @@ void blk_notify_gone(struct block_device *bdev)
 
 	if (!bw)
 		return;
-	watch_storm_end(&bw->storm);
+	watch_ratelimit_destroy(&bw->rl);
 	remove_watch_from_object(&bw->watchers, NULL, bw->id, true);
 	bdev->bd_watchers = NULL;
 	kfree_rcu(bw, rcu);
@@ -399,7 +399,7 @@ static int blk_add_device_watch(struct watch_queue *wqueue,
 	bw = blk_watchers_get(bdev, GFP_KERNEL_ACCOUNT);
 	if (!bw)
 		return -ENOMEM;
-	watch_storm_flush(&bw->storm);
+	watch_ratelimit_flush(&bw->rl);
 	return watch_source_add(wqueue, how, &bw->watchers, bw->id, NULL);
 }
 

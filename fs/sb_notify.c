@@ -29,16 +29,16 @@
  * All else is for the capability: freezing, which no call shows; errors in the
  * filesystem, as with fanotify; numbers of inodes, and the quota of others.
  *
- * Storms
+ * Rate limit
  *
- * Errors of each kind are limited, see kernel/watch_storm.c.  They are counted as
+ * Errors of each kind are limited, see kernel/watch_ratelimit.c.  They are counted as
  * often as they are recorded.
  *
  * Locks, outer to inner
  *
  *	sb->s_umount		remount, freeze and thaw happen under it, and
  *				are told in their order therefore
- *	storm.lock		errors of one kind; any context, interrupts off
+ *	rl.lock			errors of one kind; any context, interrupts off
  *	locks of the queue	kernel/watch_queue.c
  *
  * Who protects what
@@ -52,7 +52,7 @@
  *	  shut_down		atomic
  *	sb_errors
  *	  owner, subtype	constant
- *	  storm			lock of its own
+ *	  rl			lock of its own
  */
 
 #include <linux/atomic.h>
@@ -73,7 +73,7 @@
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 #include <linux/watch_queue.h>
-#include <linux/watch_storm.h>
+#include <linux/watch_ratelimit.h>
 
 static_assert(sizeof(struct superblock_notification) == 24);
 static_assert(sizeof(struct superblock_error_notification) == 40);
@@ -83,7 +83,7 @@ struct sb_watchers;
 
 /* Errors of one kind, of one superblock */
 struct sb_errors {
-	struct watch_storm storm;
+	struct watch_ratelimit rl;
 	struct sb_watchers *owner;
 	u32 subtype;
 };
@@ -94,7 +94,7 @@ struct sb_error {
 	u32 error;		/* positive */
 };
 
-static_assert(sizeof(struct sb_error) <= WATCH_STORM_EVENT_SIZE);
+static_assert(sizeof(struct sb_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 
 struct sb_watchers {
 	struct watch_list watchers;
@@ -229,12 +229,12 @@ EXPORT_SYMBOL_GPL(__sb_notify_quota);
 #endif
 
 /*
- * Errors, one or a storm of them
+ * Errors, rate limited
  */
 
-static void sb_post_error(struct watch_storm *storm, const void *event, u32 more)
+static void sb_post_error(struct watch_ratelimit *rl, const void *event, u32 more)
 {
-	struct sb_errors *errors = container_of(storm, struct sb_errors, storm);
+	struct sb_errors *errors = container_of(rl, struct sb_errors, rl);
 	const struct sb_error *e = event;
 	struct sb_watchers *sbw = errors->owner;
 	struct superblock_error_notification n = {
@@ -258,7 +258,7 @@ static void sb_count_error(struct sb_errors *errors, u64 ino, int error)
 	struct sb_error e = { .ino = ino, .error = abs(error) };
 
 	if (!hlist_empty(&errors->owner->watchers.watchers))
-		watch_storm_event(&errors->storm, &e, sizeof(e));
+		watch_ratelimit_post(&errors->rl, &e, sizeof(e));
 }
 
 void __sb_notify_error(struct super_block *sb, u64 ino, int error)
@@ -305,7 +305,7 @@ EXPORT_SYMBOL(sb_notify_wb_error); /* mapping_set_error() is for everybody */
 static void sb_errors_init(struct sb_errors *errors, struct sb_watchers *owner,
 			   u32 subtype)
 {
-	watch_storm_init(&errors->storm, sb_post_error);
+	watch_ratelimit_init(&errors->rl, sb_post_error);
 	errors->owner = owner;
 	errors->subtype = subtype;
 }
@@ -345,8 +345,8 @@ void __sb_notify_gone(struct super_block *sb)
 	struct sb_watchers *sbw = rcu_replace_pointer(sb->s_watchers, NULL, true);
 
 	/* Nobody can post, watch or look @sbw up any more, but under RCU */
-	watch_storm_end(&sbw->errors.storm);
-	watch_storm_end(&sbw->wb_errors.storm);
+	watch_ratelimit_destroy(&sbw->errors.rl);
+	watch_ratelimit_destroy(&sbw->wb_errors.rl);
 	remove_watch_from_object(&sbw->watchers, NULL, sbw->id, true);
 	kfree_rcu(sbw, rcu);
 }
@@ -389,8 +389,8 @@ static int sb_watch_add(struct watch_queue *wqueue,
 	if (!sbw)
 		return -ENOMEM;
 
-	watch_storm_flush(&sbw->errors.storm);
-	watch_storm_flush(&sbw->wb_errors.storm);
+	watch_ratelimit_flush(&sbw->errors.rl);
+	watch_ratelimit_flush(&sbw->wb_errors.rl);
 	return watch_source_add(wqueue, how, &sbw->watchers, sbw->id,
 				privileged ? sbw : NULL);
 }

@@ -65,8 +65,8 @@ static void sb_notify_test_unwatched(struct kunit *test)
 	init_watch_list(&sbw->watchers, NULL);
 	sb_errors_init(&sbw->errors, sbw, NOTIFY_SB_ERROR);
 	sb_count_error(&sbw->errors, 10, -EIO);
-	KUNIT_EXPECT_FALSE(test, sbw->errors.storm.open);
-	watch_storm_end(&sbw->errors.storm);
+	KUNIT_EXPECT_FALSE(test, sbw->errors.rl.open);
+	watch_ratelimit_destroy(&sbw->errors.rl);
 }
 
 static struct kunit_case sb_notify_test_cases[] = {

@@ -13,7 +13,7 @@
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/timer.h>
-#include <linux/watch_storm.h>
+#include <linux/watch_ratelimit.h>
 
 #define TEST_TYPE	WATCH_TYPE_KEY_NOTIFY
 #define TEST_OBJECT	0x1234
@@ -1213,95 +1213,95 @@ static void watch_queue_test_source_order(struct kunit *test)
 
 #define TEST_BURST	10	/* records in a period */
 
-struct test_storm {
-	struct watch_storm storm;
+struct test_ratelimit {
+	struct watch_ratelimit rl;
 	void (*period_ends)(struct timer_list *timer);
 	u32 posts;
 	u32 told;		/* events in all of them */
 	u32 last;
 };
 
-static void test_storm_post(struct watch_storm *storm, const void *event, u32 more)
+static void test_ratelimit_post(struct watch_ratelimit *rl, const void *event, u32 more)
 {
-	struct test_storm *t = container_of(storm, struct test_storm, storm);
+	struct test_ratelimit *t = container_of(rl, struct test_ratelimit, rl);
 
 	t->posts++;
 	t->told += 1 + more;
 	t->last = *(const u32 *)event;
 }
 
-static struct test_storm *test_storm_new(struct kunit *test)
+static struct test_ratelimit *test_ratelimit_new(struct kunit *test)
 {
-	struct test_storm *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct test_ratelimit *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	watch_storm_init(&t->storm, test_storm_post);
-	t->period_ends = t->storm.timer.function;
-	timer_shutdown_sync(&t->storm.timer);
+	watch_ratelimit_init(&t->rl, test_ratelimit_post);
+	t->period_ends = t->rl.timer.function;
+	timer_shutdown_sync(&t->rl.timer);
 	return t;
 }
 
-static void test_storm_events(struct test_storm *t, u32 from, u32 nr)
+static void test_ratelimit_events(struct test_ratelimit *t, u32 from, u32 nr)
 {
 	for (u32 i = from; i < from + nr; i++)
-		watch_storm_event(&t->storm, &i, sizeof(i));
+		watch_ratelimit_post(&t->rl, &i, sizeof(i));
 }
 
-static void test_storm_period(struct test_storm *t)
+static void test_ratelimit_period(struct test_ratelimit *t)
 {
-	t->period_ends(&t->storm.timer);
+	t->period_ends(&t->rl.timer);
 }
 
 /* Those that have no record are counted, and the last of them is told. */
-static void watch_queue_test_storm_counts(struct kunit *test)
+static void watch_queue_test_ratelimit_counts(struct kunit *test)
 {
-	struct test_storm *t = test_storm_new(test);
+	struct test_ratelimit *t = test_ratelimit_new(test);
 
-	test_storm_events(t, 0, TEST_BURST);
+	test_ratelimit_events(t, 0, TEST_BURST);
 	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST);
 	KUNIT_EXPECT_EQ(test, t->told, TEST_BURST);
 	KUNIT_EXPECT_EQ(test, t->last, TEST_BURST - 1);
-	test_storm_events(t, 100, 5);
+	test_ratelimit_events(t, 100, 5);
 	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST);
-	test_storm_period(t);
+	test_ratelimit_period(t);
 	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST + 1);
 	KUNIT_EXPECT_EQ(test, t->told, TEST_BURST + 5);
 	KUNIT_EXPECT_EQ(test, t->last, 104);
 }
 
 /* What tells of a period is the first of the next one; a quiet one is the last. */
-static void watch_queue_test_storm_periods(struct kunit *test)
+static void watch_queue_test_ratelimit_periods(struct kunit *test)
 {
-	struct test_storm *t = test_storm_new(test);
+	struct test_ratelimit *t = test_ratelimit_new(test);
 
-	test_storm_events(t, 0, TEST_BURST + 5);
-	test_storm_period(t);
-	KUNIT_EXPECT_TRUE(test, t->storm.open);
-	test_storm_events(t, 0, TEST_BURST - 1);
+	test_ratelimit_events(t, 0, TEST_BURST + 5);
+	test_ratelimit_period(t);
+	KUNIT_EXPECT_TRUE(test, t->rl.open);
+	test_ratelimit_events(t, 0, TEST_BURST - 1);
 	KUNIT_EXPECT_EQ(test, t->posts, 2 * TEST_BURST);
-	test_storm_events(t, 0, 1);
+	test_ratelimit_events(t, 0, 1);
 	KUNIT_EXPECT_EQ(test, t->posts, 2 * TEST_BURST);
-	test_storm_period(t);
+	test_ratelimit_period(t);
 	KUNIT_EXPECT_EQ(test, t->told, 2 * TEST_BURST + 5);
-	test_storm_period(t);
-	KUNIT_EXPECT_FALSE(test, t->storm.open);
+	test_ratelimit_period(t);
+	KUNIT_EXPECT_FALSE(test, t->rl.open);
 
-	test_storm_events(t, 0, TEST_BURST);
+	test_ratelimit_events(t, 0, TEST_BURST);
 	KUNIT_EXPECT_EQ(test, t->told, 3 * TEST_BURST + 5);
 }
 
 /* Nothing is left behind, neither for who comes late nor at the end. */
-static void watch_queue_test_storm_ends(struct kunit *test)
+static void watch_queue_test_ratelimit_ends(struct kunit *test)
 {
-	struct test_storm *t = test_storm_new(test);
+	struct test_ratelimit *t = test_ratelimit_new(test);
 
-	test_storm_events(t, 0, TEST_BURST + 5);
-	watch_storm_flush(&t->storm);
+	test_ratelimit_events(t, 0, TEST_BURST + 5);
+	watch_ratelimit_flush(&t->rl);
 	KUNIT_EXPECT_EQ(test, t->told, TEST_BURST + 5);
-	watch_storm_flush(&t->storm);
+	watch_ratelimit_flush(&t->rl);
 	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST + 1);
-	test_storm_events(t, 0, 7);
-	watch_storm_end(&t->storm);
+	test_ratelimit_events(t, 0, 7);
+	watch_ratelimit_destroy(&t->rl);
 	KUNIT_EXPECT_EQ(test, t->told, TEST_BURST + 12);
 }
 
@@ -1340,9 +1340,9 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_source_register),
 	KUNIT_CASE(watch_queue_test_source_nested),
 	KUNIT_CASE(watch_queue_test_source_order),
-	KUNIT_CASE(watch_queue_test_storm_counts),
-	KUNIT_CASE(watch_queue_test_storm_periods),
-	KUNIT_CASE(watch_queue_test_storm_ends),
+	KUNIT_CASE(watch_queue_test_ratelimit_counts),
+	KUNIT_CASE(watch_queue_test_ratelimit_periods),
+	KUNIT_CASE(watch_queue_test_ratelimit_ends),
 	{}
 };
 
