@@ -200,7 +200,7 @@ static struct blk_watchers *blk_watchers_get(struct block_device *bdev, gfp_t gf
 	new = kzalloc(sizeof(*new), gfp);
 	if (!new)
 		return NULL;
-	init_watch_list(&new->watchers, watch_source_release);
+	init_watch_list(&new->watchers, NULL);
 	watch_ratelimit_init(&new->rl, blk_post_limited);
 	new->bdev = bdev;
 	new->id = bdev->bd_disk->diskseq;
@@ -368,90 +368,58 @@ void blk_notify_gone(struct block_device *bdev)
  * Watches
  */
 
-/* -EINVAL if @file is no block device that is open */
-static int blk_of_file(struct file *file, struct block_device **bdev)
+/* A readable descriptor implies permission to see I/O errors */
+static int blk_may_watch(struct file *file)
 {
-	if (!S_ISBLK(file_inode(file)->i_mode) || (file->f_mode & FMODE_PATH))
-		return -EINVAL;
-	*bdev = I_BDEV(file->f_mapping->host);
-	return 0;
-}
-
-/* Who can read a device finds its errors, and the descriptor proves that */
-static int blk_add_device_watch(struct watch_queue *wqueue,
-				const struct watch_queue_watch *how,
-				struct file *file)
-{
-	struct block_device *bdev;
-	struct blk_watchers *bw;
-	int ret;
-
-	ret = blk_of_file(file, &bdev);
-	if (ret)
-		return ret;
 	if (!(file->f_mode & FMODE_READ))
 		return -EPERM;
-	ret = security_path_notify(&file->f_path, FS_ERROR,
-				   FSNOTIFY_OBJ_TYPE_INODE);
-	if (ret)
-		return ret;
-
-	bw = blk_watchers_get(bdev, GFP_KERNEL_ACCOUNT);
-	if (!bw)
-		return -ENOMEM;
-	watch_ratelimit_flush(&bw->rl);
-	return watch_source_add(wqueue, how, &bw->watchers, bw->id, NULL);
+	return security_path_notify(&file->f_path, FS_ERROR,
+				    FSNOTIFY_OBJ_TYPE_INODE);
 }
 
-static int blk_add_watch(struct watch_queue *wqueue,
-			 const struct watch_queue_watch *how)
-{
-	if (how->fd == -1) {
-		/* Devices belong to the first user namespace */
-		if (!capable(CAP_SYS_ADMIN))
-			return -EPERM;
-		return watch_source_add(wqueue, how, &blk_watchers_of_all,
-					BLK_ALL_DEVICES, NULL);
-	}
-
-	CLASS(fd_raw, f)(how->fd);
-	if (fd_empty(f))
-		return -EBADF;
-	return blk_add_device_watch(wqueue, how, fd_file(f));
-}
-
-static int blk_remove_watch(struct watch_queue *wqueue,
-			    const struct watch_queue_watch *how)
+static int blk_find(struct file *file, u32 flags, bool add,
+		    struct watch_target *target)
 {
 	struct block_device *bdev;
 	struct blk_watchers *bw;
 	int ret;
 
-	if (how->fd == -1)
-		return remove_watch_from_object(&blk_watchers_of_all, wqueue,
-						BLK_ALL_DEVICES, false);
+	if (!file) {
+		target->list = &blk_watchers_of_all;
+		target->id = BLK_ALL_DEVICES;
+		/* Devices belong to the initial user namespace */
+		return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+	}
 
-	CLASS(fd_raw, f)(how->fd);
-	if (fd_empty(f))
-		return -EBADF;
-	ret = blk_of_file(fd_file(f), &bdev);
-	if (ret)
-		return ret;
-	bw = blk_watchers(bdev);
-	if (!bw)
-		return -EBADSLT;
-	return remove_watch_from_object(&bw->watchers, wqueue, bw->id, false);
+	if (!S_ISBLK(file_inode(file)->i_mode) || (file->f_mode & FMODE_PATH))
+		return -EINVAL;
+	bdev = I_BDEV(file->f_mapping->host);
+	if (add) {
+		ret = blk_may_watch(file);
+		if (ret)
+			return ret;
+		bw = blk_watchers_get(bdev, GFP_KERNEL_ACCOUNT);
+		if (!bw)
+			return -ENOMEM;
+		watch_ratelimit_flush(&bw->rl);
+	} else {
+		bw = blk_watchers(bdev);
+		if (!bw)
+			return 0;
+	}
+	target->list = &bw->watchers;
+	target->id = bw->id;
+	return 0;
 }
 
 static const struct watch_source blk_watch_source = {
 	.type	= WATCH_TYPE_BLOCK_NOTIFY,
-	.add	= blk_add_watch,
-	.remove	= blk_remove_watch,
+	.find	= blk_find,
 };
 
 static int __init blk_watch_init(void)
 {
-	init_watch_list(&blk_watchers_of_all, watch_source_release);
+	init_watch_list(&blk_watchers_of_all, NULL);
 	return register_watch_source(&blk_watch_source);
 }
 fs_initcall(blk_watch_init);

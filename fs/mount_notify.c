@@ -19,7 +19,7 @@
  * What is done under this lock must be no more than what was asked for.  Each
  * mount knows the next watched one above it, so a record costs what its watchers
  * cost, and not the way to the root: a chain of mounts may be long.  And users
- * have but a few watches each (user.max_queue_watches), as every mount of a tree
+ * have but a few watches each (user.max_watch_queue_watches), as every mount of a tree
  * that is unmounted is told to every watch above it.
  *
  * Who hears of them
@@ -119,7 +119,7 @@ static struct mount_notification mount_record(const struct mount *mnt,
 static void mount_post_here(const struct mount *at,
 			    const struct mount_notification *n)
 {
-	/* Pairs with cmpxchg() in mount_watch_list() */
+	/* Pairs with cmpxchg() in watch_list_get_or_create() */
 	post_watch_notification(smp_load_acquire(&at->mnt_watches.here),
 				&n->watch, NULL, at->mnt_id_unique);
 }
@@ -132,7 +132,7 @@ static void mount_post_below(const struct mount *at,
 	if (!named)
 		n->watch.info |= NOTIFY_MOUNT_IN_SUBTREE;
 
-	/* Pairs with cmpxchg() in mount_watch_list() */
+	/* Pairs with cmpxchg() in watch_list_get_or_create() */
 	post_watch_notification(smp_load_acquire(&at->mnt_watches.below),
 				&n->watch, NULL, at->mnt_id_unique);
 	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
@@ -141,7 +141,7 @@ static void mount_post_below(const struct mount *at,
 /* A list that is left over, with nobody in it, is not worth a visit */
 static bool mount_watched_below(const struct mount *at)
 {
-	/* Pairs with cmpxchg() in mount_watch_list() */
+	/* Pairs with cmpxchg() in watch_list_get_or_create() */
 	const struct watch_list *wlist = smp_load_acquire(&at->mnt_watches.below);
 
 	return wlist && !hlist_empty(&wlist->watchers);
@@ -401,30 +401,6 @@ void __mount_notify_gone(struct mount_watches *watches, u64 mnt_id)
 static void mount_release_watch(struct watch *watch)
 {
 	atomic_dec(&mount_nr_watches);
-	watch_source_release(watch);
-}
-
-/* The list behind @slot, made now if there is none */
-static struct watch_list *mount_watch_list(struct watch_list **slot)
-{
-	struct watch_list *wlist, *new;
-
-	/* Pairs with cmpxchg() below */
-	wlist = smp_load_acquire(slot);
-	if (wlist)
-		return wlist;
-
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
-	if (!new)
-		return NULL;
-	init_watch_list(new, mount_release_watch);
-
-	/* Pairs with smp_load_acquire() here and where events are posted */
-	wlist = cmpxchg(slot, NULL, new);
-	if (!wlist)
-		return new;
-	kfree(new);
-	return wlist;
 }
 
 /*
@@ -461,12 +437,6 @@ static int mount_may_watch(const struct path *path)
 	return ret ?: security_path_notify(path, 0, FSNOTIFY_OBJ_TYPE_VFSMOUNT);
 }
 
-static struct watch_list **mount_watch_slot(struct mount *mnt, u32 flags)
-{
-	return flags & WATCH_SUBTREE ? &mnt->mnt_watches.below :
-				       &mnt->mnt_watches.here;
-}
-
 /* What is known of mounts above is not true any more, if it ever was */
 static void mount_end_age(int more_watches)
 {
@@ -476,76 +446,50 @@ static void mount_end_age(int more_watches)
 	read_sequnlock_excl(&mount_lock);
 }
 
-/* Sets the watch, such that the next change is told to it */
-static int mount_set_watch(struct watch_queue *wqueue,
-			   const struct watch_queue_watch *how,
-			   struct watch_list *wlist, u64 id)
+static int mount_find(struct file *file, u32 flags, bool add,
+		      struct watch_target *target)
 {
+	struct watch_list **slot;
+	struct mount *mnt;
 	int ret;
 
-	/* While nobody watched, nothing was noted */
-	mount_end_age(1);
+	if (!file)
+		return -EBADF;
+	if (!path_mounted(&file->f_path))
+		return -EINVAL;
 
-	ret = watch_source_add(wqueue, how, wlist, id, NULL);
-	if (ret) {
-		atomic_dec(&mount_nr_watches);
-		return ret;
+	mnt = real_mount(file->f_path.mnt);
+	slot = flags & WATCH_SUBTREE ? &mnt->mnt_watches.below :
+				       &mnt->mnt_watches.here;
+	target->id = mnt->mnt_id_unique;
+	if (!add) {
+		/* Pairs with cmpxchg() in watch_list_get_or_create() */
+		target->list = smp_load_acquire(slot);
+		return 0;
 	}
 
-	/* Who changed a mount, and found nobody in the list, is seen by the caller */
-	mount_end_age(0);
+	ret = mount_may_watch(&file->f_path);
+	if (ret)
+		return ret;
+	target->list = watch_list_get_or_create(slot, mount_release_watch);
+	if (!target->list)
+		return -ENOMEM;
+	/* Nothing is cached while no mount is watched */
+	mount_end_age(1);
 	return 0;
 }
 
-static int mount_add_watch(struct watch_queue *wqueue,
-			   const struct watch_queue_watch *how)
+/* A change that missed the new watch is visible to the caller from here on */
+static void mount_watch_added(void)
 {
-	CLASS(fd_raw, f)(how->fd);
-	struct watch_list *wlist;
-	struct mount *mnt;
-	int ret;
-
-	if (fd_empty(f))
-		return -EBADF;
-	if (!path_mounted(&fd_file(f)->f_path))
-		return -EINVAL;
-	ret = mount_may_watch(&fd_file(f)->f_path);
-	if (ret)
-		return ret;
-
-	mnt = real_mount(fd_file(f)->f_path.mnt);
-	wlist = mount_watch_list(mount_watch_slot(mnt, how->flags));
-	if (!wlist)
-		return -ENOMEM;
-	return mount_set_watch(wqueue, how, wlist, mnt->mnt_id_unique);
-}
-
-/* Needs no permission: whoever has the queue may take its watches off */
-static int mount_remove_watch(struct watch_queue *wqueue,
-			      const struct watch_queue_watch *how)
-{
-	CLASS(fd_raw, f)(how->fd);
-	struct watch_list *wlist;
-	struct mount *mnt;
-
-	if (fd_empty(f))
-		return -EBADF;
-	if (!path_mounted(&fd_file(f)->f_path))
-		return -EINVAL;
-
-	mnt = real_mount(fd_file(f)->f_path.mnt);
-	/* Pairs with cmpxchg() in mount_watch_list() */
-	wlist = smp_load_acquire(mount_watch_slot(mnt, how->flags));
-	if (!wlist)
-		return -EBADSLT;
-	return remove_watch_from_object(wlist, wqueue, mnt->mnt_id_unique, false);
+	mount_end_age(0);
 }
 
 static const struct watch_source mount_source = {
 	.type	= WATCH_TYPE_MOUNT_NOTIFY,
 	.flags	= WATCH_SUBTREE,
-	.add	= mount_add_watch,
-	.remove	= mount_remove_watch,
+	.find	= mount_find,
+	.added	= mount_watch_added,
 };
 
 static int __init mount_notify_init(void)

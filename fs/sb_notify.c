@@ -325,7 +325,7 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return NULL;
-	init_watch_list(&new->watchers, watch_source_release);
+	init_watch_list(&new->watchers, NULL);
 	new->id = atomic64_inc_return(&last_id);
 	new->dev = sb->s_dev;
 	sb_errors_init(&new->errors, new, NOTIFY_SB_ERROR);
@@ -354,9 +354,6 @@ void __sb_notify_gone(struct super_block *sb)
 /* See "Who may learn what" in the banner */
 static int sb_may_watch(const struct path *path, bool privileged)
 {
-	/* What only the kernel mounts: pipes, sockets, anonymous memory, ... */
-	if (path->mnt->mnt_flags & MNT_INTERNAL)
-		return -EINVAL;
 	/* A link or a socket can be read by all, and opened by nobody */
 	if (!privileged &&
 	    (!our_mnt(path->mnt) || !(d_is_reg(path->dentry) || d_is_dir(path->dentry)) ||
@@ -365,62 +362,49 @@ static int sb_may_watch(const struct path *path, bool privileged)
 	return security_path_notify(path, FS_ERROR, FSNOTIFY_OBJ_TYPE_SB);
 }
 
-static int sb_watch_add(struct watch_queue *wqueue,
-			const struct watch_queue_watch *how)
+static int sb_find(struct file *file, u32 flags, bool add,
+		   struct watch_target *target)
 {
-	CLASS(fd_raw, f)(how->fd);
 	const struct path *path;
 	struct sb_watchers *sbw;
 	struct super_block *sb;
 	bool privileged;
 	int ret;
 
-	if (fd_empty(f))
+	if (!file)
 		return -EBADF;
-
-	path = &fd_file(f)->f_path;
-	sb = path->mnt->mnt_sb;
-	privileged = ns_capable_noaudit(sb->s_user_ns, CAP_SYS_ADMIN);
-	ret = sb_may_watch(path, privileged);
-	if (ret)
-		return ret;
-
-	sbw = sb_watchers_get(sb);
-	if (!sbw)
-		return -ENOMEM;
-
-	watch_ratelimit_flush(&sbw->errors.rl);
-	watch_ratelimit_flush(&sbw->wb_errors.rl);
-	return watch_source_add(wqueue, how, &sbw->watchers, sbw->id,
-				privileged ? sbw : NULL);
-}
-
-static int sb_watch_remove(struct watch_queue *wqueue,
-			   const struct watch_queue_watch *how)
-{
-	CLASS(fd_raw, f)(how->fd);
-	struct sb_watchers *sbw;
-	const struct path *path;
-
-	if (fd_empty(f))
-		return -EBADF;
-
-	path = &fd_file(f)->f_path;
+	path = &file->f_path;
+	/* Only mounted by the kernel: pipes, sockets, anonymous memory, ... */
 	if (path->mnt->mnt_flags & MNT_INTERNAL)
 		return -EINVAL;
 
-	/* The file keeps the superblock active, and that what we find */
-	scoped_guard(rcu)
-		sbw = rcu_dereference(path->mnt->mnt_sb->s_watchers);
-	if (!sbw)
-		return -EBADSLT;
-	return remove_watch_from_object(&sbw->watchers, wqueue, sbw->id, false);
+	sb = path->mnt->mnt_sb;
+	if (add) {
+		privileged = ns_capable_noaudit(sb->s_user_ns, CAP_SYS_ADMIN);
+		ret = sb_may_watch(path, privileged);
+		if (ret)
+			return ret;
+		sbw = sb_watchers_get(sb);
+		if (!sbw)
+			return -ENOMEM;
+		watch_ratelimit_flush(&sbw->errors.rl);
+		watch_ratelimit_flush(&sbw->wb_errors.rl);
+		target->private = privileged ? sbw : NULL;
+	} else {
+		/* The file keeps the superblock active, and so what is found */
+		scoped_guard(rcu)
+			sbw = rcu_dereference(sb->s_watchers);
+		if (!sbw)
+			return 0;
+	}
+	target->list = &sbw->watchers;
+	target->id = sbw->id;
+	return 0;
 }
 
 static const struct watch_source sb_watch_source = {
 	.type	= WATCH_TYPE_SB_NOTIFY,
-	.add	= sb_watch_add,
-	.remove	= sb_watch_remove,
+	.find	= sb_find,
 };
 
 static int __init sb_watch_init(void)

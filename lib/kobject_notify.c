@@ -178,46 +178,35 @@ EXPORT_SYMBOL_GPL(__device_notify_reset);
 static void device_release_watch(struct watch *watch)
 {
 	kobj_ns_drop(KOBJ_NS_TYPE_NET, device_watch_net(watch));
-	watch_source_release(watch);
 }
 
-static int device_add_watch(struct watch_queue *wqueue,
-			    const struct watch_queue_watch *how)
+static int device_find(struct file *file, u32 flags, bool add,
+		       struct watch_target *target)
 {
 	unsigned long sees;
 	struct net *net;
 	int ret;
 
-	if (how->fd != -1)
+	/* There is one object, all devices */
+	if (file)
 		return -EINVAL;
-	/* Who may not listen to netlink shall not get its events from here */
+	/* Do not bypass the LSM check for uevent sockets */
 	ret = security_socket_create(PF_NETLINK, SOCK_DGRAM,
 				     NETLINK_KOBJECT_UEVENT, 0);
 	if (ret)
 		return ret;
 
-	/* Its memory stays, that is all: so a pointer to it means no other */
+	/* Passive reference: keeps the address from being reused by another netns */
 	net = kobj_ns_grab_current(KOBJ_NS_TYPE_NET);
 	sees = net->user_ns == &init_user_ns ? SEES_HOST : 0;
-	ret = watch_source_add(wqueue, how, &device_watchers, 0,
-			       (void *)((unsigned long)net | sees));
-	if (ret)
-		kobj_ns_drop(KOBJ_NS_TYPE_NET, net);
-	return ret;
-}
-
-static int device_remove_watch(struct watch_queue *wqueue,
-			       const struct watch_queue_watch *how)
-{
-	if (how->fd != -1)
-		return -EINVAL;
-	return remove_watch_from_object(&device_watchers, wqueue, 0, false);
+	target->private = (void *)((unsigned long)net | sees);
+	target->list = &device_watchers;
+	return 0;
 }
 
 static const struct watch_source device_watch_source = {
 	.type	= WATCH_TYPE_DEVICE_NOTIFY,
-	.add	= device_add_watch,
-	.remove	= device_remove_watch,
+	.find	= device_find,
 };
 
 static int __init device_watch_init(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * General notification queue: what event sources and the pipe must know
+ * General notification queue: interface for event sources and for fs/pipe.c
  *
  * See Documentation/core-api/watch_queue.rst for how to write a source.
  */
@@ -19,10 +19,11 @@ struct cred;
 struct file;
 struct inode;
 struct pipe_inode_info;
+struct ucounts;
 struct watch_queue;
 
 /**
- * watch_sizeof - length of a record, as its info word wants it
+ * watch_sizeof - length of a record, for its info word
  * @record: the record or its type; 8 to 127 bytes, checked at build time
  *
  * Return: the value for the WATCH_INFO_LENGTH bits.
@@ -35,26 +36,26 @@ struct watch_queue;
 #ifdef CONFIG_WATCH_QUEUE
 
 /**
- * struct watch - one queue's interest in one object
+ * struct watch - ties one object to one queue
  * @list_node: link in the object's list; wlist->lock, posters walk it by RCU
- * @queue_node: link in the queue's list; the queue's lock, fdinfo walks it by
- *	RCU.  Nothing is posted through a watch off this list
- * @queue: where records go; set by init_watch(), then constant
+ * @queue_node: link in the queue's list; the ring's lock, fdinfo walks it by
+ *	RCU.  Nothing is posted through a watch that is not on this list
+ * @queue: destination of records; set by init_watch(), then constant
  * @list: the object's list; set by add_watch_to_object(), then constant
- * @cred: who set the watch, without keyrings; set by add_watch_to_object(),
- *	then constant
+ * @cred: credentials of the task that added the watch, without keyrings; set by
+ *	add_watch_to_object(), then constant
+ * @ucounts: charged for the watch, or NULL; set by add_watch_to_object()
  * @private: for the source
- * @id: which object on the list is meant (a list may serve several); set by
- *	the source before the watch is added, then constant
+ * @id: the object; a list may serve several objects.  Set by the source before
+ *	the watch is added, then constant
  * @info_id: watch ID, shifted to WATCH_INFO_ID; set by the source before the
  *	watch is added, then constant
  * @type: type of the source; set by init_watch() to WATCH_TYPE_KEY_NOTIFY,
  *	other sources change it before the watch is added, then constant
- * @rcu: for freeing; posters may hold a removed watch until a grace period
+ * @rcu: for freeing; posters may use a removed watch until a grace period ends
  *
- * The source allocates it with kzalloc() and prepares it with init_watch().
- * Once it was added it belongs to the queue, which frees it; until then the
- * source may kfree() it.
+ * The source allocates it with kzalloc() and initializes it with init_watch().
+ * Once added, the queue owns and frees it; until then the source may kfree() it.
  */
 struct watch {
 	struct hlist_node	list_node;
@@ -62,6 +63,7 @@ struct watch {
 	struct watch_queue	*queue;
 	struct watch_list	*list;
 	const struct cred	*cred;
+	struct ucounts		*ucounts;
 	void			*private;
 	u64			id;
 	u32			info_id;
@@ -76,7 +78,7 @@ struct watch {
  * @release_watch: called when a watch was taken off the list, or NULL; see
  *	init_watch_list()
  * @lock: serialises changes of @watchers; taken in process context only
- * @nr_watches: how many there are; @lock
+ * @nr_watches: number of watches; @lock
  */
 struct watch_list {
 	struct rcu_head		rcu;
@@ -87,33 +89,42 @@ struct watch_list {
 };
 
 /**
+ * struct watch_target - an object to be watched, as its source describes it
+ * @list: list of its watches; NULL if it was never watched
+ * @id: its ID on @list
+ * @private: what the watch's private pointer is to be; not used for removal
+ */
+struct watch_target {
+	struct watch_list	*list;
+	u64			id;
+	void			*private;
+};
+
+/**
  * struct watch_source - objects that are watched through the queue's ioctls
  * @type: WATCH_TYPE_*_NOTIFY, that of its records
- * @flags: bits of watch_queue_watch.flags that it knows
- * @add: set a watch of @wqueue on the object that @how names
- * @remove: take it off again
+ * @flags: valid bits of watch_queue_watch.flags
+ * @find: find the object that @file and @flags name.  @file is NULL if the
+ *	program passed -1 in place of a descriptor, which is possible for @add
+ *	only.  With @add, checks that the caller may watch the object, and
+ *	creates its list; without, no permission is needed.  May sleep.
+ *	Returns 0, -EBADF if it needs a file, -EINVAL if the file is of the wrong
+ *	kind, -EPERM, -ENOMEM, or what a security module returns
+ * @added: called after a watch was added, or NULL
  *
- * @how was checked: its type is @type, its id fits and its flags are known.  The
- * queue stays while the function runs.  Both may sleep, and return 0 or, so that
- * all sources look alike, -EBADF for a bad descriptor, -EINVAL for one of the
- * wrong kind, -EPERM, and what add_watch_to_object() or
- * remove_watch_from_object() return.
+ * What @find acquires for @private with @add, the list's release_watch gives back:
+ * it is called when the watch has been removed, and if it could not be added.
  */
 struct watch_source {
 	u32 type;
 	u32 flags;
-	int (*add)(struct watch_queue *wqueue,
-		   const struct watch_queue_watch *how);
-	int (*remove)(struct watch_queue *wqueue,
-		      const struct watch_queue_watch *how);
+	int (*find)(struct file *file, u32 flags, bool add,
+		    struct watch_target *target);
+	void (*added)(void);
 };
 
 int register_watch_source(const struct watch_source *source);
 void unregister_watch_source(const struct watch_source *source);
-int watch_source_add(struct watch_queue *wqueue,
-		     const struct watch_queue_watch *how,
-		     struct watch_list *wlist, u64 id, void *private);
-void watch_source_release(struct watch *watch);
 
 void __post_watch_notification(struct watch_list *wlist,
 			       const struct watch_notification *n,
@@ -121,27 +132,86 @@ void __post_watch_notification(struct watch_list *wlist,
 void post_watch_notification_if(struct watch_list *wlist,
 				const struct watch_notification *n,
 				const struct cred *cred, u64 id,
-				bool (*may_learn)(const struct watch *watch,
-						  const void *data),
+				bool (*may_notify)(const struct watch *watch,
+						   const void *data),
 				const void *data);
 struct watch_queue *get_watch_queue(int fd);
 void put_watch_queue(struct watch_queue *wqueue);
-void init_watch_list(struct watch_list *wlist,
-		     void (*release_watch)(struct watch *watch));
-void init_watch(struct watch *watch, struct watch_queue *wqueue);
+struct watch_list *
+watch_list_get_or_create(struct watch_list **slot,
+			 void (*release_watch)(struct watch *watch));
 int add_watch_to_object(struct watch *watch, struct watch_list *wlist);
 int remove_watch_from_object(struct watch_list *wlist,
 			     struct watch_queue *wqueue, u64 id, bool all);
 void __remove_watch_list(struct watch_list *wlist, u64 id);
 
 /**
- * post_watch_notification - tell the watchers of an object of an event
- * @wlist: the object's watches, or NULL if it never had one
- * @n: the record; its length must be in the info word, its watch ID is ignored
- * @cred: who caused the event, for the security modules, or NULL
- * @id: the object; watches with another ID on the list are passed over
+ * init_watch_list - initialize an object's list of watches
+ * @wlist: the list, from kzalloc()
+ * @release_watch: called for each watch after it was taken off the list and
+ *	before it is freed, or NULL
  *
- * See __post_watch_notification().
+ * The release function is called without a lock of the queue, may sleep, and may
+ * use @id, @info_id, @type, @private and @cred of the watch: its list and its
+ * queue may have been freed.  Closing a pipe calls it, too, so a module that has
+ * one counts its watches and waits for the last release before it is unloaded.
+ *
+ * Context: Any.
+ */
+static inline void init_watch_list(struct watch_list *wlist,
+				   void (*release_watch)(struct watch *watch))
+{
+	INIT_HLIST_HEAD(&wlist->watchers);
+	spin_lock_init(&wlist->lock);
+	wlist->nr_watches = 0;
+	wlist->release_watch = release_watch;
+}
+
+/**
+ * init_watch - initialize a watch
+ * @watch: the watch, from kzalloc()
+ * @wqueue: destination of its records
+ *
+ * The caller sets id and info_id next, and adds the watch to an object or
+ * kfree()s it while it holds its reference on @wqueue: init_watch() takes none.
+ *
+ * Context: Any.
+ */
+static inline void init_watch(struct watch *watch, struct watch_queue *wqueue)
+{
+	INIT_HLIST_NODE(&watch->list_node);
+	INIT_HLIST_NODE(&watch->queue_node);
+	watch->queue = wqueue;
+	/* The key source relies on this; every other source overwrites it */
+	watch->type = WATCH_TYPE_KEY_NOTIFY;
+}
+
+/**
+ * smp_mb__before_post - order a change of state before the check for watches
+ *
+ * A program adds a watch and then reads the state of the object.  A source
+ * changes the state, calls this, and then checks for watches, as
+ * post_watch_notification() does.  So the program reads the new state, or is
+ * notified of the change, or both.  Pairs with the full barrier at the end of
+ * add_watch_to_object().  A source whose changes are ordered otherwise, by a
+ * lock that adding a watch also takes for example, does not need it.
+ *
+ * Context: Any.
+ */
+static inline void smp_mb__before_post(void)
+{
+	smp_mb();
+}
+
+/**
+ * post_watch_notification - post a record to the watchers of an object
+ * @wlist: the object's watches, or NULL if it was never watched
+ * @n: the record; its length must be in the info word, its watch ID is ignored
+ * @cred: credentials of the task that caused the event, for the security
+ *	modules, or NULL
+ * @id: the object; watches with another ID on the list are skipped
+ *
+ * See __post_watch_notification(), and smp_mb__before_post().
  *
  * Context: Any but NMI; see __post_watch_notification().
  */
@@ -154,12 +224,12 @@ static inline void post_watch_notification(struct watch_list *wlist,
 }
 
 /**
- * remove_watch_list - drop an object's watches when the object goes
- * @wlist: the object's watches, or NULL if it never had one
- * @id: the object, for the records that tell of the removal; 0 if it has none
+ * remove_watch_list - destroy an object's list of watches
+ * @wlist: the object's watches, or NULL if it was never watched
+ * @id: the object, for the removal records; 0 if it has none
  *
  * Every watcher gets a removal record.  The list is freed after a grace period
- * and must not be used again.  Nobody may be adding a watch.
+ * and must not be used again.  No watch may be added at the same time.
  *
  * Context: Process context.  May sleep.
  */
@@ -169,20 +239,14 @@ static inline void remove_watch_list(struct watch_list *wlist, u64 id)
 		__remove_watch_list(wlist, id);
 }
 
-/* For fs/pipe.c; without CONFIG_WATCH_QUEUE there is nothing but the errno */
+/* For fs/pipe.c; without CONFIG_WATCH_QUEUE there is only the errno */
 int watch_queue_init(struct inode *inode, const unsigned int *max_bytes);
 void watch_queue_exit(struct pipe_inode_info *pipe);
 long watch_queue_fcntl(struct file *file, unsigned int cmd);
-long watch_queue_no_ioctl(struct file *file, unsigned int cmd,
-			  unsigned long arg);
+long watch_queue_plain_pipe_ioctl(struct file *file, unsigned int cmd,
+				  unsigned long arg);
 
-#define watch_queue_no_compat_ioctl watch_queue_no_ioctl
-
-/* For the ioctls whose number has in it the size of an argument that may grow */
-#define WATCH_IOCTL(cmd) ((cmd) & ~IOCSIZE_MASK)
-
-long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
-			const void __user *arg);
+#define watch_queue_plain_pipe_compat_ioctl watch_queue_plain_pipe_ioctl
 
 #else /* !CONFIG_WATCH_QUEUE */
 
@@ -201,13 +265,14 @@ static inline long watch_queue_fcntl(struct file *file, unsigned int cmd)
 	return -EBADF;
 }
 
-static inline long watch_queue_no_ioctl(struct file *file, unsigned int cmd,
-					unsigned long arg)
+static inline long watch_queue_plain_pipe_ioctl(struct file *file,
+						unsigned int cmd,
+						unsigned long arg)
 {
 	return -ENOIOCTLCMD;
 }
 
-#define watch_queue_no_compat_ioctl NULL
+#define watch_queue_plain_pipe_compat_ioctl NULL
 
 #endif /* CONFIG_WATCH_QUEUE */
 

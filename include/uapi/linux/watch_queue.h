@@ -119,16 +119,19 @@ struct watch_notification_filter {
 /**
  * struct watch_queue_watch - argument of IOC_WATCH_QUEUE_ADD_WATCH and
  *	IOC_WATCH_QUEUE_REMOVE_WATCH
- * @type: what kind of object (enum watch_notification_type); keys have
- *	KEYCTL_WATCH_KEY instead
- * @fd: names the object; -1 where there is only one
- * @id: ID that the watch's records will have, 0 to 255; which one does not matter
- *	for removing, where queue and object tell the watch
- * @flags: what the type knows, else 0
+ * @type: type of the object (enum watch_notification_type); watches on keys are
+ *	added with KEYCTL_WATCH_KEY instead
+ * @fd: descriptor of the object; -1 to add a watch where there is only one
+ *	object, and to remove watches by their ID
+ * @id: watch ID of the records, 0 to 255.  Several watches of a queue may have
+ *	the same.  To remove by ID, all watches of the queue with this @type and
+ *	@id are removed, keys included; their objects need not be accessible any
+ *	more.  Ignored to remove the watch on the object @fd
+ * @flags: depends on the type, else 0; 0 to remove by ID
  *
- * Its size is part of the number of the ioctl.  Members that later kernels add
- * mean nothing when they are 0: a program that knows more of them than the kernel
- * gets E2BIG if it uses them.
+ * The structure is extensible: its size is encoded in the ioctl number.  New
+ * members are ignored when 0; a kernel that does not know a member that is not 0
+ * returns E2BIG.
  */
 struct watch_queue_watch {
 	__u32	type;

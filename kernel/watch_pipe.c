@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * General notification queue: the pipe
+ *
+ * A notification pipe has file operations of its own, so that ordinary pipes run
+ * the code that they ran before.  This file has these operations and what
+ * fs/pipe.c calls.
+ *
+ * Locks are described in kernel/watch_queue_internal.h, orderings by letter in
+ * kernel/watch_queue.c and kernel/watch_ring.h.
+ *
+ * End of file
+ *
+ * A read returns 0 when the ring is empty, no watch is left and the write end is
+ * closed.  The last watch is unlinked, and its removal record stored, in one
+ * section of ring.lock, so a reader that checks all three under the lock does
+ * not miss the record.  The write end may be opened again through /proc/PID/fd.
+ *
+ * Sleeping readers
+ *
+ * A reader sleeps exclusively: one is woken when the queue becomes readable.  If
+ * a reader that has slept leaves records behind, it wakes the next one.
+ */
+
+#include <linux/capability.h>
+#include <linux/export.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include <asm/ioctls.h>
+
+#include <trace/events/watch_queue.h>
+
+#include "watch_queue_internal.h"
+
+/*
+ * Maximum number of descriptors with O_ASYNC of one queue.  Each of them can
+ * signal all processes of a user, in one go.
+ */
+#define WATCH_QUEUE_MAX_ASYNC	16
+
+static const struct file_operations watch_queue_fops;
+
+/**
+ * get_watch_queue - get the queue behind a descriptor
+ * @fd: either end of a pipe opened with O_NOTIFICATION_PIPE
+ *
+ * Context: Process context.
+ * Return: The queue, to be put with put_watch_queue(), or
+ *
+ * * ERR_PTR(-EBADF) - @fd is not open, or was opened with O_PATH
+ * * ERR_PTR(-EINVAL) - @fd is not a notification pipe
+ */
+struct watch_queue *get_watch_queue(int fd)
+{
+	CLASS(fd, f)(fd);
+	struct pipe_inode_info *pipe;
+
+	if (fd_empty(f))
+		return ERR_PTR(-EBADF);
+	if (fd_file(f)->f_op != &watch_queue_fops)
+		return ERR_PTR(-EINVAL);
+
+	pipe = fd_file(f)->private_data;
+	kref_get(&pipe->watch_queue->ref);
+	return pipe->watch_queue;
+}
+EXPORT_SYMBOL_GPL(get_watch_queue);
+
+/*
+ * Reading
+ */
+
+static bool watch_queue_eof(const struct pipe_inode_info *pipe)
+{
+	lockdep_assert_held(&pipe->watch_queue->ring.lock);
+	return !READ_ONCE(pipe->writers) && !pipe->watch_queue->nr_watches;
+}
+
+/*
+ * Copy to @to the records that were queued when the call began, with losses
+ * reported where they occurred.  Returns the number of bytes, 0 if nothing is
+ * queued, or an error if nothing could be copied.
+ */
+static ssize_t watch_queue_read_locked(struct pipe_inode_info *pipe,
+				       struct iov_iter *to)
+{
+	struct watch_ring *ring = &pipe->watch_queue->ring;
+	size_t room = iov_iter_count(to);
+	u32 end = watch_ring_end(ring);
+	int err;
+
+	lockdep_assert_held(&pipe->mutex);
+
+	while (watch_ring_read(ring, end, to, &err)) {
+		cond_resched();
+		if (signal_pending(current))
+			break;
+	}
+
+	return room - iov_iter_count(to) ?: err;
+}
+
+/* A reader need not sleep */
+static bool watch_queue_ready(const struct pipe_inode_info *pipe)
+{
+	struct watch_queue *wqueue = pipe->watch_queue;
+
+	guard(spinlock_irq)(&wqueue->ring.lock);
+	return watch_ring_readable(&wqueue->ring) || watch_queue_eof(pipe);
+}
+
+/* Returns 1 if the caller should read again, 0 at the end of file */
+static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
+{
+	struct watch_queue *wqueue = pipe->watch_queue;
+	int ret = 0;
+
+	/* There was nothing, and that was not the end of file */
+	if (nowait && READ_ONCE(pipe->writers))
+		return -EAGAIN;
+
+	/* Ordering (C) */
+	if (!nowait)
+		ret = wait_event_interruptible_exclusive(wqueue->wait,
+							 watch_queue_ready(pipe));
+
+	guard(spinlock_irq)(&wqueue->ring.lock);
+	if (watch_ring_readable(&wqueue->ring))
+		return 1;
+	if (ret)
+		return ret;
+	if (watch_queue_eof(pipe))
+		return 0;
+	/* The write end was opened again since */
+	return nowait ? -EAGAIN : 1;
+}
+
+/* Once a tick is as exact as the clock that atime is read from */
+static void watch_queue_update_atime(struct watch_queue *wqueue, struct file *file)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(wqueue->atime) == now)
+		return;
+	WRITE_ONCE(wqueue->atime, now);
+	file_accessed(file);
+}
+
+static ssize_t watch_queue_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct file *file = iocb->ki_filp;
+	struct pipe_inode_info *pipe = file->private_data;
+	struct watch_queue *wqueue = pipe->watch_queue;
+	bool nowait = (file->f_flags & O_NONBLOCK) ||
+		      (iocb->ki_flags & IOCB_NOWAIT);
+	bool slept = false;
+	ssize_t ret;
+
+	if (!iov_iter_count(to))
+		return 0;
+
+	for (;;) {
+		/*
+		 * Wait for the mutex with IOCB_NOWAIT, too, as any pipe does:
+		 * EAGAIN means that there is nothing to read.
+		 */
+		mutex_lock(&pipe->mutex);
+		ret = watch_queue_read_locked(pipe, to);
+		mutex_unlock(&pipe->mutex);
+		if (ret)
+			break;
+
+		ret = watch_queue_wait(pipe, nowait);
+		if (ret <= 0)
+			return ret;
+		slept = true;
+	}
+
+	/* See "Sleeping readers" in the banner */
+	if (slept && watch_ring_readable(&wqueue->ring))
+		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
+	if (ret > 0) {
+		trace_watch_queue_read(wqueue, ret);
+		watch_queue_update_atime(wqueue, file);
+	}
+	return ret;
+}
+
+static ssize_t watch_queue_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	return -EXDEV;
+}
+
+/* Full poll mask for either end of the pipe */
+static noinline __poll_t watch_queue_poll_mask(const struct pipe_inode_info *pipe,
+					       fmode_t mode)
+{
+	struct watch_queue *wqueue = pipe->watch_queue;
+	__poll_t mask = 0;
+
+	if (mode & FMODE_READ) {
+		/* Before the check for records: see "End of file" in the banner */
+		scoped_guard(spinlock_irq, &wqueue->ring.lock)
+			if (watch_queue_eof(pipe))
+				mask |= EPOLLHUP;
+		if (watch_ring_readable(&wqueue->ring))
+			mask |= EPOLLIN | EPOLLRDNORM;
+	}
+
+	if (mode & FMODE_WRITE) {
+		/* write() fails immediately, so it does not block */
+		mask |= EPOLLOUT | EPOLLWRNORM;
+		if (!READ_ONCE(pipe->readers))
+			mask |= EPOLLERR;
+	}
+
+	return mask;
+}
+
+static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
+{
+	const struct pipe_inode_info *pipe = file->private_data;
+	fmode_t mode;
+
+	/* Ordering (C): poll_wait() has a full barrier after the wait queue */
+	poll_wait(file, &pipe->watch_queue->wait, wait);
+
+	mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
+	/* The usual case, a read end while a write end is open, needs no lock */
+	if (likely(mode == FMODE_READ && READ_ONCE(pipe->writers)))
+		return watch_ring_readable(&pipe->watch_queue->ring) ?
+		       EPOLLIN | EPOLLRDNORM : 0;
+	return watch_queue_poll_mask(pipe, mode);
+}
+
+/*
+ * The number of descriptors is limited because kill_fasync() signals all of them
+ * without a chance to reschedule.
+ */
+static int watch_queue_fasync(int fd, struct file *file, int on)
+{
+	struct pipe_inode_info *pipe = file->private_data;
+	struct watch_queue *wqueue = pipe->watch_queue;
+	int ret;
+
+	if (!(file->f_mode & FMODE_READ))
+		return 0;
+
+	if (on && !atomic_add_unless(&wqueue->nr_async, 1, WATCH_QUEUE_MAX_ASYNC))
+		return -ENOSPC;
+	ret = fasync_helper(fd, file, on, &wqueue->fasync);
+	/* Not added, or removed */
+	if (on ? ret <= 0 : ret > 0)
+		atomic_dec(&wqueue->nr_async);
+	if (!on || ret <= 0)
+		return ret;
+
+	/* Ordering (C); no post reports what was queued before */
+	smp_mb();
+	if (watch_ring_readable(&wqueue->ring)) {
+		guard(spinlock_irq)(&wqueue->ring.lock);
+		watch_queue_notify(wqueue);
+	}
+	return ret;
+}
+
+/*
+ * Configuration
+ */
+
+static noinline int watch_queue_set_size(struct pipe_inode_info *pipe,
+					 unsigned long depth)
+{
+	struct watch_queue *wqueue = pipe->watch_queue;
+	unsigned long user_bufs, pages;
+	int ret;
+
+	guard(mutex)(&pipe->mutex);
+	if (wqueue->ring.slots)
+		return -EBUSY;
+
+	if (depth == 0 || depth > WATCH_RING_MAX_DEPTH)
+		return -EINVAL;
+	if (depth > READ_ONCE(*wqueue->max_bytes) / sizeof(struct watch_slot) &&
+	    !capable(CAP_SYS_RESOURCE))
+		return -EINVAL;
+
+	pages = watch_ring_pages(roundup_pow_of_two(depth));
+	user_bufs = account_pipe_buffers(pipe->user, pipe->nr_accounted, pages);
+	if (pages > pipe->nr_accounted &&
+	    (too_many_pipe_buffers_hard(user_bufs) ||
+	     too_many_pipe_buffers_soft(user_bufs)) &&
+	    pipe_is_unprivileged_user())
+		ret = -EPERM;
+	else
+		ret = watch_ring_resize(&wqueue->ring, depth);
+
+	if (ret)
+		account_pipe_buffers(pipe->user, pages, pipe->nr_accounted);
+	else
+		pipe->nr_accounted = pages;
+	return ret;
+}
+
+static noinline int
+watch_queue_set_filter(struct pipe_inode_info *pipe,
+		       const struct watch_notification_filter __user *arg)
+{
+	struct watch_filter *filter = NULL;
+
+	if (arg) {
+		filter = watch_filter_copy(arg);
+		if (IS_ERR(filter))
+			return PTR_ERR(filter);
+	}
+
+	scoped_guard(mutex, &pipe->mutex)
+		filter = rcu_replace_pointer(pipe->watch_queue->filter, filter,
+					     lockdep_is_held(&pipe->mutex));
+	if (filter)
+		kfree_rcu(filter, rcu);
+	return 0;
+}
+
+static long watch_queue_ioctl(struct file *file, unsigned int cmd,
+			      unsigned long arg)
+{
+	struct pipe_inode_info *pipe = file->private_data;
+
+	if (likely(cmd == FIONREAD)) {
+		u32 bytes;
+
+		mutex_lock(&pipe->mutex);
+		bytes = watch_ring_bytes(&pipe->watch_queue->ring);
+		mutex_unlock(&pipe->mutex);
+		return put_user(bytes, (int __user *)arg);
+	}
+
+	switch (cmd) {
+	case IOC_WATCH_QUEUE_SET_SIZE:
+		return watch_queue_set_size(pipe, arg);
+	case IOC_WATCH_QUEUE_SET_FILTER:
+		return watch_queue_set_filter(pipe, (void __user *)arg);
+	}
+
+	switch (WATCH_IOCTL(cmd)) {
+	case WATCH_IOCTL(IOC_WATCH_QUEUE_ADD_WATCH):
+	case WATCH_IOCTL(IOC_WATCH_QUEUE_REMOVE_WATCH):
+		return watch_source_ioctl(pipe->watch_queue, cmd,
+					  (void __user *)arg);
+	default:
+		return -ENOIOCTLCMD;
+	}
+}
+
+#ifdef CONFIG_COMPAT
+static long watch_queue_compat_ioctl(struct file *file, unsigned int cmd,
+				     unsigned long arg)
+{
+	/* The argument is a number; compat_ptr() may mask it */
+	if (cmd == IOC_WATCH_QUEUE_SET_SIZE)
+		return watch_queue_ioctl(file, cmd, arg);
+	return compat_ptr_ioctl(file, cmd, arg);
+}
+#else
+#define watch_queue_compat_ioctl NULL
+#endif
+
+static void watch_filter_show(struct seq_file *m,
+			      const struct watch_filter *filter)
+{
+	for (u32 i = 0; i < filter->nr_rules; i++) {
+		const struct watch_notification_type_filter *rule = &filter->rules[i];
+
+		seq_printf(m, "filter:\ttype:%u subtypes:", rule->type);
+		for (u32 word = 0; word < ARRAY_SIZE(rule->subtype_filter); word++)
+			seq_printf(m, "%s%08x", word ? "," : "",
+				   rule->subtype_filter[word]);
+		seq_printf(m, " info:%08x/%08x\n", rule->info_filter,
+			   rule->info_mask);
+	}
+}
+
+static void watch_queue_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct pipe_inode_info *pipe = file->private_data;
+	struct watch_queue *wqueue = pipe->watch_queue;
+	const struct watch_ring *ring = &wqueue->ring;
+	u32 depth, queued, nr_watches;
+	const struct watch_filter *filter;
+	const struct watch *watch;
+	u64 posted, lost;
+
+	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
+		depth = ring->depth;
+		queued = ring->head - ring->tail;
+		lost = ring->nr_lost + ring->overrun;
+		posted = ring->nr_read + queued + lost;
+		nr_watches = wqueue->nr_watches;
+	}
+	seq_printf(m, "depth:\t%u\nqueued:\t%u\nposted:\t%llu\nlost:\t%llu\nwatches:\t%u\n",
+		   depth, queued, posted, lost, nr_watches);
+
+	guard(rcu)();
+	filter = rcu_dereference(wqueue->filter);
+	if (filter)
+		watch_filter_show(m, filter);
+	hlist_for_each_entry_rcu(watch, &wqueue->watches, queue_node) {
+		/* seq_file retries with a larger buffer */
+		if (seq_has_overflowed(m))
+			break;
+		seq_printf(m, "watch:\ttype:%u id:%u object:%llx\n", watch->type,
+			   watch->info_id >> WATCH_INFO_ID__SHIFT, watch->id);
+	}
+}
+
+/*
+ * The pipe: open, close, and what fs/pipe.c calls
+ */
+
+/* Only called for /proc/PID/fd: pipe2() creates its files without open() */
+static int watch_queue_open(struct inode *inode, struct file *file)
+{
+	struct pipe_inode_info *pipe;
+
+	if (!(file->f_mode & (FMODE_READ | FMODE_WRITE)))
+		return -EINVAL;
+
+	scoped_guard(spinlock, &inode->i_lock) {
+		pipe = inode->i_pipe;
+		if (pipe)
+			pipe->files++;
+	}
+	/* The descriptors behind the link have been closed */
+	if (!pipe)
+		return -ENXIO;
+
+	file->private_data = pipe;
+	file->f_mode |= FMODE_NOWAIT;
+	scoped_guard(mutex, &pipe->mutex) {
+		if (file->f_mode & FMODE_READ)
+			WRITE_ONCE(pipe->readers, pipe->readers + 1);
+		if (file->f_mode & FMODE_WRITE)
+			WRITE_ONCE(pipe->writers, pipe->writers + 1);
+	}
+	return stream_open(inode, file);
+}
+
+static int watch_queue_release(struct inode *inode, struct file *file)
+{
+	struct pipe_inode_info *pipe = file->private_data;
+	struct watch_queue *wqueue = pipe->watch_queue;
+	bool last;
+
+	scoped_guard(mutex, &pipe->mutex) {
+		if (file->f_mode & FMODE_READ)
+			WRITE_ONCE(pipe->readers, pipe->readers - 1);
+		if (file->f_mode & FMODE_WRITE)
+			WRITE_ONCE(pipe->writers, pipe->writers - 1);
+		/* It may be the end of file, or an error, for every sleeper */
+		if (!pipe->readers != !pipe->writers)
+			watch_queue_notify_all(wqueue);
+	}
+
+	scoped_guard(spinlock, &inode->i_lock) {
+		last = !--pipe->files;
+		if (last)
+			inode->i_pipe = NULL;
+	}
+	if (last) {
+		watch_queue_exit(pipe);
+		free_pipe_info(pipe);
+	}
+	return 0;
+}
+
+/* Without .splice_read and .splice_write, splice(2) and its kin refuse the file */
+static const struct file_operations watch_queue_fops = {
+	.open		= watch_queue_open,
+	.read_iter	= watch_queue_read_iter,
+	.write_iter	= watch_queue_write_iter,
+	.poll		= watch_queue_poll,
+	.unlocked_ioctl	= watch_queue_ioctl,
+	.compat_ioctl	= watch_queue_compat_ioctl,
+	.release	= watch_queue_release,
+	.fasync		= watch_queue_fasync,
+	.show_fdinfo	= watch_queue_show_fdinfo,
+};
+
+/**
+ * watch_queue_init - turn a new pipe into a notification pipe
+ * @inode: the pipe's inode
+ * @max_bytes: fs.pipe-max-size, maximum size in bytes of an unprivileged user's
+ *	ring
+ *
+ * On success the caller creates the pipe's files with inode->i_fop.
+ *
+ * Context: Process context.  May sleep.
+ * Return: 0 or
+ *
+ * * -ENOMEM - no memory
+ */
+int watch_queue_init(struct inode *inode, const unsigned int *max_bytes)
+{
+	struct watch_queue *wqueue = watch_queue_alloc();
+	struct pipe_inode_info *pipe = inode->i_pipe;
+
+	if (!wqueue)
+		return -ENOMEM;
+
+	/* The ring of an ordinary pipe is not used */
+	kfree(pipe->bufs);
+	pipe->bufs = NULL;
+	pipe->ring_size = 0;
+
+	wqueue->max_bytes = max_bytes;
+	pipe->watch_queue = wqueue;
+	inode->i_fop = &watch_queue_fops;
+	return 0;
+}
+
+/**
+ * watch_queue_exit - remove the queue from a pipe that is about to be freed
+ * @pipe: the pipe, which may be an ordinary one; no file refers to it any more
+ *
+ * Context: Process context.  May sleep.
+ */
+void watch_queue_exit(struct pipe_inode_info *pipe)
+{
+	if (!pipe->watch_queue)
+		return;
+
+	watch_queue_close(pipe->watch_queue);
+	put_watch_queue(pipe->watch_queue);
+}
+
+/**
+ * watch_queue_fcntl - F_GETPIPE_SZ and F_SETPIPE_SZ of a notification pipe
+ * @file: a file that is not an ordinary pipe
+ * @cmd: the command
+ *
+ * Context: Process context.  May sleep.
+ * Return: Size of the ring in bytes, 0 before the size is set, or
+ *
+ * * -EBADF - @file is not a pipe of any kind
+ * * -EBUSY - F_SETPIPE_SZ: the size is set by IOC_WATCH_QUEUE_SET_SIZE
+ */
+long watch_queue_fcntl(struct file *file, unsigned int cmd)
+{
+	struct pipe_inode_info *pipe = file->private_data;
+	const struct watch_ring *ring;
+
+	if (file->f_op != &watch_queue_fops)
+		return -EBADF;
+	if (cmd != F_GETPIPE_SZ)
+		return -EBUSY;
+
+	guard(mutex)(&pipe->mutex);
+	ring = &pipe->watch_queue->ring;
+	if (!ring->slots)
+		return 0;
+	return PAGE_ALIGN((ring->mask + 1) * sizeof(struct watch_slot));
+}
+
+/**
+ * watch_queue_plain_pipe_ioctl - refuse the queue's ioctls on an ordinary pipe
+ * @file: the pipe
+ * @cmd: the command
+ * @arg: its argument
+ *
+ * Context: Any.
+ * Return:
+ *
+ * * -ENODEV - the command is for notification pipes only
+ * * -ENOIOCTLCMD - some other command
+ */
+long watch_queue_plain_pipe_ioctl(struct file *file, unsigned int cmd,
+				  unsigned long arg)
+{
+	switch (cmd) {
+	case IOC_WATCH_QUEUE_SET_SIZE:
+	case IOC_WATCH_QUEUE_SET_FILTER:
+		return -ENODEV;
+	}
+
+	switch (WATCH_IOCTL(cmd)) {
+	case WATCH_IOCTL(IOC_WATCH_QUEUE_ADD_WATCH):
+	case WATCH_IOCTL(IOC_WATCH_QUEUE_REMOVE_WATCH):
+		return -ENODEV;
+	default:
+		return -ENOIOCTLCMD;
+	}
+}

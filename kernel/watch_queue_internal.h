@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * General notification queue: what its files share
+ *
+ * Calls between the files go one way:
+ *
+ *	watch_pipe.c --> watch_source.c --> watch_queue.c --> watch_ring.h
+ *		|------> watch_filter.c
+ *		`---------------------------^
+ *
+ * Locks, outer to inner
+ *
+ *	pipe->mutex		readers and the ioctls of one queue
+ *	watch_list->lock	which watches an object has; process context
+ *	watch_queue->ring.lock	the ring, and which watches a queue has; taken in
+ *				any context, so interrupts are disabled
+ *	watch_queue->wait.lock	sleeping readers and pollers
+ *
+ * pipe->mutex and watch_list->lock do not nest in each other, nor do the last
+ * two.  A poster takes ring.lock only.  wait.lock is held for as long as it takes
+ * to wake every task that polls the queue, so a poster must not wait for it.
+ *
+ * Fields of struct watch_queue
+ *
+ *	ring			see kernel/watch_ring.h; pipe->mutex excludes
+ *				readers
+ *	filter			pipe->mutex to write, RCU to read
+ *	closed, wake_all	ring.lock
+ *	watches			ring.lock; fdinfo and watch_find() walk it by RCU
+ *	nr_watches		ring.lock to write, READ_ONCE() in watch_find()
+ *	fasync			fasync_helper() and kill_fasync() protect it
+ *	nr_async		atomic
+ *	atime			READ_ONCE() and WRITE_ONCE(); a stale value is
+ *				harmless
+ *	max_bytes		constant
+ *
+ * pipe->readers and pipe->writers are written under pipe->mutex and read with
+ * READ_ONCE().  For struct watch and struct watch_list, see
+ * include/linux/watch_queue.h.
+ */
+#ifndef _KERNEL_WATCH_QUEUE_INTERNAL_H
+#define _KERNEL_WATCH_QUEUE_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/kref.h>
+#include <linux/lockdep.h>
+#include <linux/rcupdate.h>
+#include <linux/wait.h>
+#include <linux/watch_queue.h>
+#include <linux/workqueue.h>
+
+#include "watch_ring.h"
+
+struct fasync_struct;
+
+struct watch_filter {
+	struct rcu_head rcu;
+	u32 nr_rules;
+	struct watch_notification_type_filter rules[] __counted_by(nr_rules);
+};
+
+struct watch_queue {
+	struct watch_filter __rcu *filter;	/* NULL: accept every record */
+	struct fasync_struct *fasync;	/* descriptors with O_ASYNC */
+	atomic_t nr_async;		/* number of these descriptors */
+	bool wake_all;			/* for the next notify_work: end of file */
+	bool closed;			/* no more watches, no more records */
+
+	struct watch_ring ring;
+
+	wait_queue_head_t wait;		/* sleeping readers and pollers */
+	struct work_struct notify_work;	/* wakes and signals them */
+	struct hlist_head watches;
+	u32 nr_watches;
+	unsigned long atime;		/* when the inode's was last set, jiffies */
+	const unsigned int *max_bytes;	/* fs.pipe-max-size */
+	struct kref ref;
+	struct rcu_head rcu;
+};
+
+/* kernel/watch_queue.c */
+struct watch_queue *watch_queue_alloc(void);
+void watch_queue_close(struct watch_queue *wqueue);
+void watch_queue_notify(struct watch_queue *wqueue);
+void watch_queue_notify_all(struct watch_queue *wqueue);
+int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id);
+
+/* kernel/watch_filter.c */
+int watch_filter_check(struct watch_filter *filter);
+struct watch_filter *
+watch_filter_copy(const struct watch_notification_filter __user *arg);
+
+/* For the ioctls whose number contains the size of an argument that may grow */
+#define WATCH_IOCTL(cmd) ((cmd) & ~IOCSIZE_MASK)
+
+/* kernel/watch_source.c */
+long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
+			const void __user *arg);
+
+/* Does any rule accept a record whose info word will be @info? */
+static __always_inline bool
+watch_filter_passes(const struct watch_filter *filter,
+		    const struct watch_notification *n, u32 info)
+{
+	const struct watch_notification_type_filter *rule = filter->rules;
+	u32 word = n->subtype / 32, bit = BIT(n->subtype % 32);
+
+	for (u32 i = 0; i < filter->nr_rules; i++, rule++) {
+		if (rule->type == n->type &&
+		    (rule->subtype_filter[word] & bit) &&
+		    (info & rule->info_mask) == rule->info_filter)
+			return true;
+	}
+
+	return false;
+}
+
+#endif /* _KERNEL_WATCH_QUEUE_INTERNAL_H */

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * General notification queue: the ring of records, and its losses
+ *
+ * The ring stores records in slots of equal size.  Record number i is stored in
+ * slot i modulo the number of slots, so nothing is allocated or searched for when
+ * a record is put or copied.  The ring does not use the queue, the watches or the
+ * pipe around it.
+ *
+ * Locks
+ *
+ * Posters hold @lock.  Readers are serialised by the owner of the ring, by a
+ * mutex for example, and take @lock only to publish their progress.  "Reader"
+ * below stands for a caller that excludes other readers.
+ *
+ *	head			@lock to write; see (A) to read
+ *	limit, overrun		@lock
+ *	slots[]			posters own [head, limit), the reader [tail, head)
+ *	slots, mask, depth,	reader and @lock to write, either to read
+ *	lost_after
+ *	tail, nr_read, nr_lost	reader and @lock to write, either to read;
+ *				acquire of tail in watch_ring_readable()
+ *	lost			@lock to write, READ_ONCE() elsewhere
+ *	lost_after[], marked	reader
+ *
+ * Ordering
+ *
+ * Names in parentheses are litmus tests of tools/memory-model/litmus-tests that
+ * have the same shape.
+ *
+ *	(A) A poster fills a slot and then stores head with release.  The reader
+ *	    loads head with acquire and then reads the slots before head.
+ *	    (MP+pooncerelease+poacquireonce)
+ *	(B) The reader's loads from a slot precede the section of @lock that
+ *	    raises limit.  A poster reads limit in a later section of @lock and
+ *	    writes the slot after that.  Unlock and lock are the only barriers
+ *	    needed.  (LB+poacquireonce+pooncerelease)
+ *
+ * Losses
+ *
+ * A record that finds no room is lost and counted.  The count is reported once,
+ * at the place in the stream where the records are missing.  A count is in one
+ * of three states:
+ *
+ *	overrun		   The ring is full, and the records are missing after
+ *			   the newest record.  Posters add to the count.
+ *	lost_after[slot]   The reader is about to free slots.  The count is moved
+ *			   to the slot of the newest record, where it cannot
+ *			   grow any more.
+ *	lost		   The reader has consumed that slot.  The count is due:
+ *			   it is reported before any further record.
+ *
+ * A ring without a size is full and has no slot, so its losses are due
+ * immediately.  The ring is readable if it has a record or if a count is due:
+ * the other two states imply a record, as the slot that the count follows has
+ * not been consumed.  So there is no number of pending reports to keep exact.
+ *
+ * @marked is the index after the newest slot that had a count.  The reader looks
+ * for counts below it only.
+ */
+#ifndef _KERNEL_WATCH_RING_H
+#define _KERNEL_WATCH_RING_H
+
+#include <linux/build_bug.h>
+#include <linux/fault-inject-usercopy.h>
+#include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+#include <linux/vmalloc.h>
+#include <uapi/linux/watch_queue.h>
+
+#define WATCH_RING_SLOT_SIZE	128
+#define WATCH_RING_MAX_DEPTH	BIT(23)		/* 1 GiB of slots */
+
+/* Maximum number of records that are copied without a chance to reschedule */
+#define WATCH_RING_CHUNK	256
+
+/* One record; the first 8 to WATCH_INFO_LENGTH bytes are used */
+struct watch_slot {
+	struct watch_notification n;
+	u8 data[WATCH_RING_SLOT_SIZE - sizeof(struct watch_notification)];
+} __aligned(WATCH_RING_SLOT_SIZE);
+
+static_assert(sizeof(struct watch_notification) == 8);
+static_assert(sizeof(struct watch_slot) == WATCH_RING_SLOT_SIZE);
+static_assert(WATCH_RING_SLOT_SIZE > WATCH_INFO_LENGTH);
+
+struct watch_ring {
+	/* Used by posters; a reader only writes limit, once per chunk */
+	spinlock_t lock;
+	u32 head;			/* next slot to fill, not masked */
+	u32 limit;			/* the ring is full when head gets here */
+	u32 depth;			/* maximum number of records */
+	u32 mask;			/* from index to slot */
+	struct watch_slot *slots;	/* NULL without a size */
+	u64 overrun;			/* losses since the ring is full */
+
+	/* Used by readers */
+	u32 tail ____cacheline_aligned_in_smp;	/* next slot to read */
+	u32 marked;			/* no count at or after this index */
+	u32 lost;			/* losses that are due */
+	u16 *lost_after;		/* losses after the record in a slot */
+	u64 nr_read;			/* records ever read */
+	u64 nr_lost;			/* records ever lost, without overrun */
+};
+
+static inline void watch_ring_init(struct watch_ring *ring)
+{
+	memset(ring, 0, sizeof(*ring));
+	spin_lock_init(&ring->lock);
+}
+
+/* Bit 7 is unused; treat it as part of the length so that a set bit is rejected. */
+static inline u32 watch_info_len(u32 info)
+{
+	return info & ~(WATCH_INFO_ID | WATCH_INFO_TYPE_INFO);
+}
+
+/*
+ * Posting
+ */
+
+/* Also true without a size, and after watch_ring_destroy() */
+static __always_inline bool watch_ring_full(const struct watch_ring *ring)
+{
+	lockdep_assert_held(&ring->lock);
+	return ring->head == ring->limit;
+}
+
+/* Nothing to read.  The caller has checked that the ring is not full. */
+static __always_inline bool watch_ring_empty(const struct watch_ring *ring)
+{
+	lockdep_assert_held(&ring->lock);
+	/* limit - depth is tail, which is in the readers' cache line */
+	return unlikely(ring->limit - ring->head == ring->depth) && !ring->lost;
+}
+
+/*
+ * Count a loss in a full ring.  Returns true if the ring became readable, which
+ * is only possible without a size.
+ */
+static __always_inline bool watch_ring_lose(struct watch_ring *ring)
+{
+	u32 lost;
+
+	lockdep_assert_held(&ring->lock);
+
+	if (likely(ring->slots)) {
+		ring->overrun++;
+		return false;
+	}
+
+	lost = ring->lost;
+	ring->nr_lost++;
+	if (lost != U32_MAX)
+		WRITE_ONCE(ring->lost, lost + 1);
+	return !lost;
+}
+
+/*
+ * Store a record of @len bytes, which is also the length in @info, in a ring that
+ * is not full.
+ */
+static __always_inline void
+watch_ring_put(struct watch_ring *ring, const struct watch_notification *n,
+	       u32 info, u32 len)
+{
+	u32 head = ring->head;
+	struct watch_slot *slot = &ring->slots[head & ring->mask];
+
+	lockdep_assert_held(&ring->lock);
+
+	slot->n = *n;
+	slot->n.info = info;
+	memcpy(slot->data, n + 1, len - sizeof(*n));
+
+	/* Ordering (A): pairs with the reader's load of head */
+	smp_store_release(&ring->head, head + 1);
+}
+
+/*
+ * Reading
+ */
+
+/**
+ * watch_ring_readable - check for a record or a loss to report
+ * @ring: the ring
+ *
+ * Context: Any; without a lock the result may be out of date.
+ * Return: true if a read would not find the ring empty.
+ */
+static inline bool watch_ring_readable(const struct watch_ring *ring)
+{
+	/*
+	 * Load tail before head and lost: a stale head must not be compared with
+	 * a newer tail, and a reader that consumes the last slot makes its loss
+	 * due before it publishes tail.
+	 */
+	u32 tail = smp_load_acquire(&ring->tail);
+
+	return READ_ONCE(ring->head) != tail || READ_ONCE(ring->lost);
+}
+
+/* The index after the last record that a read which begins now returns */
+static __always_inline u32 watch_ring_end(const struct watch_ring *ring)
+{
+	/* Ordering (A): pairs with the poster's store of head */
+	return smp_load_acquire(&ring->head);
+}
+
+/* Record the position of a loss in the stream before any slot is freed */
+static __always_inline void watch_ring_mark_overrun(struct watch_ring *ring)
+{
+	lockdep_assert_held(&ring->lock);
+
+	if (likely(!ring->overrun))
+		return;
+
+	ring->lost_after[(ring->head - 1) & ring->mask] =
+		min(ring->overrun, U16_MAX);
+	ring->marked = ring->head;
+	ring->nr_lost += ring->overrun;
+	ring->overrun = 0;
+}
+
+/* Are there counts between tail and head? */
+static __always_inline bool watch_ring_has_marks(const struct watch_ring *ring)
+{
+	return (s32)(ring->marked - ring->tail) > 0;
+}
+
+/* The first index in (tail, end] with a loss before it, or @end */
+static inline u32 watch_ring_next_mark(const struct watch_ring *ring, u32 end)
+{
+	for (u32 i = ring->tail; i != end; i++) {
+		if (ring->lost_after[i & ring->mask])
+			return i + 1;
+	}
+	return end;
+}
+
+/* Free the slots before @tail */
+static __always_inline void watch_ring_consume(struct watch_ring *ring, u32 tail)
+{
+	u16 *lost_after = &ring->lost_after[(tail - 1) & ring->mask];
+
+	/* Ordering (B): the loads from the slots precede the unlock */
+	spin_lock_irq(&ring->lock);
+	watch_ring_mark_overrun(ring);
+	if (unlikely(*lost_after)) {
+		WRITE_ONCE(ring->lost, ring->lost + *lost_after);
+		*lost_after = 0;
+	}
+	ring->nr_read += tail - ring->tail;
+	/* Pairs with watch_ring_readable() */
+	smp_store_release(&ring->tail, tail);
+	ring->limit = tail + ring->depth;
+	spin_unlock_irq(&ring->lock);
+}
+
+static inline int watch_ring_copy_one(const void *record, size_t len,
+				      struct iov_iter *to)
+{
+	size_t copied;
+
+	if (len > iov_iter_count(to))
+		return -EMSGSIZE;
+	copied = copy_to_iter(record, len, to);
+	if (likely(copied == len))
+		return 0;
+	iov_iter_revert(to, copied);
+	return -EFAULT;
+}
+
+/* Copy whole records from *@tail up to @end, and advance *@tail past them */
+static inline int watch_ring_copy_iter(const struct watch_ring *ring, u32 *tail,
+				       u32 end, struct iov_iter *to)
+{
+	for (; *tail != end; ++*tail) {
+		const struct watch_slot *slot = &ring->slots[*tail & ring->mask];
+		int err = watch_ring_copy_one(slot, slot->n.info & WATCH_INFO_LENGTH,
+					      to);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The same for the plain buffer of read(), many times as fast */
+static inline int watch_ring_copy_ubuf(const struct watch_ring *ring, u32 *tail,
+				       u32 end, struct iov_iter *to)
+{
+	const struct watch_slot *slots = ring->slots;
+	char __user *buf = to->ubuf + to->iov_offset;
+	size_t room = iov_iter_count(to), left = room;
+	u32 mask = ring->mask, i = *tail;
+	int err = 0;
+
+	might_fault();
+	if (should_fail_usercopy() || !user_write_access_begin(buf, room))
+		return -EFAULT;
+	for (; i != end; i++) {
+		const char *slot = (const char *)&slots[i & mask];
+		size_t len = slots[i & mask].n.info & WATCH_INFO_LENGTH;
+
+		if (unlikely(len > left)) {
+			err = -EMSGSIZE;
+			break;
+		}
+		left -= len;
+		/* Most records: a constant length needs no loop */
+		if (likely(len == 16)) {
+			unsafe_copy_to_user(buf, slot, 16, fault);
+			buf += 16;
+			continue;
+		}
+		/* Copy 16 bytes per iteration */
+		for (; len >= 16; buf += 16, slot += 16, len -= 16)
+			unsafe_copy_to_user(buf, slot, 16, fault);
+		unsafe_copy_to_user(buf, slot, len, fault);
+		buf += len;
+	}
+end:
+	user_write_access_end();
+	iov_iter_advance(to, room - left);
+	*tail = i;
+	return err;
+
+fault:
+	/* A record that was copied in part stays in the ring */
+	left += slots[i & mask].n.info & WATCH_INFO_LENGTH;
+	err = -EFAULT;
+	goto end;
+}
+
+/* Report the losses that are due */
+static inline int watch_ring_copy_lost(struct watch_ring *ring,
+				       struct iov_iter *to)
+{
+	u32 lost = READ_ONCE(ring->lost);
+	struct watch_notification n = {
+		.type		= WATCH_TYPE_META,
+		.subtype	= WATCH_META_LOSS_NOTIFICATION,
+		.info		= sizeof(n) | min(lost, U16_MAX) <<
+					      WATCH_INFO_TYPE_INFO__SHIFT,
+	};
+	int err = watch_ring_copy_one(&n, sizeof(n), to);
+
+	if (err)
+		return err;
+	/* Without a size, posters may have added to it */
+	scoped_guard(spinlock_irq, &ring->lock)
+		WRITE_ONCE(ring->lost, ring->lost - lost);
+	return 0;
+}
+
+/* Copy and consume records up to @end, a loss or a chunk, whichever is first */
+static __always_inline int watch_ring_copy_chunk(struct watch_ring *ring, u32 end,
+						 struct iov_iter *to)
+{
+	u32 tail = ring->tail;
+	int err;
+
+	end = tail + min(end - tail, WATCH_RING_CHUNK);
+	if (unlikely(watch_ring_has_marks(ring))) {
+		/* No need to search beyond what can fit */
+		size_t fit = iov_iter_count(to) / sizeof(struct watch_notification);
+
+		end = tail + min_t(size_t, end - tail, fit + 1);
+		end = watch_ring_next_mark(ring, end);
+	}
+
+	if (likely(iter_is_ubuf(to)))
+		err = watch_ring_copy_ubuf(ring, &tail, end, to);
+	else
+		err = watch_ring_copy_iter(ring, &tail, end, to);
+	if (tail != ring->tail)
+		watch_ring_consume(ring, tail);
+	return err;
+}
+
+/**
+ * watch_ring_read - copy a part of what is queued
+ * @ring: the ring; the caller excludes other readers
+ * @end: from watch_ring_end(), called when the read began
+ * @to: buffer
+ * @err: set to 0, or to -EMSGSIZE or -EFAULT if the next record could not be
+ *	copied
+ *
+ * Context: Process context.  May fault.
+ * Return: true if there is more to copy, so that the function should be called
+ * again with the same @end.  At most a chunk of records is copied by a call.
+ * Since @end does not move, a read ends even if records are posted faster than
+ * they are copied.
+ */
+static __always_inline bool watch_ring_read(struct watch_ring *ring, u32 end,
+					    struct iov_iter *to, int *err)
+{
+	*err = 0;
+	if (unlikely(READ_ONCE(ring->lost)))
+		*err = watch_ring_copy_lost(ring, to);
+	if (unlikely(*err) || ring->tail == end)
+		return false;
+	*err = watch_ring_copy_chunk(ring, end, to);
+	return !*err && (ring->tail != end || unlikely(ring->lost));
+}
+
+/**
+ * watch_ring_bytes - number of bytes that a read of everything would return
+ * @ring: the ring; the caller excludes readers
+ *
+ * Context: Any.
+ * Return: The number of bytes, loss records included.
+ */
+static inline u32 watch_ring_bytes(const struct watch_ring *ring)
+{
+	u32 nr = watch_ring_end(ring) - ring->tail;
+	u32 bytes = READ_ONCE(ring->lost) ? sizeof(struct watch_notification) : 0;
+	u32 mask, at;
+
+	if (!nr)
+		return bytes;
+	if (unlikely(data_race(ring->overrun)))
+		bytes += sizeof(struct watch_notification);
+	if (unlikely(watch_ring_has_marks(ring))) {
+		for (u32 i = 0; i < nr; i++) {
+			if (ring->lost_after[(ring->tail + i) & ring->mask])
+				bytes += sizeof(struct watch_notification);
+		}
+	}
+	/* Offsets in bytes save a multiplication per record */
+	mask = ring->mask * sizeof(struct watch_slot);
+	at = ring->tail * sizeof(struct watch_slot) & mask;
+	for (; nr; nr--, at = (at + sizeof(struct watch_slot)) & mask) {
+		const struct watch_notification *n = (void *)ring->slots + at;
+
+		bytes += watch_info_len(n->info);
+	}
+	return bytes;
+}
+
+/*
+ * Size
+ */
+
+/* Pages that the slots of a ring take, for accounting */
+static inline unsigned long watch_ring_pages(unsigned long nr_slots)
+{
+	return DIV_ROUND_UP(nr_slots * (sizeof(struct watch_slot) + sizeof(u16)),
+			    PAGE_SIZE);
+}
+
+static inline void *watch_ring_zalloc(size_t size)
+{
+	/* Fail with -ENOMEM instead of invoking the OOM killer */
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN |
+			  __GFP_RETRY_MAYFAIL;
+
+	/* Do not attempt a costly-order contiguous allocation */
+	if (size > PAGE_SIZE << PAGE_ALLOC_COSTLY_ORDER)
+		return __vmalloc(size, gfp);
+	return kvmalloc(size, gfp);
+}
+
+/**
+ * watch_ring_resize - give a ring its size
+ * @ring: a ring without a size; the caller excludes readers
+ * @depth: maximum number of records, 1 to WATCH_RING_MAX_DEPTH
+ *
+ * Context: Process context.  May sleep.
+ * Return: 0, or -ENOMEM if there is no memory.
+ */
+static inline int watch_ring_resize(struct watch_ring *ring, u32 depth)
+{
+	u32 nr_slots = roundup_pow_of_two(depth);
+	struct watch_slot *slots;
+	u16 *lost_after;
+
+	slots = watch_ring_zalloc(nr_slots * sizeof(*slots));
+	lost_after = watch_ring_zalloc(nr_slots * sizeof(*lost_after));
+	if (!slots || !lost_after) {
+		kvfree(slots);
+		kvfree(lost_after);
+		return -ENOMEM;
+	}
+
+	scoped_guard(spinlock_irq, &ring->lock) {
+		ring->slots = slots;
+		ring->lost_after = lost_after;
+		ring->mask = nr_slots - 1;
+		ring->depth = depth;
+		ring->limit = ring->tail + depth;
+	}
+	return 0;
+}
+
+/**
+ * watch_ring_destroy - free the slots
+ * @ring: the ring; there are no readers any more
+ *
+ * Records that are posted afterwards are lost.
+ *
+ * Context: Process context.  May sleep.
+ */
+static inline void watch_ring_destroy(struct watch_ring *ring)
+{
+	struct watch_slot *slots = ring->slots;
+	u16 *lost_after = ring->lost_after;
+
+	scoped_guard(spinlock_irq, &ring->lock) {
+		ring->slots = NULL;
+		ring->lost_after = NULL;
+		ring->limit = ring->head;
+	}
+
+	/* From here on the ring is full for every poster */
+	kvfree(slots);
+	kvfree(lost_after);
+}
+
+#endif /* _KERNEL_WATCH_RING_H */
