@@ -150,11 +150,12 @@ if [ "$(uname -m)" = x86_64 ]; then
 	lacking keyctl:EOPNOTSUPP 'built without CONFIG_KEY_NOTIFICATIONS' --key @s
 	lacking ioctl:ENOTTY:when=2+ "this kernel's queue knows of keys only" --devices
 fi
-echo 0 >/proc/sys/user/max_queue_watches
+watches=$(cat /proc/sys/user/max_watch_queue_watches)
+echo 0 >/proc/sys/user/max_watch_queue_watches
 su nobody -s /bin/sh -c 'watchq --mount /' >out 2>err
 [ $? = 4 ] && grep -q 'too many watches' err
 result 'refused to nobody: one more watch' $? err
-echo 128 >/proc/sys/user/max_queue_watches
+echo "$watches" >/proc/sys/user/max_watch_queue_watches
 pages=$(cat /proc/sys/fs/pipe-user-pages-soft)
 echo 1 >/proc/sys/fs/pipe-user-pages-soft
 su nobody -s /bin/sh -c 'watchq --key @s --queue 1000' >out 2>err

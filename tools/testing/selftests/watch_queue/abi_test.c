@@ -273,7 +273,7 @@ TEST_F(queue, watch_order)
 		unsigned long cmd = cmds[n / 2];
 
 		fd = self->fd[n % 2];
-		how = (struct watch_queue_watch) { .fd = -1, .id = 256, .flags = -1U };
+		how = (struct watch_queue_watch) { .fd = -7, .id = 256, .flags = -1U };
 		memcpy(big, &how, sizeof(how));
 		*end = how;
 
@@ -971,6 +971,32 @@ TEST_F(limits, watches)
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(-EBUSY, watch_add(keys[1], fd[1][0], 1));
 	EXPECT_EQ(0, watch_add(keys[0], fd[0][0], 0));
+}
+
+/*
+ * Watches on keys are removed by their ID, too, also if the user may not use the
+ * ioctl to add them.
+ */
+TEST_F(limits, key_by_id)
+{
+	int key, other, fd[2];
+
+	ASSERT_GT(keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), 0);
+	key = key_new("by_id");
+	other = key_new("other");
+	ASSERT_GT(key, 0);
+	ASSERT_GT(other, 0);
+	ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK));
+	ASSERT_EQ(0, queue_size(fd[0], 8));
+	ASSERT_EQ(0, watch_add(key, fd[0], 3));
+	ASSERT_EQ(0, watch_add(other, fd[0], 4));
+	EXPECT_EQ(-EOPNOTSUPP, queue_unwatch_id(fd[0], WATCH_TYPE_META, 3));
+	EXPECT_EQ(-EINVAL, queue_unwatch_id(fd[0], WATCH_TYPE_KEY_NOTIFY, 256));
+	EXPECT_EQ(0, queue_unwatch_id(fd[0], WATCH_TYPE_KEY_NOTIFY, 3));
+	EXPECT_TRUE(got_removal(fd[0], 3, key));
+	EXPECT_TRUE(got_nothing(fd[0]));
+	EXPECT_EQ(-EBADSLT, watch_del(key, fd[0]));
+	EXPECT_EQ(0, watch_del(other, fd[0]));
 }
 
 /* Closing a queue gives back all its watches at once. */

@@ -53,12 +53,12 @@ TEST_F(block, bad_object)
 	EXPECT_EQ(-EINVAL, queue_watch(self->rig.q.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 1,
 				       WATCH_SUBTREE));
 	EXPECT_EQ(-EBADF, watch(&self->rig, -2, 1));
-	EXPECT_EQ(-EBADSLT, unwatch(&self->rig, ALL));
+	EXPECT_EQ(-EBADSLT, queue_unwatch_id(self->rig.q.fd, WATCH_TYPE_BLOCK_NOTIFY, 3));
 	EXPECT_EQ(0, watch(&self->rig, disk, 1));
 	EXPECT_EQ(-EBUSY, watch(&self->rig, disk, 2));
 	EXPECT_EQ(0, watch(&self->rig, ALL, 3));
 	EXPECT_EQ(-EBUSY, watch(&self->rig, ALL, 3));
-	EXPECT_EQ(0, unwatch(&self->rig, ALL));
+	EXPECT_EQ(0, queue_unwatch_id(self->rig.q.fd, WATCH_TYPE_BLOCK_NOTIFY, 3));
 	EXPECT_EQ(0, unwatch(&self->rig, disk));
 	EXPECT_EQ(-EBADSLT, unwatch(&self->rig, disk));
 }

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -178,6 +179,14 @@ static inline int queue_unwatch(int fd, __u32 type, int object, __u32 flags)
 	struct watch_queue_watch how = {
 		.type = type, .fd = object, .flags = flags,
 	};
+
+	return neg(ioctl(fd, IOC_WATCH_QUEUE_REMOVE_WATCH, &how));
+}
+
+/* All watches of a type that have the ID, whether their objects can be named */
+static inline int queue_unwatch_id(int fd, __u32 type, __u32 id)
+{
+	struct watch_queue_watch how = { .type = type, .fd = -1, .id = id };
 
 	return neg(ioctl(fd, IOC_WATCH_QUEUE_REMOVE_WATCH, &how));
 }
@@ -464,6 +473,20 @@ static inline int become_user(uid_t uid)
 	    setresuid(uid, uid, uid))
 		return -errno;
 	return 0;
+}
+
+/* Root is exempt from the limit of watches only with this capability */
+static inline int drop_resource_capability(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(__NR_capget, &header, data))
+		return -errno;
+	data[0].effective &= ~(1u << CAP_SYS_RESOURCE);
+	return neg(syscall(__NR_capset, &header, data));
 }
 
 /* Into a file of sysfs or the like; 0 or -errno */

@@ -57,11 +57,12 @@ TEST_F(device, arguments)
 					 self->q.fd, 0));
 	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, WATCH_TYPE_DEVICE_NOTIFY, -1, 1,
 				       WATCH_SUBTREE));
-	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q));
+	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q, 1));
 	EXPECT_EQ(0, device_watch(&self->q, 1));
 	EXPECT_EQ(-EBUSY, device_watch(&self->q, 2));
-	EXPECT_EQ(0, device_unwatch(&self->q));
-	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q));
+	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q, 2));
+	EXPECT_EQ(0, device_unwatch(&self->q, 1));
+	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q, 1));
 }
 
 /* A disk comes and goes, and its queue and number with it. */

@@ -17,9 +17,9 @@ static inline int device_watch(struct reader *q, __u32 id)
 	return queue_watch(q->fd, WATCH_TYPE_DEVICE_NOTIFY, -1, id, 0);
 }
 
-static inline int device_unwatch(struct reader *q)
+static inline int device_unwatch(struct reader *q, __u32 id)
 {
-	return queue_unwatch(q->fd, WATCH_TYPE_DEVICE_NOTIFY, -1, 0);
+	return queue_unwatch_id(q->fd, WATCH_TYPE_DEVICE_NOTIFY, id);
 }
 
 /* As a number, for the harness, which has none for a bit-field */

@@ -156,6 +156,7 @@ FIXTURE_SETUP(fault)
 
 	if (what)
 		SKIP(_exit(KSFT_SKIP), "%s", what);
+	ASSERT_EQ(0, drop_resource_capability());
 	session_open(_metadata);
 	queue_open(_metadata, fd, 0);
 	close(fd[0]);

@@ -21,6 +21,7 @@
 #define USER_KEYS	"/proc/sys/kernel/keys/maxkeys"
 #define USER_KEY_BYTES	"/proc/sys/kernel/keys/maxbytes"
 #define ROOT_KEYS	"/proc/sys/kernel/keys/root_maxkeys"
+#define MAX_WATCHES	"/proc/sys/user/max_watch_queue_watches"
 #define ROOT_KEY_BYTES	"/proc/sys/kernel/keys/root_maxbytes"
 
 /* Users that own nothing else, so that what they are charged starts at 0 */
@@ -183,6 +184,7 @@ FIXTURE(users)
 	long max_size;
 	long soft;
 	long hard;
+	long max_watches;
 };
 
 FIXTURE_VARIANT(users)
@@ -219,9 +221,11 @@ FIXTURE_SETUP(users)
 	self->max_size = sysctl_get(PIPE_MAX_SIZE);
 	self->soft = sysctl_get(PIPE_SOFT);
 	self->hard = sysctl_get(PIPE_HARD);
+	self->max_watches = sysctl_get(MAX_WATCHES);
 	ASSERT_GT(self->max_keys, 0);
 	ASSERT_GT(self->max_bytes, 0);
 	ASSERT_GT(self->max_size, 0);
+	ASSERT_GT(self->max_watches, 0);
 	ASSERT_GE(self->soft, 0);
 	ASSERT_GE(self->hard, 0);
 	/* The keys of who is gone count until the key service gets to them. */
@@ -236,6 +240,7 @@ FIXTURE_TEARDOWN_PARENT(users)
 	EXPECT_EQ(0, sysctl_set(PIPE_MAX_SIZE, self->max_size));
 	EXPECT_EQ(0, sysctl_set(PIPE_SOFT, self->soft));
 	EXPECT_EQ(0, sysctl_set(PIPE_HARD, self->hard));
+	EXPECT_EQ(0, sysctl_set(MAX_WATCHES, self->max_watches));
 }
 
 #define MAX_HELD	40	/* watches, or queues */
@@ -262,7 +267,6 @@ static int be_told(int socket)
 
 static int hold_watches(int max)
 {
-	struct rlimit limit = { .rlim_cur = MAX_HELD, .rlim_max = MAX_HELD };
 	int fd[2], key[MAX_HELD + 1], got;
 	char name[16];
 
@@ -275,8 +279,6 @@ static int hold_watches(int max)
 		if (key[got] < 0)
 			return -1;
 	}
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		return -1;
 	for (got = 0; got < max; got++)
 		if (watch_add(key[got], fd[0], got))
 			return errno == EAGAIN ? got : -1;
@@ -301,13 +303,13 @@ static int hold_pages(int max)
 static void hold(int socket, bool namespaces, uid_t uid, int (*take)(int max),
 		 int max)
 {
-	if (namespaces) {
-		if (unshare(CLONE_NEWUSER) || tell(socket, 0) ||
-		    be_told(socket))
-			_exit(1);
-		uid = 0;
-	}
-	if (become_user(uid) || tell(socket, take(max)))
+	if (become_user(uid))
+		_exit(1);
+	/* The user owns the namespace, and has an ID of its own there */
+	if (namespaces && (unshare(CLONE_NEWUSER) || tell(socket, 0) ||
+			   be_told(socket) || become_user(0)))
+		_exit(1);
+	if (tell(socket, take(max)))
 		_exit(1);
 	be_told(socket);
 	_exit(0);
@@ -378,8 +380,10 @@ static void share(struct __test_metadata *_metadata, bool namespaces, bool same,
 	EXPECT_TRUE(holder_stop(&c));
 }
 
+/* The limit holds for a user, and for all namespaces that the user owns. */
 TEST_F(users, watches)
 {
+	ASSERT_EQ(0, sysctl_set(MAX_WATCHES, MAX_HELD));
 	share(_metadata, variant->namespaces, variant->same, hold_watches,
 	      MAX_HELD, 12);
 }
@@ -436,6 +440,7 @@ FIXTURE(crowd)
 	long max_keys;
 	long max_bytes;
 	long soft;
+	long max_watches;
 	int max;		/* items, up to CROWD */
 	int nr;			/* how many there are in the end */
 	int *item;		/* keys or queues */
@@ -465,6 +470,10 @@ FIXTURE_SETUP(crowd)
 	ASSERT_EQ(0, sysctl_set(ROOT_KEYS, 1000000));
 	ASSERT_EQ(0, sysctl_set(ROOT_KEY_BYTES, 25000000));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	self->max_watches = sysctl_get(MAX_WATCHES);
+	ASSERT_GT(self->max_watches, 0);
+	ASSERT_EQ(0, sysctl_set(MAX_WATCHES, CROWD_FILES));
+	ASSERT_EQ(0, drop_resource_capability());
 
 	self->max = max_crowd();
 	self->item = calloc(self->max, sizeof(*self->item));
@@ -476,6 +485,7 @@ FIXTURE_TEARDOWN_PARENT(crowd)
 	EXPECT_EQ(0, sysctl_set(ROOT_KEYS, self->max_keys));
 	EXPECT_EQ(0, sysctl_set(ROOT_KEY_BYTES, self->max_bytes));
 	EXPECT_EQ(0, sysctl_set(PIPE_SOFT, self->soft));
+	EXPECT_EQ(0, sysctl_set(MAX_WATCHES, self->max_watches));
 }
 
 /* Where there is less memory, or a kernel that checks itself, they are fewer. */

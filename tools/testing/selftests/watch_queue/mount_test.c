@@ -1108,7 +1108,7 @@ TEST_F(mounts, descriptors)
 	GOT(NEW, a, self->base, 0, 0);
 	ASSERT_EQ(0, mkdir("a/dir", 0755));
 	EXPECT_EQ(-EBADF, queue_watch(self->q.fd, MOUNT, -1, 1, 0));
-	EXPECT_EQ(-EBADF, queue_unwatch(self->q.fd, MOUNT, -1, 0));
+	EXPECT_EQ(-EBADSLT, queue_unwatch_id(self->q.fd, MOUNT, 99));
 	EXPECT_EQ(-EBADF, queue_watch(self->q.fd, MOUNT, 9999, 1, 0));
 	EXPECT_EQ(-EBADF, queue_unwatch(self->q.fd, MOUNT, 9999, 0));
 
@@ -1211,42 +1211,35 @@ TEST_F(mounts, twice)
 	close(other);
 }
 
-/* The limit of watches is the user's, whatever they are on; EAGAIN. */
-TEST_F(mounts, limit)
+/*
+ * A watch whose mount cannot be named any more is removed by its ID, and with it
+ * every other watch on a mount that has the ID.
+ */
+TEST_F(mounts, remove_by_id)
 {
-	struct rlimit limit = { .rlim_cur = 3, .rlim_max = 3 };
-	int fd = open_path(BASE), queue = self->q.fd;
-	pid_t pid = fork();
+	__u64 a = tmpfs("a", 0), b = tmpfs("b", 0), over;
+	union watch_record r;
 
-	ASSERT_GE(pid, 0);
-	if (!pid) {
-		CHECK(!queue_unwatch(queue, MOUNT, fd, WATCH_SUBTREE));
-		CHECK(!become_user(SOME_USER));
-		CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
-		CHECK(!queue_watch(queue, MOUNT, fd, 1, 0));
-		CHECK(!queue_watch(queue, MOUNT, fd, 2, WATCH_SUBTREE));
-		_exit(0);
-	}
-	EXPECT_EQ(0, child_status(pid));
-	/* The watches of a queue outlive who set them */
-	pid = fork();
-	if (!pid) {
-		struct reader q;
+	GOT(NEW, a, self->base, 0, 0);
+	GOT(NEW, b, self->base, 0, 0);
+	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 5, 0));
+	ASSERT_EQ(0, mount_watch(self->q.fd, "b", 5, WATCH_SUBTREE));
+	over = tmpfs("a", 0);
+	ASSERT_NE(a, over);
+	EXPECT_EQ(-EBADSLT, mount_unwatch(self->q.fd, "a", 0));
+	while (next_record(&self->q, &r) == 1)
+		;
 
-		child_queue(&q);
-		CHECK(!become_user(SOME_USER));
-		CHECK(!setrlimit(RLIMIT_NOFILE, &limit));
-		CHECK(!queue_watch(q.fd, MOUNT, fd, 1, 0));
-		CHECK(queue_watch(q.fd, MOUNT, fd, 2, WATCH_SUBTREE) == -EAGAIN);
-		CHECK(!queue_unwatch(q.fd, MOUNT, fd, 0));
-		CHECK(!queue_watch(q.fd, MOUNT, fd, 2, WATCH_SUBTREE));
-		_exit(0);
-	}
-	EXPECT_EQ(0, child_status(pid));
-	close(fd);
+	EXPECT_EQ(-EINVAL, queue_unwatch(self->q.fd, MOUNT, -1, WATCH_SUBTREE));
+	EXPECT_EQ(-EBADSLT, queue_unwatch_id(self->q.fd, WATCH_TYPE_SB_NOTIFY, 5));
+	EXPECT_EQ(0, queue_unwatch_id(self->q.fd, MOUNT, 5));
+	EXPECT_TRUE(got_mount_removal(&self->q, 5, b));
+	EXPECT_TRUE(got_mount_removal(&self->q, 5, a));
+	EXPECT_EQ(-EBADSLT, queue_unwatch_id(self->q.fd, MOUNT, 5));
+	EXPECT_EQ(0, do_umount("a", 0));
 }
 
-/* Watches on what everybody shares are few for each user. */
+/* The number of watches of a user is limited. */
 TEST_F(mounts, limit_of_user)
 {
 	int queue = self->q.fd, max;
@@ -1259,12 +1252,14 @@ TEST_F(mounts, limit_of_user)
 		child_queue(&q);
 		CHECK(!become_user(SOME_USER));
 		CHECK(!unshare(CLONE_NEWUSER | CLONE_NEWNS));
-		max = open("/proc/sys/user/max_queue_watches", O_WRONLY);
+		max = open("/proc/sys/user/max_watch_queue_watches", O_WRONLY);
 		CHECK(write(max, "2", 1) == 1);
 		CHECK(!mount_watch(q.fd, BASE, 1, 0));
 		CHECK(!mount_watch(q.fd, BASE, 2, WATCH_SUBTREE));
 		CHECK(mount_watch(q.fd, "/proc", 3, 0) == -EAGAIN);
 		CHECK(mount_watch(queue, BASE, 3, 0) == -EAGAIN);
+		/* A repeated watch is the first mistake that is found */
+		CHECK(mount_watch(q.fd, BASE, 3, 0) == -EBUSY);
 		/* What fails takes nothing of it */
 		CHECK(!mount_unwatch(q.fd, BASE, 0));
 		CHECK(mount_watch(q.fd, BASE, 1, WATCH_SUBTREE) == -EBUSY);

@@ -824,6 +824,7 @@ TEST_F_TIMEOUT(queue, close_under_fire, LIMIT)
 	int fd[2];
 
 	reader_init(&rd, self->fd[0]);
+	ASSERT_EQ(0, drop_resource_capability());
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	ASSERT_EQ(0, poster_start(&poster));
 	for (i = 0; i < rounds; i++) {

@@ -506,15 +506,18 @@ TEST_F(queue, epoll_level)
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 	ASSERT_TRUE(post_stream(self->key, 0, 2));
-	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
 	EXPECT_EQ(EPOLLIN, event.events);
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
-	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 1, 1));
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 }
 
-/* Edge-triggered epoll tells of every post, also if nothing was read. */
+/*
+ * Edge-triggered epoll reports that the queue has become readable, each time after
+ * it was read empty.
+ */
 TEST_F(queue, epoll_edge)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
@@ -525,17 +528,15 @@ TEST_F(queue, epoll_edge)
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
 	for (i = 0; i < 10; i++) {
 		EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
-		ASSERT_TRUE(post_stream(self->key, i, 1));
-		EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+		ASSERT_TRUE(post_stream(self->key, 0, 3));
+		EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
 		EXPECT_EQ(EPOLLIN, event.events);
+		EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 3));
 	}
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
-	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 10));
-	ASSERT_TRUE(post_stream(self->key, 10, 1));
-	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
 }
 
-/* With O_ASYNC there is a SIGIO for a post, again after the queue was read. */
+/* With O_ASYNC there is a SIGIO for a post, and again after the queue was read. */
 TEST_F(queue, sigio)
 {
 	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
@@ -550,11 +551,9 @@ TEST_F(queue, sigio)
 	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
 	ASSERT_EQ(O_ASYNC, fcntl(self->fd[0], F_GETFL) & O_ASYNC);
 	for (i = 0; i < 4; i++) {
-		ASSERT_TRUE(post_stream(self->key, i, 1));
+		ASSERT_TRUE(post_stream(self->key, 0, i + 1));
 		ASSERT_EQ(SIGIO, sigtimedwait(&set, &si, &patience));
-		if (i & 1)
-			EXPECT_TRUE(got_stream(self->fd[0], self->key, i - 1,
-					       2));
+		EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, i + 1));
 	}
 
 	/* No longer, once it is switched off. */
@@ -562,6 +561,50 @@ TEST_F(queue, sigio)
 	patience.tv_sec = 0;
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
 	EXPECT_EQ(-EAGAIN, neg(sigtimedwait(&set, &si, &patience)));
+}
+
+/* A record that was posted before O_ASYNC was set is a SIGIO, too. */
+TEST_F(queue, sigio_queued)
+{
+	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
+	siginfo_t si;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+	EXPECT_EQ(SIGIO, sigtimedwait(&set, &si, &patience));
+}
+
+/*
+ * A queue signals 16 descriptors at most, as each of them may stand for all
+ * processes of a user.  A descriptor that is closed makes room for another.
+ */
+TEST_F(queue, sigio_limit)
+{
+	int fd[17], i;
+
+	for (i = 0; i < 17; i++) {
+		fd[i] = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK);
+		ASSERT_GE(fd[i], 0);
+		EXPECT_EQ(i < 16 ? 0 : -ENOSPC,
+			  neg(fcntl(fd[i], F_SETFL, O_NONBLOCK | O_ASYNC)));
+	}
+	EXPECT_FALSE(fcntl(fd[16], F_GETFL) & O_ASYNC);
+	/* Switched on already, the write end, and switched off and on again */
+	EXPECT_EQ(0, fcntl(fd[0], F_SETFL, O_NONBLOCK | O_ASYNC));
+	EXPECT_EQ(0, fcntl(self->fd[1], F_SETFL, O_ASYNC));
+	EXPECT_EQ(0, fcntl(fd[0], F_SETFL, O_NONBLOCK));
+	EXPECT_EQ(0, fcntl(fd[16], F_SETFL, O_NONBLOCK | O_ASYNC));
+	EXPECT_EQ(-ENOSPC, neg(fcntl(fd[0], F_SETFL, O_NONBLOCK | O_ASYNC)));
+	EXPECT_EQ(0, close(fd[1]));
+	EXPECT_EQ(0, fcntl(fd[0], F_SETFL, O_NONBLOCK | O_ASYNC));
+	for (i = 0; i < 17; i++)
+		if (i != 1)
+			EXPECT_EQ(0, close(fd[i]));
 }
 
 /* With F_SETSIG the signal says which file it is about and what poll() says. */
@@ -845,9 +888,24 @@ TEST_F(queue, poll_wakes)
 	EXPECT_EQ(EPOLLIN, s[i].events);
 }
 
+/* Sleeps in epoll, then reads a record from the queue, which is in events */
+static void *sleep_in_epoll_and_read(void *arg)
+{
+	struct epoll_event event = {};
+	struct sleeper *s = arg;
+	int queue = s->events;
+
+	thread_announce(&s->tid);
+	s->result = neg(epoll_wait(s->fd, &event, 1, -1));
+	s->events = event.events;
+	if (s->result == 1 && read_one(queue, &s->record) != KEY_RECORD)
+		s->result = -EBADMSG;
+	return NULL;
+}
+
 /*
- * Who sleeps with EPOLLEXCLUSIVE need not be woken by each post, but somebody is
- * as long as anybody sleeps.
+ * Each time the queue becomes readable, one of the threads that sleep with
+ * EPOLLEXCLUSIVE is woken, as long as there is one.
  */
 TEST_F(queue, epoll_exclusive)
 {
@@ -859,16 +917,20 @@ TEST_F(queue, epoll_exclusive)
 		ep = epoll_create1(0);
 		ASSERT_GE(ep, 0);
 		ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
-		ASSERT_TRUE(sleeper_start(&s[i], sleep_in_epoll, ep, 0));
+		ASSERT_TRUE(sleeper_start(&s[i], sleep_in_epoll_and_read, ep,
+					  self->fd[0]));
 	}
-	ASSERT_TRUE(post_stream(self->key, 0, READERS));
+	for (i = 0; i < READERS; i++) {
+		ASSERT_TRUE(post_stream(self->key, i, 1));
+		while (readable_bytes(self->fd[0]))
+			sched_yield();
+	}
 	for (i = 0; i < READERS; i++) {
 		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
 		EXPECT_EQ(1, s[i].result);
 		EXPECT_EQ(EPOLLIN, s[i].events);
 		EXPECT_EQ(0, close(s[i].fd));
 	}
-	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, READERS));
 }
 
 /*
