@@ -287,39 +287,55 @@ static struct mount *mount_next(struct mount *mnt, struct mount *root,
 	return NULL;
 }
 
-void __mount_notify_attach(struct mount *tree, struct mount *old_parent,
-			   struct mount *over, bool propagated)
+void __mount_notify_new(struct mount *tree, bool propagated)
 {
-	struct mount *mnt;
+	struct mount *mnt, *over = NULL;
 
-	if (old_parent) {
-		__mount_notify_move(tree, old_parent, tree->mnt_parent, propagated);
-	} else {
-		/* It was a tree of its own if it is not a copy made just now */
-		if (!propagated)
-			mount_above_age++;
-		/* @over was there before: it is moved, with what is on it */
-		for (mnt = tree; mnt; mnt = mount_next(mnt, tree, over)) {
-			if (mnt != over)
-				mount_post_at(mnt, NOTIFY_MOUNT_NEW, propagated);
-		}
+	/* It was a tree of its own if it is not a copy made just now */
+	if (!propagated)
+		mount_above_age++;
+	for (mnt = tree; mnt; mnt = mount_next(mnt, tree, over)) {
+		/* The mount that @tree was mounted beneath is in the namespace */
+		if (mnt_ns_attached(mnt))
+			over = mnt;
+		else
+			mount_post_at(mnt, NOTIFY_MOUNT_NEW, propagated);
 	}
 
 	if (over)
-		__mount_notify_move(over, tree->mnt_parent, over->mnt_parent, true);
+		__mount_notify_move(over, tree->mnt_parent, tree, true);
 }
 
-void __mount_notify_umount(struct list_head *list, struct list_head *last,
-			   unsigned int how)
+/*
+ * Return the last mount in @list that umount_tree() was called for.  The mounts of
+ * that tree come first, parents before children; the others are propagated.
+ */
+static struct mount *mount_last_requested(struct list_head *list)
 {
+	struct mount *mnt, *last = NULL;
+	u64 nr = ++mount_meeting_nr;
+
+	lockdep_assert_held(&mount_lock.lock);
+
+	list_for_each_entry(mnt, list, mnt_list) {
+		if (last && mnt->mnt_parent->mnt_watches.meeting_nr != nr)
+			break;
+		mnt->mnt_watches.meeting_nr = nr;
+		last = mnt;
+	}
+	return last;
+}
+
+void __mount_notify_umount(struct list_head *list, bool expired)
+{
+	struct mount *mnt, *last = mount_last_requested(list);
 	bool propagated = true;
-	struct mount *mnt;
 
 	/* Children first, as a program would have to unmount them */
 	list_for_each_entry_reverse(mnt, list, mnt_list) {
 		struct mount_notification n;
 
-		if (&mnt->mnt_list == last)
+		if (mnt == last)
 			propagated = false;
 		/* What is undone after an error was never visible */
 		if (!mnt->mnt_ns)
@@ -327,7 +343,7 @@ void __mount_notify_umount(struct list_head *list, struct list_head *last,
 
 		n = mount_record(mnt, mnt->mnt_parent, NOTIFY_MOUNT_UNMOUNT,
 				 propagated);
-		if (how & UMOUNT_EXPIRED)
+		if (expired)
 			n.watch.info |= NOTIFY_MOUNT_EXPIRED;
 		mount_post(mnt, &n);
 	}

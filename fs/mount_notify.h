@@ -34,17 +34,12 @@ struct mount_watches {
 	u64 meeting_nr;
 };
 
-/* For umount_tree(), beside enum umount_tree_flags */
-#define UMOUNT_EXPIRED	0x100
-
 extern atomic_t mount_nr_watches;
 
-void __mount_notify_attach(struct mount *tree, struct mount *old_parent,
-			   struct mount *over, bool propagated);
+void __mount_notify_new(struct mount *tree, bool propagated);
 void __mount_notify_move(struct mount *mnt, struct mount *from,
 			 struct mount *to, bool propagated);
-void __mount_notify_umount(struct list_head *list, struct list_head *last,
-			   unsigned int how);
+void __mount_notify_umount(struct list_head *list, bool expired);
 void __mount_notify_attr(struct mount *mnt, unsigned int old_flags);
 void __mount_notify_propagation(struct mount *mnt, int type);
 void __mount_notify_group(struct mount *mnt);
@@ -74,16 +69,12 @@ static inline void mount_notify_gone(struct mount_watches *watches, u64 mnt_id)
 struct mount_watches {
 };
 
-#define UMOUNT_EXPIRED	0
-
 static inline bool mount_watched(void)
 {
 	return false;
 }
 
-static inline void __mount_notify_attach(struct mount *tree,
-					 struct mount *old_parent,
-					 struct mount *over, bool propagated)
+static inline void __mount_notify_new(struct mount *tree, bool propagated)
 {
 }
 
@@ -92,9 +83,7 @@ static inline void __mount_notify_move(struct mount *mnt, struct mount *from,
 {
 }
 
-static inline void __mount_notify_umount(struct list_head *list,
-					 struct list_head *last,
-					 unsigned int how)
+static inline void __mount_notify_umount(struct list_head *list, bool expired)
 {
 }
 
@@ -118,20 +107,18 @@ static inline void mount_notify_gone(struct mount_watches *watches, u64 mnt_id)
 #endif /* CONFIG_MOUNT_NOTIFICATIONS */
 
 /**
- * mount_notify_attach - a tree of mounts was attached
- * @tree: its root
- * @old_parent: what it was mounted on before, or NULL: it is new
- * @over: the mount that is on top of it now, and was on its parent; or NULL
- * @propagated: it is a copy of what was attached elsewhere
+ * mount_notify_new - notify watchers of a tree of new mounts
+ * @tree: the root; its parent is set, and none of the new mounts is in the
+ *	namespace yet.  If it was mounted beneath another mount, that mount is on
+ *	top of it already
+ * @propagated: the tree is a copy made by propagation
  *
  * Context: mount_lock held for write.
  */
-static inline void mount_notify_attach(struct mount *tree,
-				       struct mount *old_parent,
-				       struct mount *over, bool propagated)
+static inline void mount_notify_new(struct mount *tree, bool propagated)
 {
 	if (mount_watched())
-		__mount_notify_attach(tree, old_parent, over, propagated);
+		__mount_notify_new(tree, propagated);
 }
 
 /**
@@ -152,21 +139,19 @@ static inline void mount_notify_move(struct mount *mnt, struct mount *from,
 }
 
 /**
- * mount_notify_umount - mounts are going to be taken off their parents
- * @list: these mounts, linked by mnt_list, parents still set
- * @last: the last of them that was to be unmounted; those behind it follow suit
- * @how: what umount_tree() was told
+ * mount_notify_umount - notify watchers of mounts that are being unmounted
+ * @list: the mounts, linked by mnt_list, parents still set: first the tree that
+ *	umount_tree() was called for, then the mounts that propagation adds
+ * @expired: they are unmounted because they expired
  *
- * Mounts without a namespace were never seen by anybody, and are passed over.
+ * Mounts without a namespace were never visible, and are skipped.
  *
  * Context: mount_lock held for write.
  */
-static inline void mount_notify_umount(struct list_head *list,
-				       struct list_head *last,
-				       unsigned int how)
+static inline void mount_notify_umount(struct list_head *list, bool expired)
 {
 	if (mount_watched())
-		__mount_notify_umount(list, last, how);
+		__mount_notify_umount(list, expired);
 }
 
 /**
