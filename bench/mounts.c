@@ -271,17 +271,21 @@ static void prepare_change(const struct scenario *s)
 		drain(queue[0]);
 }
 
-/* Of a bind mount, which has no superblock to make */
-static uint64_t run_change(const struct scenario *s)
+/* A bind mount, which needs no new superblock */
+static uint64_t change(const struct scenario *s, const char *path)
 {
 	uint64_t start = ticks();
 
 	for (unsigned int i = 0; i < s->ops; i++) {
-		if (mount(PLACE "/0", CHANGING, NULL, MS_BIND, NULL) ||
-		    umount(CHANGING))
+		if (mount(PLACE "/0", path, NULL, MS_BIND, NULL) || umount(path))
 			die(s->name);
 	}
 	return ticks() - start;
+}
+
+static uint64_t run_change(const struct scenario *s)
+{
+	return change(s, CHANGING);
 }
 
 #define DEEP		PLACE "/deep"
@@ -377,6 +381,19 @@ static uint64_t run_deep(const struct scenario *s)
 	return ticks() - start;
 }
 
+/* One more on top of the stack, by a path that does not lead through it */
+static uint64_t run_change_deep(const struct scenario *s)
+{
+	uint64_t took;
+
+	if (chdir(DEEP "/on") || (mkdir("changing", 0755) && errno != EEXIST))
+		die(DEEP "/on");
+	took = change(s, "changing");
+	if (chdir("/") || umount2(DEEP, MNT_DETACH))
+		die(DEEP);
+	return took;
+}
+
 #define KNOW(HOW, NR)							\
 	{ "mounts-" #NR "-" #HOW, .setup = setup_ ## HOW,		\
 	  .prepare = prepare_ ## HOW, .run = run_ ## HOW,		\
@@ -401,6 +418,12 @@ struct group mount_rows(void)
 		  .run = run_deep, .ops = DEPTH, .len = 1 },
 		{ "mounts-tuck", .setup = setup_queue, .prepare = prepare_tuck,
 		  .run = run_tuck, .ops = COPIES, .len = 1 },
+		{ "mounts-change-deep", .setup = setup_unheard,
+		  .prepare = prepare_deep, .run = run_change_deep,
+		  .ops = BATCH / 4 },
+		{ "mounts-change-deep-watched", .minus = "mounts-change-deep",
+		  .setup = setup_queue, .prepare = prepare_deep,
+		  .run = run_change_deep, .ops = BATCH / 4, .len = 1 },
 		KNOW(mountinfo, 10), KNOW(listmount, 10), KNOW(queue, 10),
 		KNOW(mountinfo, 1000), KNOW(listmount, 1000), KNOW(queue, 1000),
 		KNOW(mountinfo, 10000), KNOW(listmount, 10000), KNOW(queue, 10000),

@@ -291,8 +291,11 @@ void __mount_notify_new(struct mount *tree, bool propagated)
 {
 	struct mount *mnt, *over = NULL;
 
-	/* It was a tree of its own if it is not a copy made just now */
-	if (!propagated)
+	/*
+	 * Mounts that were never attached have nothing cached.  A detached tree may
+	 * have: then its root has it, too, as nothing in it can be watched.
+	 */
+	if (tree->mnt_watches.above_age == mount_above_age)
 		mount_above_age++;
 	for (mnt = tree; mnt; mnt = mount_next(mnt, tree, over)) {
 		/* The mount that @tree was mounted beneath is in the namespace */
