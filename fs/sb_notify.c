@@ -273,12 +273,14 @@ void __sb_notify_error(struct super_block *sb, u64 ino, int error)
 EXPORT_SYMBOL_GPL(__sb_notify_error);
 
 /**
- * sb_notify_wb_error - tell that data could not be written back
- * @mapping: what should have been written
+ * sb_notify_wb_error - notify watchers of a write-back error
+ * @mapping: the address space that could not be written back
  * @error: negative errno
  *
- * Called when @mapping and the superblock have the error, so that whoever is
- * told finds it there.  Storms are limited, see the banner above.
+ * Called by __filemap_set_wb_err() when the error is recorded in @mapping.
+ * mapping_set_error() has then recorded it in the superblock, too, so that a
+ * program that reads the record finds the error with fsync() and syncfs().
+ * Rate limited, see the banner of this file.
  *
  * Context: Any but NMI.
  */
@@ -287,7 +289,7 @@ void sb_notify_wb_error(const struct address_space *mapping, int error)
 	const struct inode *inode = mapping->host;
 	struct sb_watchers *sbw;
 
-	/* The swap cache has no inode */
+	/* The swap cache has no host */
 	if (!inode || !sb_has_watchers(inode->i_sb))
 		return;
 
@@ -296,7 +298,6 @@ void sb_notify_wb_error(const struct address_space *mapping, int error)
 	if (sbw)
 		sb_count_error(&sbw->wb_errors, inode->i_ino, error);
 }
-EXPORT_SYMBOL(sb_notify_wb_error); /* mapping_set_error() is for everybody */
 
 /*
  * Watches
