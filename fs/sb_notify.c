@@ -41,6 +41,12 @@
  *	rl.lock			errors of one kind; any context, interrupts off
  *	locks of the queue	kernel/watch_queue.c
  *
+ * Ordering
+ *
+ * Each poster stores the new state and then calls sb_has_watchers(), which has the
+ * barrier that pairs with the one in add_watch_to_object(): a program that adds a
+ * watch and then reads the state either reads the new state or gets the record.
+ *
  * Who protects what
  *
  *	sb->s_watchers		set once, by cmpxchg(), and taken back by

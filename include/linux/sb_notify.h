@@ -8,6 +8,7 @@
 #ifndef _LINUX_SB_NOTIFY_H
 #define _LINUX_SB_NOTIFY_H
 
+#include <asm/barrier.h>
 #include <linux/fs.h>
 #include <linux/quota.h>
 #include <linux/types.h>
@@ -23,8 +24,16 @@ void __sb_notify_error(struct super_block *sb, u64 ino, int error);
 void __sb_notify_gone(struct super_block *sb);
 void sb_notify_wb_error(const struct address_space *mapping, int error);
 
+/*
+ * To be called after the change of state that is to be reported.  Pairs with
+ * smp_mb() at the end of add_watch_to_object(): a program adds a watch, then reads
+ * the state; a poster stores the state, then checks for watchers.  Without both
+ * barriers, the program could read the old state and the poster find no watcher.
+ * No caller is on a hot path.
+ */
 static inline bool sb_has_watchers(const struct super_block *sb)
 {
+	smp_mb();
 	return unlikely(rcu_access_pointer(sb->s_watchers));
 }
 
