@@ -34,10 +34,23 @@
  * Errors of each kind are limited, see kernel/watch_ratelimit.c.  They are counted as
  * often as they are recorded.
  *
+ * A user at a quota limit can cause thousands of quota warnings a second, by writing
+ * and deleting.  They are limited for each quota (a user, group or project) and kind
+ * of warning.  A superblock has SB_QUOTA_LIMITS rate limits for this purpose, as
+ * posting must not allocate.  One is assigned to a quota and kind of warning while
+ * its period is open, and never to another in the meantime: a summary is about one
+ * quota, and reaches the watchers that may see this quota.
+ *
+ * Warnings that find no free rate limit share one more.  The first ones in a period
+ * are posted individually, like any other.  The summary of the rest cannot be about
+ * one quota.  It names none, and only privileged watchers get the number; the other
+ * watchers learn that some warnings, maybe theirs, have no record.
+ *
  * Locks, outer to inner
  *
  *	sb->s_umount		remount, freeze and thaw happen under it, and
  *				are told in their order therefore
+ *	quota_lock		assignment of the rate limits of quota warnings
  *	rl.lock			errors of one kind; any context, interrupts off
  *	locks of the queue	kernel/watch_queue.c
  *
@@ -56,6 +69,7 @@
  *	  watchers		lock of its own
  *	  id, dev		constant
  *	  shut_down		atomic
+ *	  quota			key under quota_lock; rl has a lock of its own
  *	sb_errors
  *	  owner, subtype	constant
  *	  rl			lock of its own
@@ -83,7 +97,7 @@
 
 static_assert(sizeof(struct superblock_notification) == 24);
 static_assert(sizeof(struct superblock_error_notification) == 40);
-static_assert(sizeof(struct superblock_quota_notification) == 32);
+static_assert(sizeof(struct superblock_quota_notification) == 40);
 
 struct sb_watchers;
 
@@ -102,6 +116,23 @@ struct sb_error {
 
 static_assert(sizeof(struct sb_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 
+/* Such that struct sb_watchers takes 4 KiB at most, on a kernel without debugging */
+#define SB_QUOTA_LIMITS	24
+
+struct sb_quota_warning {
+	struct kqid qid;
+	u32 id;			/* of qid, in the user namespace of the superblock */
+	u16 warning;		/* QUOTA_NL_* */
+};
+
+static_assert(sizeof(struct sb_quota_warning) <= WATCH_RATELIMIT_EVENT_SIZE);
+
+struct sb_quota_limit {
+	struct watch_ratelimit rl;
+	struct sb_watchers *owner;
+	struct sb_quota_warning key;	/* valid while the period of rl is open */
+};
+
 struct sb_watchers {
 	struct watch_list watchers;
 	u64 id;				/* never used again */
@@ -109,6 +140,11 @@ struct sb_watchers {
 	atomic_t shut_down;		/* it was told */
 	struct sb_errors errors;
 	struct sb_errors wb_errors;
+#ifdef CONFIG_QUOTACTL
+	spinlock_t quota_lock;
+	struct sb_quota_limit quota[SB_QUOTA_LIMITS];
+	struct sb_quota_limit quota_rest;	/* shared, has no key */
+#endif
 	struct rcu_head rcu;
 };
 
@@ -212,28 +248,6 @@ void __sb_notify_shutdown(struct super_block *sb)
 }
 EXPORT_SYMBOL_GPL(__sb_notify_shutdown);
 
-#ifdef CONFIG_QUOTACTL
-void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning)
-{
-	struct superblock_quota_notification n = {
-		/* No filesystem gives others than its own namespace's a quota */
-		.id		= from_kqid_munged(sb->s_user_ns, qid),
-		.id_type	= qid.type,
-		.warning	= warning,
-	};
-	struct sb_watchers *sbw;
-
-	guard(rcu)();
-	sbw = rcu_dereference(sb->s_watchers);
-	if (!sbw)
-		return;
-	n.sb = sb_record(sbw, NOTIFY_SB_QUOTA, watch_sizeof(n));
-	post_watch_notification_if(&sbw->watchers, &n.sb.watch, current_cred(),
-				   sbw->id, sb_watch_quota, &qid);
-}
-EXPORT_SYMBOL_GPL(__sb_notify_quota);
-#endif
-
 /*
  * Errors, rate limited
  */
@@ -306,6 +320,147 @@ void sb_notify_wb_error(const struct address_space *mapping, int error)
 }
 
 /*
+ * Quota warnings, rate limited
+ */
+
+#ifdef CONFIG_QUOTACTL
+/* No credentials: a summary is about warnings that several tasks may have caused. */
+static void sb_post_quota(struct watch_ratelimit *rl, const void *event,
+			  u32 suppressed)
+{
+	struct sb_quota_limit *limit = container_of(rl, struct sb_quota_limit, rl);
+	const struct sb_quota_warning *w = event;
+	struct sb_watchers *sbw = limit->owner;
+	struct superblock_quota_notification n = {
+		.id		= w->id,
+		.id_type	= w->qid.type,
+		.warning	= w->warning,
+		.suppressed	= suppressed,
+	};
+
+	n.sb = sb_record(sbw, NOTIFY_SB_QUOTA, watch_sizeof(n));
+	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
+				   sb_watch_quota, &w->qid);
+}
+
+static void sb_post_quota_rest(struct watch_ratelimit *rl, const void *event,
+			       u32 suppressed)
+{
+	struct sb_quota_limit *limit = container_of(rl, struct sb_quota_limit, rl);
+	struct sb_watchers *sbw = limit->owner;
+	struct superblock_quota_notification n = {
+		.id		= -1,
+		.warning	= QUOTA_NL_NOWARN,
+		.suppressed	= suppressed,
+	};
+
+	if (!suppressed) {
+		sb_post_quota(rl, event, 0);
+		return;
+	}
+
+	/* Several warnings, which may be about several quotas: name none */
+	n.sb = sb_record(sbw, NOTIFY_SB_QUOTA, watch_sizeof(n));
+	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
+				   sb_watch_privileged, NULL);
+	n.suppressed = 0;
+	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
+				   sb_watch_unprivileged, NULL);
+}
+
+static void sb_quota_init(struct sb_watchers *sbw)
+{
+	spin_lock_init(&sbw->quota_lock);
+	for (size_t i = 0; i < SB_QUOTA_LIMITS; i++) {
+		watch_ratelimit_init(&sbw->quota[i].rl, sb_post_quota);
+		sbw->quota[i].owner = sbw;
+	}
+	watch_ratelimit_init(&sbw->quota_rest.rl, sb_post_quota_rest);
+	sbw->quota_rest.owner = sbw;
+}
+
+static void sb_quota_flush(struct sb_watchers *sbw)
+{
+	for (size_t i = 0; i < SB_QUOTA_LIMITS; i++)
+		watch_ratelimit_flush(&sbw->quota[i].rl);
+	watch_ratelimit_flush(&sbw->quota_rest.rl);
+}
+
+static void sb_quota_destroy(struct sb_watchers *sbw)
+{
+	for (size_t i = 0; i < SB_QUOTA_LIMITS; i++)
+		watch_ratelimit_destroy(&sbw->quota[i].rl);
+	watch_ratelimit_destroy(&sbw->quota_rest.rl);
+}
+
+/*
+ * The rate limit for @w: the one that is assigned to its quota and kind of warning;
+ * or a free one, which is assigned now; or the shared one.  Only posters open a
+ * period, so a rate limit that is free under quota_lock stays free.
+ */
+static struct sb_quota_limit *sb_quota_limit(struct sb_watchers *sbw,
+					     const struct sb_quota_warning *w)
+{
+	struct sb_quota_limit *unused = NULL;
+
+	lockdep_assert_held(&sbw->quota_lock);
+
+	for (size_t i = 0; i < SB_QUOTA_LIMITS; i++) {
+		struct sb_quota_limit *limit = &sbw->quota[i];
+
+		if (!watch_ratelimit_is_open(&limit->rl))
+			unused = limit;
+		else if (qid_eq(limit->key.qid, w->qid) &&
+			 limit->key.warning == w->warning)
+			return limit;
+	}
+	if (!unused)
+		return &sbw->quota_rest;
+	unused->key = *w;
+	return unused;
+}
+
+static void sb_report_quota(struct sb_watchers *sbw,
+			    const struct sb_quota_warning *w)
+{
+	if (hlist_empty(&sbw->watchers.watchers))
+		return;
+
+	guard(spinlock_irqsave)(&sbw->quota_lock);
+	watch_ratelimit_post(&sb_quota_limit(sbw, w)->rl, w, sizeof(*w));
+}
+
+void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning)
+{
+	const struct sb_quota_warning w = {
+		.qid		= qid,
+		/* All quotas of a filesystem are of its own user namespace */
+		.id		= from_kqid_munged(sb->s_user_ns, qid),
+		.warning	= warning,
+	};
+	struct sb_watchers *sbw;
+
+	guard(rcu)();
+	sbw = rcu_dereference(sb->s_watchers);
+	if (sbw)
+		sb_report_quota(sbw, &w);
+}
+EXPORT_SYMBOL_GPL(__sb_notify_quota);
+#else
+static void sb_quota_init(struct sb_watchers *sbw)
+{
+}
+
+static void sb_quota_flush(struct sb_watchers *sbw)
+{
+}
+
+static void sb_quota_destroy(struct sb_watchers *sbw)
+{
+}
+#endif /* CONFIG_QUOTACTL */
+
+/*
  * Watches
  */
 
@@ -337,6 +492,7 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 	new->dev = sb->s_dev;
 	sb_errors_init(&new->errors, new, NOTIFY_SB_ERROR);
 	sb_errors_init(&new->wb_errors, new, NOTIFY_SB_WRITEBACK_ERROR);
+	sb_quota_init(new);
 
 	/* Pairs with rcu_dereference() above and where events are told */
 	sbw = unrcu_pointer(cmpxchg(&sb->s_watchers, NULL, RCU_INITIALIZER(new)));
@@ -354,6 +510,7 @@ void __sb_notify_gone(struct super_block *sb)
 	/* Nobody can post, watch or look @sbw up any more, but under RCU */
 	watch_ratelimit_destroy(&sbw->errors.rl);
 	watch_ratelimit_destroy(&sbw->wb_errors.rl);
+	sb_quota_destroy(sbw);
 	remove_watch_from_object(&sbw->watchers, NULL, sbw->id, true);
 	kfree_rcu(sbw, rcu);
 }
@@ -396,6 +553,7 @@ static int sb_find(struct file *file, u32 flags, bool add,
 			return -ENOMEM;
 		watch_ratelimit_flush(&sbw->errors.rl);
 		watch_ratelimit_flush(&sbw->wb_errors.rl);
+		sb_quota_flush(sbw);
 		target->private = privileged ? sbw : NULL;
 	} else {
 		/* The file keeps the superblock active, and so what is found */

@@ -38,7 +38,7 @@ static void watch_ratelimit_begin(struct watch_ratelimit *rl, u32 room)
 {
 	lockdep_assert_held(&rl->lock);
 
-	rl->open = true;
+	WRITE_ONCE(rl->open, true);
 	rl->flushed = false;
 	rl->room = room;
 	/* Has no effect after watch_ratelimit_destroy() */
@@ -54,7 +54,8 @@ static void watch_ratelimit_timer(struct timer_list *timer)
 		if (watch_ratelimit_emit(rl))
 			watch_ratelimit_begin(rl, WATCH_RATELIMIT_BURST - 1);
 		else
-			rl->open = false;
+			/* See watch_ratelimit_is_open() */
+			WRITE_ONCE(rl->open, false);
 	}
 }
 

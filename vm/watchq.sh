@@ -456,7 +456,7 @@ su nobody -s /bin/sh -c 'dd if=/dev/zero of=tree/file bs=4k count=4' 2>other
 finish
 fields <out | jq -c 'del(.dev)' >got
 same quota got <<'END'
-{"source":"sb","event":"quota","watch":0,"on":"tree","limit":"blocks-hard","owner_type":"user","owner":65534,"owner_name":"nobody"}
+{"source":"sb","event":"quota","watch":0,"on":"tree","limit":"blocks-hard","owner_type":"user","owner":65534,"owner_name":"nobody","suppressed":0}
 END
 umount tree
 

@@ -56,6 +56,64 @@ static void sb_notify_test_quota(struct kunit *test)
 	put_group_info(groups);
 }
 
+static struct sb_quota_limit *sb_test_limit(struct sb_watchers *sbw, u32 id,
+					    enum quota_type type, u16 warning)
+{
+	const struct sb_quota_warning w = {
+		.qid		= make_kqid(&init_user_ns, type, id),
+		.id		= id,
+		.warning	= warning,
+	};
+	struct sb_quota_limit *limit;
+
+	scoped_guard(spinlock_irqsave, &sbw->quota_lock) {
+		limit = sb_quota_limit(sbw, &w);
+		/* As a post would */
+		limit->rl.open = true;
+	}
+	return limit;
+}
+
+/* A rate limit is for one quota and kind of warning until its period ends. */
+static void sb_notify_test_quota_limit(struct kunit *test)
+{
+	struct sb_watchers *sbw = kunit_kzalloc(test, sizeof(*sbw), GFP_KERNEL);
+	struct sb_quota_limit *limit[SB_QUOTA_LIMITS], *rest;
+	u32 i, j;
+
+	KUNIT_ASSERT_NOT_NULL(test, sbw);
+	sb_quota_init(sbw);
+	rest = &sbw->quota_rest;
+
+	/* Same number, other type; same user, other warning */
+	limit[0] = sb_test_limit(sbw, 1000, USRQUOTA, QUOTA_NL_BHARDWARN);
+	limit[1] = sb_test_limit(sbw, 1000, GRPQUOTA, QUOTA_NL_BHARDWARN);
+	limit[2] = sb_test_limit(sbw, 1000, USRQUOTA, QUOTA_NL_IHARDWARN);
+	for (i = 3; i < SB_QUOTA_LIMITS; i++)
+		limit[i] = sb_test_limit(sbw, i, USRQUOTA, QUOTA_NL_BHARDWARN);
+	for (i = 0; i < SB_QUOTA_LIMITS; i++) {
+		KUNIT_EXPECT_PTR_NE(test, limit[i], rest);
+		for (j = 0; j < i; j++)
+			KUNIT_EXPECT_PTR_NE(test, limit[i], limit[j]);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, limit[0],
+			    sb_test_limit(sbw, 1000, USRQUOTA, QUOTA_NL_BHARDWARN));
+	KUNIT_EXPECT_PTR_EQ(test, limit[2],
+			    sb_test_limit(sbw, 1000, USRQUOTA, QUOTA_NL_IHARDWARN));
+
+	/* None is free; then one is, and goes to the next that asks */
+	KUNIT_EXPECT_PTR_EQ(test, rest,
+			    sb_test_limit(sbw, 1001, USRQUOTA, QUOTA_NL_BHARDWARN));
+	limit[1]->rl.open = false;
+	KUNIT_EXPECT_PTR_EQ(test, limit[5],
+			    sb_test_limit(sbw, 5, USRQUOTA, QUOTA_NL_BHARDWARN));
+	KUNIT_EXPECT_PTR_EQ(test, limit[1],
+			    sb_test_limit(sbw, 1001, USRQUOTA, QUOTA_NL_BHARDWARN));
+	KUNIT_EXPECT_PTR_EQ(test, rest,
+			    sb_test_limit(sbw, 1000, GRPQUOTA, QUOTA_NL_BHARDWARN));
+	sb_quota_destroy(sbw);
+}
+
 /* Nothing is counted for nobody. */
 static void sb_notify_test_unwatched(struct kunit *test)
 {
@@ -71,6 +129,7 @@ static void sb_notify_test_unwatched(struct kunit *test)
 
 static struct kunit_case sb_notify_test_cases[] = {
 	KUNIT_CASE(sb_notify_test_quota),
+	KUNIT_CASE(sb_notify_test_quota_limit),
 	KUNIT_CASE(sb_notify_test_unwatched),
 	{}
 };

@@ -101,12 +101,14 @@ static inline void __sb_notify_quota(struct super_block *sb, struct kqid qid,
 #endif
 
 /**
- * sb_notify_quota - tell that a quota limit was crossed
+ * sb_notify_quota - notify watchers that a quota limit was crossed
  * @sb: the superblock
- * @qid: whose limit
+ * @qid: the user, group or project that the limit is for
  * @warning: QUOTA_NL_*, which limit and in which direction
  *
- * Context: Any but NMI.  current_cred() is taken for who caused it.
+ * Rate limited for each @qid and @warning, see fs/sb_notify.c.
+ *
+ * Context: Any but NMI.
  */
 static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
 				   u16 warning)

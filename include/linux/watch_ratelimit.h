@@ -8,6 +8,7 @@
 #ifndef _LINUX_WATCH_RATELIMIT_H
 #define _LINUX_WATCH_RATELIMIT_H
 
+#include <linux/compiler.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/types.h>
@@ -48,5 +49,20 @@ void watch_ratelimit_post(struct watch_ratelimit *rl, const void *event,
 			  size_t size);
 void watch_ratelimit_flush(struct watch_ratelimit *rl);
 void watch_ratelimit_destroy(struct watch_ratelimit *rl);
+
+/**
+ * watch_ratelimit_is_open - check if a rate limit is in a period
+ * @rl: the rate limit
+ *
+ * A period is begun by watch_ratelimit_post() and ended by the timer.  So the answer
+ * "no" remains valid as long as the caller prevents further posts.
+ *
+ * Context: Any.
+ * Return: True if there may be suppressed events.
+ */
+static inline bool watch_ratelimit_is_open(const struct watch_ratelimit *rl)
+{
+	return READ_ONCE(rl->open);
+}
 
 #endif /* _LINUX_WATCH_RATELIMIT_H */

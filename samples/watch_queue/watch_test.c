@@ -157,10 +157,16 @@ static void show_sb(const union watch_record *rec)
 	} else if (subtype == NOTIFY_SB_QUOTA) {
 		unsigned int type = rec->sb_quota.id_type, limit = rec->sb_quota.warning;
 
-		printf(" of %s %u: %s",
-		       type < ARRAY_SIZE(whose) ? whose[type] : "somebody",
-		       rec->sb_quota.id,
-		       limit < ARRAY_SIZE(limits) && limits[limit] ? limits[limit] : "changed");
+		if (limit == QUOTA_NL_NOWARN)
+			printf(" of several owners");
+		else
+			printf(" of %s %u: %s",
+			       type < ARRAY_SIZE(whose) ? whose[type] : "owner",
+			       rec->sb_quota.id,
+			       limit < ARRAY_SIZE(limits) && limits[limit] ?
+			       limits[limit] : "changed");
+		if (rec->sb_quota.suppressed)
+			printf(", and %u suppressed", rec->sb_quota.suppressed);
 	}
 }
 

@@ -242,13 +242,20 @@ static void add_quota(struct event *ev, const struct superblock_quota_notificati
 	};
 	const char *name;
 
-	add_text(ev, "limit", of(limits, ARRAY_SIZE(limits), n->warning));
-	add_text(ev, "owner_type", of(types, ARRAY_SIZE(types), n->id_type));
-	add_number(ev, "owner", n->id);
-	name = name_of_owner(n->id_type, n->id);
-	if (name)
+	if (n->warning == QUOTA_NL_NOWARN) {
+		add_text(ev, "limit", "several");
+	} else {
+		add_text(ev, "limit", of(limits, ARRAY_SIZE(limits), n->warning));
+		add_text(ev, "owner_type", of(types, ARRAY_SIZE(types), n->id_type));
+		add_number(ev, "owner", n->id);
+		name = name_of_owner(n->id_type, n->id);
+		if (name)
+			hide(ev);
+		add_text(ev, "owner_name", name);
+	}
+	add_number(ev, "suppressed", n->suppressed);
+	if (!n->suppressed)
 		hide(ev);
-	add_text(ev, "owner_name", name);
 }
 
 /* Its subject is the path that was watched: a filesystem has many, or none */

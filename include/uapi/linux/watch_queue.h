@@ -311,12 +311,20 @@ struct superblock_error_notification {
  * @id_type: which of these: USRQUOTA, GRPQUOTA or PRJQUOTA
  * @warning: QUOTA_NL_* of <linux/quota.h>: blocks or inodes, hard or soft limit,
  *	reached or no longer
+ * @suppressed: number of suppressed warnings of the same kind about the same quota
+ *	since the previous record
+ *
+ * If warnings about too many different quotas are suppressed, one record counts them
+ * all: @id is -1, @id_type is 0 and @warning is QUOTA_NL_NOWARN.  @suppressed is the
+ * number of other warnings that the record stands for, or 0 for a watcher without
+ * privilege, which also gets the record if none of the warnings is about its quota.
  */
 struct superblock_quota_notification {
 	struct superblock_notification sb;
 	__u32	id;
-	__u16	id_type;
-	__u16	warning;
+	__u32	id_type;
+	__u32	warning;
+	__u32	suppressed;
 };
 
 /**

@@ -7,11 +7,13 @@
  * has a mount namespace, and in it a tmpfs to work in, its working directory, with
  * "mnt" and "other" to mount at.  It all goes away with the test's process.
  */
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/quota.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -108,13 +110,13 @@ static bool got_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
 
 	if (ret > 0 && is_sb(s, &r, id, NOTIFY_SB_QUOTA, sizeof(r.sb_quota)) &&
 	    r.sb_quota.id == qid && r.sb_quota.id_type == type &&
-	    r.sb_quota.warning == warning)
+	    r.sb_quota.warning == warning && !r.sb_quota.suppressed)
 		return true;
 	print_record(ret, &r);
 	if (ret > 0)
-		ksft_print_msg("quota of %u, type %u, warning %u\n",
+		ksft_print_msg("quota of %u, type %u, warning %u, %u suppressed\n",
 			       r.sb_quota.id, r.sb_quota.id_type,
-			       r.sb_quota.warning);
+			       r.sb_quota.warning, r.sb_quota.suppressed);
 	return false;
 }
 
@@ -1046,6 +1048,193 @@ TEST_F(quota, of_others)
 	EXPECT_TRUE(nothing(&self->user));
 	EXPECT_TRUE(got_quota(&self->other, 3, OTHER_USER, variant->type,
 			      QUOTA_NL_IHARDWARN));
+}
+
+/* Makes directories, as many as the limit allows; true if there is no room for more */
+static bool fill_inodes(uid_t uid)
+{
+	char name[32];
+	int i, ret = 0;
+
+	for (i = 0; i < 5 && (!ret || ret == -EEXIST); i++) {
+		snprintf(name, sizeof(name), "mnt/%u-%d", uid, i);
+		ret = neg(mkdir(name, 0755));
+	}
+	return i == 5 && ret == -EDQUOT;
+}
+
+/* Crosses the limit in both directions, @times each */
+static int cross_limit(uid_t uid, unsigned int times)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "mnt/%u-0", uid);
+	while (times--)
+		if (!fill_inodes(uid) || rmdir(name))
+			return -EPROTO;
+	return 0;
+}
+
+#define FEW_TIMES	100
+#define MANY_TIMES	5000
+
+static int cross_few_times(uid_t uid)
+{
+	return become_user(uid) ?: cross_limit(uid, FEW_TIMES);
+}
+
+static int cross_many_times(uid_t uid)
+{
+	return become_user(uid) ?: cross_limit(uid, MANY_TIMES);
+}
+
+/* Adds up warnings, and the suppressed ones; true if all are about this quota */
+static bool count_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
+			unsigned int *warnings)
+{
+	union watch_record r;
+	int ret;
+
+	while ((ret = next(s, &r)) > 0) {
+		if (r.watch.subtype != NOTIFY_SB_QUOTA || is_removal(&r)) {
+			unread_record(&s->q, ret);
+			break;
+		}
+		if (!is_sb(s, &r, id, NOTIFY_SB_QUOTA, sizeof(r.sb_quota)) ||
+		    r.sb_quota.id != qid || r.sb_quota.id_type != type) {
+			print_record(ret, &r);
+			return false;
+		}
+		*warnings += 1 + r.sb_quota.suppressed;
+	}
+	return ret > 0 || ret == -EAGAIN;
+}
+
+/* A user at its limit does not push other records out of the queue. */
+TEST_F(quota, quota_burst)
+{
+	struct stream *s[] = { &self->root, &self->user };
+	unsigned int i, warnings;
+
+	ASSERT_EQ(0, run(cross_many_times, SOME_USER));
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	for (i = 0; i < 2; i++) {
+		warnings = 0;
+		ASSERT_TRUE(count_quota(s[i], i + 1, SOME_USER, variant->type,
+					&warnings));
+		ASSERT_TRUE(got(s[i], i + 1, NOTIFY_SB_READ_ONLY));
+		/* The last warnings of each kind follow when the period ends */
+		while (warnings < 2 * MANY_TIMES) {
+			ASSERT_EQ(POLLIN, poll_in(s[i]->q.fd));
+			ASSERT_TRUE(count_quota(s[i], i + 1, SOME_USER,
+						variant->type, &warnings));
+		}
+		EXPECT_EQ(2 * MANY_TIMES, warnings);
+		EXPECT_TRUE(nothing(s[i]));
+	}
+	EXPECT_TRUE(got(&self->other, 3, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(nothing(&self->other));
+}
+
+/* A new watch gets no summary of earlier warnings; the end of the old ones does. */
+TEST_F(quota, quota_then_watch)
+{
+	unsigned int warnings = 0;
+	struct stream late;
+
+	ASSERT_EQ(0, run(cross_few_times, SOME_USER));
+	stream_open(_metadata, &late);
+	ASSERT_EQ(0, watch(&late, "mnt", 1));
+	EXPECT_TRUE(count_quota(&self->root, 1, SOME_USER, variant->type, &warnings));
+	EXPECT_EQ(2 * FEW_TIMES, warnings);
+	EXPECT_TRUE(nothing(&late));
+
+	ASSERT_EQ(0, run(cross_few_times, SOME_USER));
+	ASSERT_EQ(0, do_umount("mnt", 0));
+	EXPECT_TRUE(count_quota(&self->root, 1, SOME_USER, variant->type, &warnings));
+	EXPECT_EQ(4 * FEW_TIMES, warnings);
+	EXPECT_TRUE(got_end(&self->root, 1));
+	close(late.q.fd);
+	close(late.other);
+}
+
+#define NR_USERS	40	/* each has two kinds of warnings */
+
+/* One process, as each of the users in turn */
+static int cross_as_many(uid_t first)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct caps[2];
+	uid_t uid;
+
+	/* It would allow exceeding the limit */
+	if (syscall(__NR_capget, &header, caps))
+		return -errno;
+	caps[0].effective &= ~(1U << CAP_SYS_RESOURCE);
+	if (syscall(__NR_capset, &header, caps))
+		return -errno;
+	for (uid = first; uid < first + NR_USERS; uid++) {
+		setfsgid(uid);
+		setfsuid(uid);
+		if (cross_limit(uid, 1))
+			return -EPROTO;
+	}
+	return 0;
+}
+
+/*
+ * The same as count_quota() for warnings about many quotas.  A record without a quota
+ * is for several; @whose: one that the watcher may see, or 0 for all.
+ */
+static bool count_quotas(struct stream *s, __u32 id, __u32 whose,
+			 unsigned int *warnings, bool *several)
+{
+	struct superblock_quota_notification *n;
+	union watch_record r;
+	int ret;
+
+	while ((ret = next(s, &r)) > 0) {
+		n = &r.sb_quota;
+		if (!is_sb(s, &r, id, NOTIFY_SB_QUOTA, sizeof(*n)))
+			break;
+		if (n->id == (__u32)-1) {
+			if (n->id_type || n->warning != QUOTA_NL_NOWARN ||
+			    !n->suppressed != !!whose)
+				break;
+			*several = true;
+		} else if (whose && n->id != whose) {
+			break;
+		}
+		*warnings += 1 + n->suppressed;
+	}
+	if (ret == -EAGAIN)
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+/* More quotas than have a rate limit of their own: none is named to other users. */
+TEST_F(quota, quota_many)
+{
+	unsigned int warnings = 0, made = 0, own = 0;
+	bool several = false, several_user = false;
+
+	do {
+		ASSERT_EQ(0, run(cross_as_many, SOME_USER));
+		made += 2 * NR_USERS;
+		ASSERT_TRUE(count_quotas(&self->root, 1, 0, &warnings, &several));
+		ASSERT_TRUE(count_quotas(&self->user, 2, SOME_USER, &own,
+					 &several_user));
+	} while (!several);
+	while (warnings < made) {
+		ASSERT_EQ(POLLIN, poll_in(self->root.q.fd));
+		ASSERT_TRUE(count_quotas(&self->root, 1, 0, &warnings, &several));
+	}
+	EXPECT_EQ(made, warnings);
+	ASSERT_TRUE(count_quotas(&self->user, 2, SOME_USER, &own, &several_user));
+	EXPECT_TRUE(several_user);
 }
 
 /* Who has no privilege is told of remounts and shutdown, and no more. */
