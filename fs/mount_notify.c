@@ -287,16 +287,24 @@ static struct mount *mount_next(struct mount *mnt, struct mount *root,
 	return NULL;
 }
 
+/*
+ * A mount without a namespace is not visible yet, or not any more.  A detached mount
+ * cannot be watched.  It must not cache its ancestors either, as it gets others when
+ * it is attached; then nothing need be invalidated.
+ */
+static bool mount_is_visible(const struct mount *mnt)
+{
+	return mnt->mnt_ns && !is_anon_ns(mnt->mnt_ns);
+}
+
 void __mount_notify_new(struct mount *tree, bool propagated)
 {
 	struct mount *mnt, *over = NULL;
 
-	/*
-	 * Mounts that were never attached have nothing cached.  A detached tree may
-	 * have: then its root has it, too, as nothing in it can be watched.
-	 */
-	if (tree->mnt_watches.above_age == mount_above_age)
-		mount_above_age++;
+	/* An automount below a detached mount */
+	if (!mount_is_visible(tree->mnt_parent))
+		return;
+
 	for (mnt = tree; mnt; mnt = mount_next(mnt, tree, over)) {
 		/* The mount that @tree was mounted beneath is in the namespace */
 		if (mnt_ns_attached(mnt))
@@ -340,8 +348,8 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 
 		if (mnt == last)
 			propagated = false;
-		/* What is undone after an error was never visible */
-		if (!mnt->mnt_ns)
+		/* Mounts that are undone after an error were never visible */
+		if (!mount_is_visible(mnt))
 			continue;
 
 		n = mount_record(mnt, mnt->mnt_parent, NOTIFY_MOUNT_UNMOUNT,
@@ -357,8 +365,8 @@ void __mount_notify_attr(struct mount *mnt, unsigned int old_flags)
 	unsigned int changed = (mnt->mnt.mnt_flags ^ old_flags) &
 			       MNT_USER_SETTABLE_MASK;
 
-	/* Unmounted while somebody was about to set them, and told so */
-	if (!mnt->mnt_ns)
+	/* It may have been unmounted in the meantime, which was reported */
+	if (!mount_is_visible(mnt))
 		return;
 	if (changed & MNT_READONLY)
 		mount_post_at(mnt, NOTIFY_MOUNT_READONLY, false);
@@ -386,16 +394,15 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 {
 	struct mount *slave;
 
-	/* Without a namespace it is not there yet, or not any more */
-	if (mnt->mnt_ns && mount_propagation_changes(mnt, type))
+	if (mount_is_visible(mnt) && mount_propagation_changes(mnt, type))
 		mount_post_at(mnt, NOTIFY_MOUNT_PROPAGATION, false);
 	/* With peers left, its slaves stay slaves of the same group */
 	if (type == MS_SHARED || !list_empty(&mnt->mnt_share))
 		return;
 
 	list_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
-		/* Nor after the record that tells that it is unmounted */
-		if (slave->mnt_ns && !(slave->mnt.mnt_flags & MNT_UMOUNT))
+		/* Not after the record of its unmounting */
+		if (mount_is_visible(slave) && !(slave->mnt.mnt_flags & MNT_UMOUNT))
 			mount_post_at(slave, NOTIFY_MOUNT_PROPAGATION, true);
 	}
 }
@@ -403,7 +410,8 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 void __mount_notify_group(struct mount *mnt)
 {
 	read_seqlock_excl(&mount_lock);
-	mount_post_at(mnt, NOTIFY_MOUNT_PROPAGATION, false);
+	if (mount_is_visible(mnt))
+		mount_post_at(mnt, NOTIFY_MOUNT_PROPAGATION, false);
 	read_sequnlock_excl(&mount_lock);
 }
 
