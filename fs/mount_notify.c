@@ -2,36 +2,35 @@
 /*
  * Notifications about mounts
  *
- * A source of events for the general notification queue: what happens to the
- * mounts of a namespace, told to who watches a mount or all that is below it.
- * See Documentation/userspace-api/watch_queue.rst.
+ * An event source for the general notification queue: it reports what happens to
+ * the mounts of a namespace to the watchers of a mount or of a subtree.  See
+ * Documentation/userspace-api/watch_queue.rst.
  *
  * When events are posted
  *
- * Under mount_lock, in the section that makes the change.  Posting neither
- * sleeps nor allocates, so that there is nothing to note for later and nothing
- * to lose for want of memory; pollers of /proc/PID/mountinfo are woken under
- * this lock as well.  The lock gives the events their order, and keeps the tree
- * as it is while we look for who watches.  Whoever asks statmount() for a mount
- * that it was told of waits for namespace_sem and sees the change; or, where a
- * mount's flags were set without it, sees them as they were set before the record.
+ * Under mount_lock, in the section that makes the change.  Posting neither sleeps
+ * nor allocates, so nothing has to be remembered until the lock is dropped, and no
+ * event is lost because memory is short.  Pollers of /proc/PID/mountinfo are woken
+ * under this lock as well.  The lock orders the events and keeps the tree stable
+ * during the search for watches.  A program that calls statmount() for a mount
+ * after reading a record waits for namespace_sem and sees the change.  Flags that
+ * are changed without namespace_sem are stored before the record is posted.
  *
- * What is done under this lock must be no more than what was asked for.  Each
- * mount knows the next watched one above it, so a record costs what its watchers
- * cost, and not the way to the root: a chain of mounts may be long.  And users
- * have but a few watches each (user.max_watch_queue_watches), as every mount of a tree
- * that is unmounted is told to every watch above it.
+ * Work under mount_lock must be bounded.  Each mount caches its nearest watched
+ * ancestor, so the cost of an event depends on the number of watchers and not on
+ * the depth of the tree.  The number of watches per user is limited
+ * (user.max_watch_queue_watches) because unmounting a tree notifies every watch above
+ * each mount.
  *
- * Who hears of them
+ * Which watches get an event
  *
- * Each watch that an event concerns gets one record of it.  A watch on a mount is
- * concerned if this mount is the one that the event is about, or one of its
- * parents, old and new.  A watch with WATCH_SUBTREE is also concerned if its
- * mount is further up.
+ * Each watch gets one record of an event.  A watch on a mount gets the events about
+ * this mount and those that have the mount as a parent, old or new.  A watch with
+ * WATCH_SUBTREE also gets the events about all mounts below it.
  *
- * The mounts that hang together are all of one namespace, and stay in it until
- * they are unmounted.  The one exception is a detached tree, which may be attached
- * in a namespace that the watcher may not look into; so it cannot be watched.
+ * All mounts of a tree are in one namespace and stay in it until they are unmounted.
+ * The exception is a detached tree, which may be attached in a namespace that the
+ * watcher may not inspect.  So detached mounts cannot be watched.
  *
  * Locks, outer to inner
  *
@@ -41,18 +40,18 @@
  *
  * Lifetime
  *
- * A mount gets its lists of watches when the first watch is set, by somebody who
- * holds a reference on the mount, and keeps them until it is freed.  A poster
- * holds mount_lock, and comes from a mount that its caller holds, over mounts that
- * are parents of each other: who frees a mount takes its children off it under
- * this lock first.  A watch holds no reference on the mount.
+ * The lists of watches of a mount are created with the first watch, by a task that
+ * holds a reference on the mount, and freed with the mount.  A poster holds
+ * mount_lock.  It starts at a mount that its caller holds and walks to the parents:
+ * before a mount is freed, its children are removed from it under mount_lock.  A
+ * watch holds no reference on the mount.
  *
  * Ordering
  *
- * A list is filled in, then published with cmpxchg(), which is ordered.  Posters
- * load it with acquire.  mount_nr_watches is raised before a watch is set, and
- * mount_lock taken once more after, so that a change that the setter does not see
- * when it looks at the mounts then is one that it will be told of.
+ * A list is initialized and then published with cmpxchg(), which is ordered.
+ * Posters load it with smp_load_acquire().  mount_nr_watches is incremented before
+ * a watch is added, and mount_lock taken once more afterwards: a change that the
+ * program does not see when it then reads the state of the mounts is reported.
  */
 
 #include <linux/cred.h>
@@ -73,23 +72,25 @@
 
 static_assert(sizeof(struct mount_notification) == 32);
 
-/* How many watches there are, on any mount */
+/* Number of watches on all mounts */
 atomic_t mount_nr_watches = ATOMIC_INIT(0);
 
 /*
- * What mounts know of those above them is true if it is of this age, which ends
- * when somebody watches one mount more, when a mount gets other parents such that it
- * matters, or may have got them unnoticed: while nobody watched.  Under mount_lock.
+ * Generation of the cached ->watched_ancestor pointers.  A cached pointer is valid if
+ * its generation matches.  The generation is incremented when a watch is added, as
+ * moves are not tracked while there are no watches, and when a mount moves such that
+ * its cached ancestor may change.  Protected by mount_lock.
  *
- * A mount that somebody does not watch any more may still be known to others, as long
- * as it is above them.  How many are known in one age is bounded by how many were
- * watched at one time, and so is how often an age can end while one system call moves
- * many mounts: each time with one of those that are known, or watched.
+ * A mount may stay cached as an ancestor after its last watch is removed.  The number
+ * of mounts that are cached as ancestors in one generation is bounded by the number
+ * that were watched at one time, and so is the number of generations that one system
+ * call can end by moving many mounts: each time, one of the mounts that are cached or
+ * watched is involved.
  */
-static u64 mount_above_age = 1;
+static u64 mount_ancestor_gen = 1;
 
-/* Which search of mount_meeting() a mount was last seen by; under mount_lock */
-static u64 mount_meeting_nr;
+/* Number of the last pass that marked mounts with ->lca_seq.  Protected by mount_lock. */
+static u64 mount_lca_seq;
 
 /*
  * Posting
@@ -116,81 +117,82 @@ static struct mount_notification mount_record(const struct mount *mnt,
 	return n;
 }
 
-static void mount_post_here(const struct mount *at,
-			    const struct mount_notification *n)
+static void mount_post_direct(const struct mount *at,
+			      const struct mount_notification *n)
 {
 	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	post_watch_notification(smp_load_acquire(&at->mnt_watches.here),
+	post_watch_notification(smp_load_acquire(&at->mnt_watches.watches),
 				&n->watch, NULL, at->mnt_id_unique);
 }
 
-/* @named: the record tells of @at by its ID */
-static void mount_post_below(const struct mount *at,
-			     struct mount_notification *n, bool named)
+/* @named: the record has the ID of @at */
+static void mount_post_subtree(const struct mount *at,
+			       struct mount_notification *n, bool named)
 {
 	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
 	if (!named)
 		n->watch.info |= NOTIFY_MOUNT_IN_SUBTREE;
 
 	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	post_watch_notification(smp_load_acquire(&at->mnt_watches.below),
+	post_watch_notification(smp_load_acquire(&at->mnt_watches.subtree_watches),
 				&n->watch, NULL, at->mnt_id_unique);
 	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
 }
 
-/* A list that is left over, with nobody in it, is not worth a visit */
-static bool mount_watched_below(const struct mount *at)
+/* An empty list left by removed watches does not count. */
+static bool mount_has_subtree_watch(const struct mount *at)
 {
 	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	const struct watch_list *wlist = smp_load_acquire(&at->mnt_watches.below);
+	const struct watch_list *wlist =
+		smp_load_acquire(&at->mnt_watches.subtree_watches);
 
 	return wlist && !hlist_empty(&wlist->watchers);
 }
 
 /*
- * The next mount above @mnt that has watches of all that is below it, or NULL.  All
- * mounts on the way there have the same one, and are told.
+ * Return the nearest ancestor of @mnt that has subtree watches, or NULL.  It is also
+ * cached in all mounts on the path to it.
  */
-static struct mount *mount_watched_above(struct mount *mnt)
+static struct mount *mount_watched_ancestor(struct mount *mnt)
 {
-	struct mount *at = mnt, *above = NULL;
+	struct mount *at = mnt, *watched = NULL;
 
 	lockdep_assert_held(&mount_lock.lock);
 
 	for (;; at = at->mnt_parent) {
-		if (at->mnt_watches.above_age == mount_above_age) {
-			above = at->mnt_watches.above;
+		if (at->mnt_watches.ancestor_gen == mount_ancestor_gen) {
+			watched = at->mnt_watches.watched_ancestor;
 			break;
 		}
 		if (at == at->mnt_parent)
 			break;
-		if (mount_watched_below(at->mnt_parent)) {
-			above = at->mnt_parent;
-			above->mnt_watches.named_age = mount_above_age;
+		if (mount_has_subtree_watch(at->mnt_parent)) {
+			watched = at->mnt_parent;
+			watched->mnt_watches.cached_gen = mount_ancestor_gen;
 			break;
 		}
 	}
 
 	for (;; mnt = mnt->mnt_parent) {
-		mnt->mnt_watches.above = above;
-		mnt->mnt_watches.above_age = mount_above_age;
+		mnt->mnt_watches.watched_ancestor = watched;
+		mnt->mnt_watches.ancestor_gen = mount_ancestor_gen;
 		if (mnt == at)
-			return above;
+			return watched;
 	}
 }
 
-/* What concerns one mount that stays, comes or goes where it is */
+/* Post an event about a mount that does not move */
 static void mount_post(struct mount *mnt, struct mount_notification *n)
 {
 	struct mount *parent = mnt->mnt_parent, *at;
 
-	mount_post_here(mnt, n);
-	mount_post_below(mnt, n, true);
+	mount_post_direct(mnt, n);
+	mount_post_subtree(mnt, n, true);
 
 	if (parent != mnt)
-		mount_post_here(parent, n);
-	for (at = mnt; (at = mount_watched_above(at));)
-		mount_post_below(at, n, at == parent);
+		mount_post_direct(parent, n);
+	for (at = mnt; (at = mount_watched_ancestor(at));)
+		mount_post_subtree(at, n, at == parent);
 }
 
 static void mount_post_at(struct mount *mnt, u8 subtype, bool propagated)
@@ -201,19 +203,19 @@ static void mount_post_at(struct mount *mnt, u8 subtype, bool propagated)
 	mount_post(mnt, &n);
 }
 
-/* The lowest mount that both are, or are below; NULL if there is none */
-static struct mount *mount_meeting(struct mount *a, struct mount *b)
+/* Return the lowest common ancestor, which may be @a or @b; NULL if there is none */
+static struct mount *mount_common_ancestor(struct mount *a, struct mount *b)
 {
-	u64 nr = ++mount_meeting_nr;
+	u64 nr = ++mount_lca_seq;
 
 	lockdep_assert_held(&mount_lock.lock);
 
-	/* In turn, so that it does not take the way to the root if they are near */
+	/* Alternate, so that the root is not reached if the mounts are close */
 	while (a || b) {
 		if (a) {
-			if (a->mnt_watches.meeting_nr == nr)
+			if (a->mnt_watches.lca_seq == nr)
 				return a;
-			a->mnt_watches.meeting_nr = nr;
+			a->mnt_watches.lca_seq = nr;
 			a = a == a->mnt_parent ? NULL : a->mnt_parent;
 		}
 		swap(a, b);
@@ -221,12 +223,15 @@ static struct mount *mount_meeting(struct mount *a, struct mount *b)
 	return NULL;
 }
 
-/* Is there one from @at up to @meeting, without that, that is known or watched? */
-static bool mount_on_the_way(const struct mount *at, const struct mount *meeting)
+/*
+ * Is any mount from @at up to but excluding @ancestor watched, or cached as a watched
+ * ancestor?
+ */
+static bool mount_path_has_watch(const struct mount *at, const struct mount *ancestor)
 {
-	for (; at != meeting; at = at->mnt_parent) {
-		if (at->mnt_watches.named_age == mount_above_age ||
-		    mount_watched_below(at))
+	for (; at != ancestor; at = at->mnt_parent) {
+		if (at->mnt_watches.cached_gen == mount_ancestor_gen ||
+		    mount_has_subtree_watch(at))
 			return true;
 		if (at == at->mnt_parent)
 			break;
@@ -235,44 +240,44 @@ static bool mount_on_the_way(const struct mount *at, const struct mount *meeting
 }
 
 /*
- * Once for each watch: where the mount can be seen after the move it is MOVE_TO,
- * and MOVE_FROM where it can be seen no more, which is below where the chains of
- * parents from @from and from @to meet.
+ * Each watch gets one record: MOVE_TO if the mount is visible to it after the move,
+ * and otherwise MOVE_FROM.  The latter are the watches from @from up to the lowest
+ * common ancestor of @from and @to.
  */
 void __mount_notify_move(struct mount *mnt, struct mount *from,
 			 struct mount *to, bool propagated)
 {
-	struct mount *at, *meeting = mount_meeting(from, to);
+	struct mount *at, *ancestor = mount_common_ancestor(from, to);
 	struct mount_notification n, gone;
 
 	lockdep_assert_held(&mount_lock.lock);
 
-	/* Else what is watched above both is all that is watched above either */
-	if (mount_on_the_way(from, meeting) || mount_on_the_way(to, meeting))
-		mount_above_age++;
+	/* Otherwise all watched ancestors are common to both */
+	if (mount_path_has_watch(from, ancestor) || mount_path_has_watch(to, ancestor))
+		mount_ancestor_gen++;
 	n = mount_record(mnt, to, NOTIFY_MOUNT_MOVE_TO, propagated);
 	n.old_parent_id = from->mnt_id_unique;
 	gone = n;
 	gone.watch.subtype = NOTIFY_MOUNT_MOVE_FROM;
 
-	mount_post_here(mnt, &n);
-	mount_post_below(mnt, &n, true);
+	mount_post_direct(mnt, &n);
+	mount_post_subtree(mnt, &n, true);
 
-	mount_post_here(to, &n);
-	mount_post_below(to, &n, true);
-	for (at = to; (at = mount_watched_above(at));)
-		mount_post_below(at, &n, at == from);
+	mount_post_direct(to, &n);
+	mount_post_subtree(to, &n, true);
+	for (at = to; (at = mount_watched_ancestor(at));)
+		mount_post_subtree(at, &n, at == from);
 
 	if (from != to)
-		mount_post_here(from, &gone);
-	for (at = from; at != meeting; at = at->mnt_parent) {
-		mount_post_below(at, &gone, at == from);
+		mount_post_direct(from, &gone);
+	for (at = from; at != ancestor; at = at->mnt_parent) {
+		mount_post_subtree(at, &gone, at == from);
 		if (at == at->mnt_parent)
 			break;
 	}
 }
 
-/* Parents first; @skip is passed over with all that is on it */
+/* Iterate in pre-order, without the children of @skip */
 static struct mount *mount_next(struct mount *mnt, struct mount *root,
 				struct mount *skip)
 {
@@ -306,7 +311,7 @@ void __mount_notify_new(struct mount *tree, bool propagated)
 		return;
 
 	for (mnt = tree; mnt; mnt = mount_next(mnt, tree, over)) {
-		/* The mount that @tree was mounted beneath is in the namespace */
+		/* Only the mount that @tree was mounted beneath is in the namespace */
 		if (mnt_ns_attached(mnt))
 			over = mnt;
 		else
@@ -324,14 +329,14 @@ void __mount_notify_new(struct mount *tree, bool propagated)
 static struct mount *mount_last_requested(struct list_head *list)
 {
 	struct mount *mnt, *last = NULL;
-	u64 nr = ++mount_meeting_nr;
+	u64 nr = ++mount_lca_seq;
 
 	lockdep_assert_held(&mount_lock.lock);
 
 	list_for_each_entry(mnt, list, mnt_list) {
-		if (last && mnt->mnt_parent->mnt_watches.meeting_nr != nr)
+		if (last && mnt->mnt_parent->mnt_watches.lca_seq != nr)
 			break;
-		mnt->mnt_watches.meeting_nr = nr;
+		mnt->mnt_watches.lca_seq = nr;
 		last = mnt;
 	}
 	return last;
@@ -342,7 +347,7 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 	struct mount *mnt, *last = mount_last_requested(list);
 	bool propagated = true;
 
-	/* Children first, as a program would have to unmount them */
+	/* Children first, in the order in which umount(2) would accept them */
 	list_for_each_entry_reverse(mnt, list, mnt_list) {
 		struct mount_notification n;
 
@@ -374,7 +379,7 @@ void __mount_notify_attr(struct mount *mnt, unsigned int old_flags)
 		mount_post_at(mnt, NOTIFY_MOUNT_SETATTR, false);
 }
 
-/* Will change_mnt_propagation() make a difference to the mount itself? */
+/* Does change_mnt_propagation() change the mount itself? */
 static bool mount_propagation_changes(struct mount *mnt, int type)
 {
 	switch (type) {
@@ -396,7 +401,7 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 
 	if (mount_is_visible(mnt) && mount_propagation_changes(mnt, type))
 		mount_post_at(mnt, NOTIFY_MOUNT_PROPAGATION, false);
-	/* With peers left, its slaves stay slaves of the same group */
+	/* As long as there are peers, the slaves remain slaves of the group */
 	if (type == MS_SHARED || !list_empty(&mnt->mnt_share))
 		return;
 
@@ -415,10 +420,10 @@ void __mount_notify_group(struct mount *mnt)
 	read_sequnlock_excl(&mount_lock);
 }
 
-void __mount_notify_gone(struct mount_watches *watches, u64 mnt_id)
+void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id)
 {
-	remove_watch_list(watches->here, mnt_id);
-	remove_watch_list(watches->below, mnt_id);
+	remove_watch_list(watches->watches, mnt_id);
+	remove_watch_list(watches->subtree_watches, mnt_id);
 }
 
 /*
@@ -464,11 +469,11 @@ static int mount_may_watch(const struct path *path)
 	return ret ?: security_path_notify(path, 0, FSNOTIFY_OBJ_TYPE_VFSMOUNT);
 }
 
-/* What is known of mounts above is not true any more, if it ever was */
-static void mount_end_age(int more_watches)
+/* The cached ancestors are not valid any more, if they ever were */
+static void mount_invalidate_ancestors(int more_watches)
 {
 	read_seqlock_excl(&mount_lock);
-	mount_above_age++;
+	mount_ancestor_gen++;
 	atomic_add(more_watches, &mount_nr_watches);
 	read_sequnlock_excl(&mount_lock);
 }
@@ -486,8 +491,8 @@ static int mount_find(struct file *file, u32 flags, bool add,
 		return -EINVAL;
 
 	mnt = real_mount(file->f_path.mnt);
-	slot = flags & WATCH_SUBTREE ? &mnt->mnt_watches.below :
-				       &mnt->mnt_watches.here;
+	slot = flags & WATCH_SUBTREE ? &mnt->mnt_watches.subtree_watches :
+				       &mnt->mnt_watches.watches;
 	target->id = mnt->mnt_id_unique;
 	if (!add) {
 		/* Pairs with cmpxchg() in watch_list_get_or_create() */
@@ -501,15 +506,15 @@ static int mount_find(struct file *file, u32 flags, bool add,
 	target->list = watch_list_get_or_create(slot, mount_release_watch);
 	if (!target->list)
 		return -ENOMEM;
-	/* Nothing is cached while no mount is watched */
-	mount_end_age(1);
+	/* No ancestor is cached while no mount is watched */
+	mount_invalidate_ancestors(1);
 	return 0;
 }
 
 /* A change that missed the new watch is visible to the caller from here on */
 static void mount_watch_added(void)
 {
-	mount_end_age(0);
+	mount_invalidate_ancestors(0);
 }
 
 static const struct watch_source mount_source = {

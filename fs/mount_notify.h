@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Notifications about mounts: what fs/namespace.c and fs/pnode.c must know
+ * Notifications about mounts: hooks for fs/namespace.c and fs/pnode.c
  */
 #ifndef _FS_MOUNT_NOTIFY_H
 #define _FS_MOUNT_NOTIFY_H
@@ -15,23 +15,23 @@ struct watch_list;
 #ifdef CONFIG_MOUNT_NOTIFICATIONS
 
 /**
- * struct mount_watches - who watches a mount
- * @here: watches on this mount alone; NULL until the first one is set
- * @below: those with WATCH_SUBTREE, the same
- * @above: the next mount above with somebody in @below, or NULL
- * @above_age: whether @above is true, see mount_notify.c
- * @named_age: whether it may be the @above of others
- * @meeting_nr: which search has been here
+ * struct mount_watches - watches on a mount, and its cached watched ancestor
+ * @watches: watches on this mount alone; NULL until the first one is added
+ * @subtree_watches: watches with WATCH_SUBTREE, likewise
+ * @watched_ancestor: cached nearest ancestor with @subtree_watches, or NULL
+ * @ancestor_gen: generation of @watched_ancestor, see mount_notify.c
+ * @cached_gen: generation in which other mounts cached this one
+ * @lca_seq: the last pass that visited this mount
  *
- * The last four are under mount_lock.
+ * The last four are protected by mount_lock.
  */
 struct mount_watches {
-	struct watch_list *here;
-	struct watch_list *below;
-	struct mount *above;
-	u64 above_age;
-	u64 named_age;
-	u64 meeting_nr;
+	struct watch_list *watches;
+	struct watch_list *subtree_watches;
+	struct mount *watched_ancestor;
+	u64 ancestor_gen;
+	u64 cached_gen;
+	u64 lca_seq;
 };
 
 extern atomic_t mount_nr_watches;
@@ -43,25 +43,25 @@ void __mount_notify_umount(struct list_head *list, bool expired);
 void __mount_notify_attr(struct mount *mnt, unsigned int old_flags);
 void __mount_notify_propagation(struct mount *mnt, int type);
 void __mount_notify_group(struct mount *mnt);
-void __mount_notify_gone(struct mount_watches *watches, u64 mnt_id);
+void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id);
 
-/* All that a kernel with the option pays while nobody watches any mount */
+/* The only cost of the hooks while no mount is watched */
 static inline bool mount_watched(void)
 {
 	return unlikely(atomic_read(&mount_nr_watches));
 }
 
 /**
- * mount_notify_gone - end the watches on a mount that is being freed
- * @watches: those of the mount, to which nobody has a reference
- * @mnt_id: its unique ID
+ * mount_notify_destroy - remove the watches on a mount that is being freed
+ * @watches: member of the mount, to which no reference is left
+ * @mnt_id: unique ID of the mount
  *
  * Context: Process context.  May sleep.
  */
-static inline void mount_notify_gone(struct mount_watches *watches, u64 mnt_id)
+static inline void mount_notify_destroy(struct mount_watches *watches, u64 mnt_id)
 {
-	if (unlikely(watches->here || watches->below))
-		__mount_notify_gone(watches, mnt_id);
+	if (unlikely(watches->watches || watches->subtree_watches))
+		__mount_notify_destroy(watches, mnt_id);
 }
 
 #else /* !CONFIG_MOUNT_NOTIFICATIONS */
@@ -100,7 +100,7 @@ static inline void __mount_notify_group(struct mount *mnt)
 {
 }
 
-static inline void mount_notify_gone(struct mount_watches *watches, u64 mnt_id)
+static inline void mount_notify_destroy(struct mount_watches *watches, u64 mnt_id)
 {
 }
 
@@ -122,12 +122,12 @@ static inline void mount_notify_new(struct mount *tree, bool propagated)
 }
 
 /**
- * mount_notify_move - a mount has another parent
- * @mnt: the mount; whether it was moved already does not matter, as long as
- *	neither parent is below it
- * @from: its parent until now
- * @to: its parent from now on
- * @propagated: nobody asked for it
+ * mount_notify_move - notify watchers that a mount moves to another parent
+ * @mnt: the mount; may be called before or after the move, as long as neither
+ *	parent is below it
+ * @from: the old parent
+ * @to: the new parent
+ * @propagated: the move is a consequence of another operation
  *
  * Context: mount_lock held for write.
  */
@@ -155,9 +155,9 @@ static inline void mount_notify_umount(struct list_head *list, bool expired)
 }
 
 /**
- * mount_notify_attr - a mount's flags were set
+ * mount_notify_attr - notify watchers that the flags of a mount were set
  * @mnt: the mount
- * @old_flags: its mnt_flags before
+ * @old_flags: the old mnt_flags
  *
  * Context: mount_lock held for write.
  */
@@ -168,11 +168,11 @@ static inline void mount_notify_attr(struct mount *mnt, unsigned int old_flags)
 }
 
 /**
- * mount_notify_propagation - a mount's propagation type is going to be set
- * @mnt: the mount
+ * mount_notify_propagation - notify watchers of a change of propagation type
+ * @mnt: the mount, before the change
  * @type: MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE
  *
- * Tells of the mount if it will be different, and of the slaves that it loses.
+ * Reports the mount if its type changes, and the slaves that it loses.
  *
  * Context: mount_lock held for write.
  */
@@ -183,7 +183,7 @@ static inline void mount_notify_propagation(struct mount *mnt, int type)
 }
 
 /**
- * mount_notify_group - a mount joined the peers or the slaves of others
+ * mount_notify_group - notify watchers that a mount joined a peer group
  * @mnt: the mount
  *
  * Context: namespace_sem held for write, mount_lock not held.

@@ -2,32 +2,33 @@
 /*
  * Notifications about superblocks
  *
- * Tells the readers of notification queues what happens to a filesystem as a
- * whole: it was remounted, frozen or shut down, it found an error in itself,
- * data could not be written back, somebody crossed a quota limit.  See
- * Documentation/userspace-api/watch_queue.rst for programs.
+ * An event source for the general notification queue: it reports what happens to a
+ * filesystem as a whole.  It was remounted, frozen, thawed or shut down, it found an
+ * error in itself, data could not be written back, or a quota limit was crossed.
+ * See Documentation/userspace-api/watch_queue.rst.
  *
  * Objects
  *
  *	super_block --1:1-- sb_watchers --1:n-- watch
  *
- * A superblock gets its sb_watchers with its first watch and keeps it until it
- * is killed.  Nothing here holds a reference on a superblock or a mount.
+ * The sb_watchers of a superblock is created with its first watch and freed when
+ * the superblock is killed.  Nothing here holds a reference on a superblock or a
+ * mount.
  *
- * Who may learn what
+ * Permission model
  *
- * Whoever sets a watch has CAP_SYS_ADMIN in the user namespace that owns the
- * filesystem, or can read the file it names and sees its mount in the mount
- * namespace.  Without the capability a watcher is told what it could have found
- * out through that file:
+ * A program that adds a watch needs CAP_SYS_ADMIN in the user namespace that owns
+ * the filesystem, or a file that it can read, through a mount in its mount
+ * namespace.  Without the capability it gets the events that it could have found
+ * through this file:
  *
  *	remounts		/proc/self/mountinfo, fstatfs()
  *	shutdown		fsync(), which fails from then on
- *	write-back errors	syncfs(), which does not say where: no inode
- *	quota of its own	quotactl(Q_GETQUOTA)
+ *	write-back errors	syncfs(), which does not return the inode
+ *	its own quota		quotactl(Q_GETQUOTA)
  *
- * All else is for the capability: freezing, which no call shows; errors in the
- * filesystem, as with fanotify; numbers of inodes, and the quota of others.
+ * All other events need the capability: freezing, which no system call shows; errors
+ * in the filesystem, as with fanotify; inode numbers; and the quota of other users.
  *
  * Rate limit
  *
@@ -48,8 +49,8 @@
  *
  * Locks, outer to inner
  *
- *	sb->s_umount		remount, freeze and thaw happen under it, and
- *				are told in their order therefore
+ *	sb->s_umount		serializes remount, freeze and thaw, and thereby
+ *				their records
  *	quota_lock		assignment of the rate limits of quota warnings
  *	rl.lock			errors of one kind; any context, interrupts off
  *	locks of the queue	kernel/watch_queue.c
@@ -60,11 +61,11 @@
  * barrier that pairs with the one in add_watch_to_object(): a program that adds a
  * watch and then reads the state either reads the new state or gets the record.
  *
- * Who protects what
+ * Protection of members
  *
- *	sb->s_watchers		set once, by cmpxchg(), and taken back by
- *				sb_notify_gone(); RCU to read.  Who has the
- *				superblock active needs no RCU
+ *	sb->s_watchers		set once, with cmpxchg(), and reset by
+ *				sb_notify_destroy(); readers use RCU or hold an
+ *				active reference on the superblock
  *	sb_watchers
  *	  watchers		lock of its own
  *	  id, dev		constant
@@ -137,7 +138,7 @@ struct sb_watchers {
 	struct watch_list watchers;
 	u64 id;				/* never used again */
 	dev_t dev;
-	atomic_t shut_down;		/* it was told */
+	atomic_t shut_down;		/* the shutdown was reported */
 	struct sb_errors errors;
 	struct sb_errors wb_errors;
 #ifdef CONFIG_QUOTACTL
@@ -149,7 +150,7 @@ struct sb_watchers {
 };
 
 /*
- * Who may learn it.  With the capability, watch->private is set.
+ * Permission of a watch; watch->private is set for a privileged one
  */
 
 static bool sb_watch_privileged(const struct watch *watch, const void *unused)
@@ -163,7 +164,7 @@ static bool sb_watch_unprivileged(const struct watch *watch, const void *unused)
 }
 
 #ifdef CONFIG_QUOTACTL
-/* As quotactl(Q_GETQUOTA) has it, but of who set the watch */
+/* The check of quotactl(Q_GETQUOTA), for the credentials of the watch */
 static bool sb_watch_quota(const struct watch *watch, const void *data)
 {
 	const struct kqid *qid = data;
@@ -201,7 +202,7 @@ sb_record(const struct sb_watchers *sbw, u32 subtype, u32 len)
 }
 
 static void sb_post(struct super_block *sb, u32 subtype, const struct cred *cred,
-		    bool (*may_learn)(const struct watch *watch, const void *data))
+		    bool (*may_notify)(const struct watch *watch, const void *data))
 {
 	struct superblock_notification n;
 	struct sb_watchers *sbw;
@@ -212,7 +213,7 @@ static void sb_post(struct super_block *sb, u32 subtype, const struct cred *cred
 		return;
 	n = sb_record(sbw, subtype, watch_sizeof(n));
 	post_watch_notification_if(&sbw->watchers, &n.watch, cred, sbw->id,
-				   may_learn, NULL);
+				   may_notify, NULL);
 }
 
 void __sb_notify_reconfigured(struct super_block *sb, bool was_ro)
@@ -238,7 +239,7 @@ void __sb_notify_shutdown(struct super_block *sb)
 {
 	struct sb_watchers *sbw;
 
-	/* Several may find at once that it is time, and there is no way back */
+	/* Report a shutdown once: callers may race, and it is final */
 	scoped_guard(rcu) {
 		sbw = rcu_dereference(sb->s_watchers);
 		if (!sbw || atomic_xchg(&sbw->shut_down, 1))
@@ -273,7 +274,7 @@ static void sb_post_error(struct watch_ratelimit *rl, const void *event, u32 mor
 				   sb_watch_unprivileged, NULL);
 }
 
-static void sb_count_error(struct sb_errors *errors, u64 ino, int error)
+static void sb_report_error(struct sb_errors *errors, u64 ino, int error)
 {
 	struct sb_error e = { .ino = ino, .error = abs(error) };
 
@@ -288,7 +289,7 @@ void __sb_notify_error(struct super_block *sb, u64 ino, int error)
 	guard(rcu)();
 	sbw = rcu_dereference(sb->s_watchers);
 	if (sbw)
-		sb_count_error(&sbw->errors, ino, error);
+		sb_report_error(&sbw->errors, ino, error);
 }
 EXPORT_SYMBOL_GPL(__sb_notify_error);
 
@@ -316,7 +317,7 @@ void sb_notify_wb_error(const struct address_space *mapping, int error)
 	guard(rcu)();
 	sbw = rcu_dereference(inode->i_sb->s_watchers);
 	if (sbw)
-		sb_count_error(&sbw->wb_errors, inode->i_ino, error);
+		sb_report_error(&sbw->wb_errors, inode->i_ino, error);
 }
 
 /*
@@ -502,7 +503,7 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 	return sbw;
 }
 
-void __sb_notify_gone(struct super_block *sb)
+void __sb_notify_destroy(struct super_block *sb)
 {
 	/* No lock: no reference is left through which to set a watch */
 	struct sb_watchers *sbw = rcu_replace_pointer(sb->s_watchers, NULL, true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of fs/sb_notify.c, which includes this file: what filesystems in a
- * test machine do not show.
+ * KUnit tests of fs/sb_notify.c, which includes this file: cases that are hard to
+ * reach through a real filesystem.
  */
 #include <kunit/test.h>
 
@@ -10,10 +10,10 @@ struct sb_quota_row {
 	enum quota_type type;
 	u32 id;
 	bool privileged;
-	bool may_learn;
+	bool may_notify;
 };
 
-/* Of a watcher with uid 5, euid 1000, egid 100 and the group 200 */
+/* The watcher has uid 5, euid 1000, egid 100 and the group 200 */
 static const struct sb_quota_row sb_quota_rows[] = {
 	{ "its own", USRQUOTA, 1000, false, true },
 	{ "another's", USRQUOTA, 1001, false, false },
@@ -48,7 +48,7 @@ static void sb_notify_test_quota(struct kunit *test)
 		struct kqid qid = make_kqid(&init_user_ns, row->type, row->id);
 
 		watch.private = row->privileged ? &watch : NULL;
-		KUNIT_EXPECT_EQ_MSG(test, row->may_learn,
+		KUNIT_EXPECT_EQ_MSG(test, row->may_notify,
 				    sb_watch_quota(&watch, &qid), "%s", row->why);
 	}
 
@@ -114,7 +114,7 @@ static void sb_notify_test_quota_limit(struct kunit *test)
 	sb_quota_destroy(sbw);
 }
 
-/* Nothing is counted for nobody. */
+/* Without a watch, errors are not counted. */
 static void sb_notify_test_unwatched(struct kunit *test)
 {
 	struct sb_watchers *sbw = kunit_kzalloc(test, sizeof(*sbw), GFP_KERNEL);
@@ -122,7 +122,7 @@ static void sb_notify_test_unwatched(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, sbw);
 	init_watch_list(&sbw->watchers, NULL);
 	sb_errors_init(&sbw->errors, sbw, NOTIFY_SB_ERROR);
-	sb_count_error(&sbw->errors, 10, -EIO);
+	sb_report_error(&sbw->errors, 10, -EIO);
 	KUNIT_EXPECT_FALSE(test, sbw->errors.rl.open);
 	watch_ratelimit_destroy(&sbw->errors.rl);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Notifications about superblocks: what filesystems and the VFS call
+ * Notifications about superblocks: hooks for filesystems and the VFS
  *
- * A call costs a test of a pointer if nobody ever watched the superblock.
+ * A call tests a pointer if the superblock was never watched.
  * See Documentation/userspace-api/watch_queue.rst for the events.
  */
 #ifndef _LINUX_SB_NOTIFY_H
@@ -21,7 +21,7 @@ void __sb_notify_reconfigured(struct super_block *sb, bool was_ro);
 void __sb_notify_frozen(struct super_block *sb, bool frozen);
 void __sb_notify_shutdown(struct super_block *sb);
 void __sb_notify_error(struct super_block *sb, u64 ino, int error);
-void __sb_notify_gone(struct super_block *sb);
+void __sb_notify_destroy(struct super_block *sb);
 void sb_notify_wb_error(const struct address_space *mapping, int error);
 
 /*
@@ -38,9 +38,9 @@ static inline bool sb_has_watchers(const struct super_block *sb)
 }
 
 /**
- * sb_notify_reconfigured - tell that a filesystem was remounted
- * @sb: the superblock, as it is now
- * @was_ro: whether it was read-only before
+ * sb_notify_reconfigured - notify watchers of a remount
+ * @sb: the superblock, after the remount
+ * @was_ro: true if it was read-only before
  *
  * Context: Process context, sb->s_umount held for writing.
  */
@@ -51,9 +51,9 @@ static inline void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 }
 
 /**
- * sb_notify_frozen - tell that a filesystem was frozen, or thawed
+ * sb_notify_frozen - notify watchers that a filesystem was frozen or thawed
  * @sb: the superblock
- * @frozen: which of the two
+ * @frozen: true if it was frozen
  *
  * Context: Process context, sb->s_umount held for writing.
  */
@@ -64,8 +64,8 @@ static inline void sb_notify_frozen(struct super_block *sb, bool frozen)
 }
 
 /**
- * sb_notify_shutdown - tell that a filesystem takes no changes any more
- * @sb: the superblock; it may well be read-write by its flags
+ * sb_notify_shutdown - notify watchers that a filesystem was shut down
+ * @sb: the superblock, which rejects changes from now on; SB_RDONLY need not be set
  *
  * Context: Any but NMI.
  */
@@ -76,12 +76,12 @@ static inline void sb_notify_shutdown(struct super_block *sb)
 }
 
 /**
- * sb_notify_error - tell that a filesystem found an error in itself
+ * sb_notify_error - notify watchers that a filesystem found an error in itself
  * @sb: the superblock
- * @ino: number of the inode that it was found in, or 0
+ * @ino: number of the inode with the error, or 0
  * @error: errno, of either sign
  *
- * Storms are limited, see fs/sb_notify.c.
+ * Rate limited, see fs/sb_notify.c.
  *
  * Context: Any but NMI.
  */
@@ -118,16 +118,16 @@ static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
 }
 
 /**
- * sb_notify_gone - tell that a filesystem is unmounted, and end all watches
+ * sb_notify_destroy - remove all watches on a superblock
  * @sb: the superblock, after kill_sb(): no event can happen any more
  *
- * Context: Process context, without s_umount and whatever a timer takes.  May
+ * Context: Process context, without s_umount and locks that a timer takes.  May
  * sleep.
  */
-static inline void sb_notify_gone(struct super_block *sb)
+static inline void sb_notify_destroy(struct super_block *sb)
 {
 	if (sb_has_watchers(sb))
-		__sb_notify_gone(sb);
+		__sb_notify_destroy(sb);
 }
 
 #else /* !CONFIG_SB_NOTIFICATIONS */
@@ -153,7 +153,7 @@ static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
 {
 }
 
-static inline void sb_notify_gone(struct super_block *sb)
+static inline void sb_notify_destroy(struct super_block *sb)
 {
 }
 
