@@ -142,10 +142,10 @@ static void mount_post_subtree(const struct mount *at,
 /* An empty list left by removed watches does not count. */
 static bool mount_has_subtree_watch(const struct mount *at)
 {
-	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	const struct watch_list *wlist =
-		smp_load_acquire(&at->mnt_watches.subtree_watches);
+	const struct watch_list *wlist;
 
+	/* Pairs with cmpxchg() in watch_list_get_or_create() */
+	wlist = smp_load_acquire(&at->mnt_watches.subtree_watches);
 	return wlist && !hlist_empty(&wlist->watchers);
 }
 

@@ -142,7 +142,7 @@ struct sb_watchers {
 	struct sb_errors errors;
 	struct sb_errors wb_errors;
 #ifdef CONFIG_QUOTACTL
-	spinlock_t quota_lock;
+	spinlock_t quota_lock;		/* assignment of the limits */
 	struct sb_quota_limit quota[SB_QUOTA_LIMITS];
 	struct sb_quota_limit quota_rest;	/* shared, has no key */
 #endif

@@ -24,15 +24,15 @@ void __sb_notify_error(struct super_block *sb, u64 ino, int error);
 void __sb_notify_destroy(struct super_block *sb);
 void sb_notify_wb_error(const struct address_space *mapping, int error);
 
-/*
- * To be called after the change of state that is to be reported.  Pairs with
- * smp_mb() at the end of add_watch_to_object(): a program adds a watch, then reads
- * the state; a poster stores the state, then checks for watchers.  Without both
- * barriers, the program could read the old state and the poster find no watcher.
- * No caller is on a hot path.
- */
+/* To be called after the change of state that is to be reported.  Not for hot paths. */
 static inline bool sb_has_watchers(const struct super_block *sb)
 {
+	/*
+	 * Pairs with smp_mb() at the end of add_watch_to_object(): a program adds a
+	 * watch, then reads the state; a poster stores the state, then checks for
+	 * watchers.  Without both barriers, the program could read the old state and
+	 * the poster find no watcher.
+	 */
 	smp_mb();
 	return unlikely(rcu_access_pointer(sb->s_watchers));
 }
