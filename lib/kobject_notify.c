@@ -2,9 +2,9 @@
 /*
  * Notifications about devices
  *
- * Tells the readers of notification queues of each uevent that the kernel makes, and
- * of resets, which have none, in one record: what happened, to which device, and the
- * event's number.  See Documentation/userspace-api/watch_queue.rst for programs.
+ * Posts one record for each uevent that the kernel sends: what happened, to which
+ * device, and the sequence number of the event.  The events are documented in
+ * Documentation/userspace-api/watch_queue.rst.
  *
  * There is one object, all devices, and a watch on it belongs to the network
  * namespace that it was set in: it sees what a netlink socket there would.  As
@@ -18,10 +18,7 @@
  * Events come in process context, often with locks of drivers held.
  */
 
-#include <linux/device.h>
-#include <linux/export.h>
 #include <linux/init.h>
-#include <linux/kdev_t.h>
 #include <linux/kobject.h>
 #include <linux/kobject_notify.h>
 #include <linux/kstrtox.h>
@@ -43,7 +40,6 @@ union device_record {
 };
 
 struct watch_list device_watchers;
-EXPORT_SYMBOL_GPL(device_watchers);
 
 /* As in ACTION=.  User ABI, whatever the numbers in enum kobject_action become. */
 static const char * const device_events[] = {
@@ -157,23 +153,6 @@ void __kobject_notify(const struct net *net, const struct kobj_uevent_env *env)
 	/* The device itself may have another name by now */
 	device_post(&rec, net, event, subsystem, kbasename(path));
 }
-
-/**
- * __device_notify_reset - device_notify_reset() when somebody watches
- * @dev: the device, which is on a bus and belongs to no network namespace
- *
- * Context: Process context, with any lock but a raw spinlock.
- */
-void __device_notify_reset(const struct device *dev)
-{
-	union device_record rec = {
-		.n.dev_major = MAJOR(dev->devt),
-		.n.dev_minor = MINOR(dev->devt),
-	};
-
-	device_post(&rec, NULL, NOTIFY_DEVICE_RESET, dev->bus->name, dev_name(dev));
-}
-EXPORT_SYMBOL_GPL(__device_notify_reset);
 
 static void device_release_watch(struct watch *watch)
 {

@@ -9,7 +9,6 @@
 
 #include <linux/watch_queue.h>
 
-struct device;
 struct kobj_uevent_env;
 struct net;
 
@@ -17,7 +16,6 @@ struct net;
 extern struct watch_list device_watchers;
 
 void __kobject_notify(const struct net *net, const struct kobj_uevent_env *env);
-void __device_notify_reset(const struct device *dev);
 #endif
 
 /**
@@ -33,20 +31,6 @@ static inline void kobject_notify(const struct net *net,
 #ifdef CONFIG_DEVICE_NOTIFICATIONS
 	if (!hlist_empty(&device_watchers.watchers))
 		__kobject_notify(net, env);
-#endif
-}
-
-/**
- * device_notify_reset - tell that a device was reset, which is no uevent
- * @dev: the device, which is on a bus and belongs to no network namespace
- *
- * Context: Process context, with any lock but a raw spinlock.
- */
-static inline void device_notify_reset(const struct device *dev)
-{
-#ifdef CONFIG_DEVICE_NOTIFICATIONS
-	if (!hlist_empty(&device_watchers.watchers))
-		__device_notify_reset(dev);
 #endif
 }
 

@@ -221,7 +221,6 @@ static void show_device(const union watch_record *rec)
 		[NOTIFY_DEVICE_OFFLINE]	= "offline",
 		[NOTIFY_DEVICE_BIND]	= "has a driver",
 		[NOTIFY_DEVICE_UNBIND]	= "has no driver",
-		[NOTIFY_DEVICE_RESET]	= "reset",
 	};
 	const char *subsystem = (const char *)rec + sizeof(rec->device);
 	unsigned int event = rec->watch.subtype;

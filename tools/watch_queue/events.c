@@ -348,7 +348,6 @@ static const char * const device_events[] = {
 	[NOTIFY_DEVICE_OFFLINE]	= "offline",
 	[NOTIFY_DEVICE_BIND]	= "bind",
 	[NOTIFY_DEVICE_UNBIND]	= "unbind",
-	[NOTIFY_DEVICE_RESET]	= "reset",
 };
 
 static void decode_device(struct event *ev, const union watch_record *rec)

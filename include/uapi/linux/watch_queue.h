@@ -420,7 +420,6 @@ struct block_notification {
  * @NOTIFY_DEVICE_OFFLINE: it is not in use, and may be removed
  * @NOTIFY_DEVICE_BIND: it has a driver
  * @NOTIFY_DEVICE_UNBIND: it has none any more
- * @NOTIFY_DEVICE_RESET: it was reset, and goes on as it was; USB only
  */
 enum device_notification_subtype {
 	NOTIFY_DEVICE_ADD	= 0,
@@ -431,7 +430,6 @@ enum device_notification_subtype {
 	NOTIFY_DEVICE_OFFLINE	= 5,
 	NOTIFY_DEVICE_BIND	= 6,
 	NOTIFY_DEVICE_UNBIND	= 7,
-	NOTIFY_DEVICE_RESET	= 8,
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_DEVICE_NOTIFY */
@@ -442,8 +440,7 @@ enum device_notification_subtype {
 /**
  * struct device_notification - WATCH_TYPE_DEVICE_NOTIFY
  * @watch: header; subtype is an enum device_notification_subtype
- * @seqnum: number of the event: SEQNUM in uevents, and what udev knows it by; 0 for a
- *	reset, which is no uevent
+ * @seqnum: sequence number of the event, SEQNUM in uevents
  * @dev_major: device number, and 0 for a device that has none
  * @dev_minor: device number
  * @names: the subsystem and the device's name in it, each with a 0 byte at its end
