@@ -314,18 +314,30 @@ void blk_notify_request(struct request *rq, blk_status_t status,
 		blk_tell(rq->bio->bi_bdev, &e);
 }
 
+/*
+ * True for a chained bio that the driver of its device split off, or that belongs to
+ * several bios for which the issuer waits together: the parent bio reports the status.
+ */
+static bool bio_is_part(const struct bio *bio)
+{
+	const struct bio *parent = bio->bi_private;
+
+	return parent->bi_bdev == bio->bi_bdev &&
+	       bdev_test_flag(bio->bi_bdev, BD_HAS_SUBMIT_BIO);
+}
+
 /**
- * blk_notify_bio - tell that a bio failed
- * @bio: the bio, which was submitted to its device and has ended with all its parts,
- *	and was not part of a request
+ * blk_notify_bio - report a failed bio
+ * @bio: the bio, completed together with the bios that were split off it; it was
+ *	submitted to its device and was not part of a request
+ * @chained: bio_chain() set its completion, so bi_private is the parent bio
  *
- * Of no concern is one that only asked whether it could be done at once, or be polled
- * for; nor is one that reads ahead, which drivers give up when they have better to do:
- * who needs the data reads them again.
+ * Not reported are bios that failed because of REQ_NOWAIT or REQ_POLLED, and
+ * readahead, which drivers may drop under load.
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
-void blk_notify_bio(struct bio *bio)
+void blk_notify_bio(struct bio *bio, bool chained)
 {
 	struct blk_error e = {
 		.sector		= bio->bi_iter.bi_sector,
@@ -342,6 +354,8 @@ void blk_notify_bio(struct bio *bio)
 		return;
 	if (bio->bi_status == BLK_STS_DM_REQUEUE || (bio->bi_opf & REQ_RAHEAD) ||
 	    blk_is_favour(bio->bi_bdev, bio_op(bio), bio->bi_status))
+		return;
+	if (chained && bio_is_part(bio))
 		return;
 	blk_tell(bio->bi_bdev, &e);
 }

@@ -14,7 +14,7 @@ struct request;
 #ifdef CONFIG_BLOCK_NOTIFICATIONS
 void blk_notify_request(struct request *rq, blk_status_t status,
 			unsigned int bytes);
-void blk_notify_bio(struct bio *bio);
+void blk_notify_bio(struct bio *bio, bool chained);
 void blk_notify_gone(struct block_device *bdev);
 #else
 static inline void blk_notify_request(struct request *rq, blk_status_t status,
@@ -22,7 +22,7 @@ static inline void blk_notify_request(struct request *rq, blk_status_t status,
 {
 }
 
-static inline void blk_notify_bio(struct bio *bio)
+static inline void blk_notify_bio(struct bio *bio, bool chained)
 {
 }
 
