@@ -61,7 +61,7 @@ struct blk_watchers {
 	struct watch_list watchers;
 	struct watch_ratelimit rl;
 	struct block_device *bdev;
-	u64 id;			/* the disk's sequence number when it was made */
+	u64 id;			/* object ID, see blk_object_id() */
 	struct rcu_head rcu;
 };
 
@@ -76,8 +76,13 @@ struct blk_error {
 
 static_assert(sizeof(struct blk_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 
-/* Object of the watches on all devices */
+/* Object ID of the watches on all devices; disk sequence numbers start at 1 */
 #define BLK_ALL_DEVICES	0
+
+/* Bits of an object ID below the disk's sequence number.  User ABI. */
+#define BLK_ID_PARTNO_BITS	8
+
+static_assert(DISK_MAX_PARTS <= 1 << BLK_ID_PARTNO_BITS);
 
 static struct watch_list blk_watchers_of_all;
 
@@ -189,6 +194,11 @@ static void blk_post_limited(struct watch_ratelimit *rl, const void *event, u32 
 	blk_post_error(bw->bdev, event, more);
 }
 
+static u64 blk_object_id(struct block_device *bdev)
+{
+	return bdev->bd_disk->diskseq << BLK_ID_PARTNO_BITS | bdev_partno(bdev);
+}
+
 /* Those of @bdev, made if need be, or NULL.  The caller keeps @bdev. */
 static struct blk_watchers *blk_watchers_get(struct block_device *bdev, gfp_t gfp)
 {
@@ -203,7 +213,7 @@ static struct blk_watchers *blk_watchers_get(struct block_device *bdev, gfp_t gf
 	init_watch_list(&new->watchers, NULL);
 	watch_ratelimit_init(&new->rl, blk_post_limited);
 	new->bdev = bdev;
-	new->id = bdev->bd_disk->diskseq;
+	new->id = blk_object_id(bdev);
 
 	/* Pairs with smp_load_acquire() in blk_watchers() */
 	bw = cmpxchg(&bdev->bd_watchers, NULL, new);

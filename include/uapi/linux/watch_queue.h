@@ -397,6 +397,10 @@ enum block_notification_operation {
  *	one and this one that have no record of their own
  * @operation: an enum block_notification_operation
  * @partition: number of the partition, 0 for the disk
+ *
+ * The object ID of a watch, in its removal record and in fdinfo, is
+ * @disk_seq << 8 | @partition at the time of the first watch or error, and 0 for
+ * the watch on all devices.
  */
 struct block_notification {
 	struct watch_notification watch;

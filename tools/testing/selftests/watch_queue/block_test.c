@@ -156,19 +156,26 @@ TEST_F(block, layers)
 	close(lower);
 }
 
-/* The errors of a partition are those of its disk, too. */
-TEST_F(block, partition)
+/* Adds or deletes partition 3, which begins at sector 128 */
+static int change_partition(int disk, int op)
 {
 	struct blkpg_partition part = { .start = 65536, .length = 65536, .pno = 3 };
 	struct blkpg_ioctl_arg arg = {
-		.op = BLKPG_ADD_PARTITION, .datalen = sizeof(part), .data = &part,
+		.op = op, .datalen = sizeof(part), .data = &part,
 	};
+
+	return neg(ioctl(disk, BLKPG, &arg));
+}
+
+/* The errors of a partition are those of its disk, too. */
+TEST_F(block, partition)
+{
 	char path[64];
 	int disk = file_disk("disk", path, sizeof(path)), fd;
 	union watch_record r;
 
 	ASSERT_LE(0, disk);
-	ASSERT_EQ(0, ioctl(disk, BLKPG, &arg));
+	ASSERT_EQ(0, change_partition(disk, BLKPG_ADD_PARTITION));
 	strcat(path, "p3");
 	fd = open_disk(path);
 	ASSERT_LE(0, fd);
@@ -197,11 +204,55 @@ TEST_F(block, partition)
 	EXPECT_EQ(0, r.block.partition);
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(fd);
-	arg.op = BLKPG_DEL_PARTITION;
-	EXPECT_EQ(0, ioctl(disk, BLKPG, &arg));
+	EXPECT_EQ(0, change_partition(disk, BLKPG_DEL_PARTITION));
 	ASSERT_EQ(1, await_error(&self->rig, &r));
 	EXPECT_TRUE(is_removal(&r));
 	EXPECT_EQ(1, watch_record_id(&r));
+	close(disk);
+}
+
+/* True if fdinfo has this object ID for the watch with this ID */
+static bool watches_object(struct rig *rig, unsigned int id, unsigned long long object)
+{
+	char want[64], line[128];
+	int nth = 0;
+
+	snprintf(want, sizeof(want), "watch:\ttype:%u id:%u object:%llx",
+		 WATCH_TYPE_BLOCK_NOTIFY, id, object);
+	while (queue_info_line(rig->q.fd, "watch:", nth++, line, sizeof(line)))
+		if (!strcmp(line, want))
+			return true;
+	ksft_print_msg("fdinfo has no line \"%s\"\n", want);
+	return false;
+}
+
+/* A disk and its partitions have object IDs of their own. */
+TEST_F(block, object_id)
+{
+	char path[64];
+	int disk = file_disk("disk", path, sizeof(path)), fd;
+	union watch_record r;
+	__u64 seq;
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, neg(ioctl(disk, BLKGETDISKSEQ, &seq)));
+	ASSERT_EQ(0, change_partition(disk, BLKPG_ADD_PARTITION));
+	strcat(path, "p3");
+	fd = open_disk(path);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	ASSERT_EQ(0, watch(&self->rig, fd, 2));
+	ASSERT_EQ(0, watch(&self->rig, ALL, 3));
+	EXPECT_TRUE(watches_object(&self->rig, 1, seq << 8));
+	EXPECT_TRUE(watches_object(&self->rig, 2, seq << 8 | 3));
+	EXPECT_TRUE(watches_object(&self->rig, 3, 0));
+
+	close(fd);
+	EXPECT_EQ(0, change_partition(disk, BLKPG_DEL_PARTITION));
+	ASSERT_EQ(1, await_error(&self->rig, &r));
+	EXPECT_TRUE(is_removal(&r));
+	EXPECT_EQ(2, watch_record_id(&r));
+	EXPECT_EQ(seq << 8 | 3, r.removal.id);
 	close(disk);
 }
 
