@@ -101,7 +101,7 @@ static u8 blk_error_class(blk_status_t status)
 	case BLK_STS_TARGET:
 		return NOTIFY_BLOCK_TARGET;
 	case BLK_STS_RESV_CONFLICT:
-		return NOTIFY_BLOCK_RESERVATION;
+		return NOTIFY_BLOCK_RESV_CONFLICT;
 	case BLK_STS_MEDIUM:
 		return NOTIFY_BLOCK_MEDIUM;
 	case BLK_STS_PROTECTION:
@@ -111,11 +111,11 @@ static u8 blk_error_class(blk_status_t status)
 		return NOTIFY_BLOCK_RESOURCE;
 	case BLK_STS_ZONE_OPEN_RESOURCE:
 	case BLK_STS_ZONE_ACTIVE_RESOURCE:
-		return NOTIFY_BLOCK_ZONES;
+		return NOTIFY_BLOCK_ZONE_RESOURCE;
 	case BLK_STS_OFFLINE:
 		return NOTIFY_BLOCK_OFFLINE;
 	case BLK_STS_DURATION_LIMIT:
-		return NOTIFY_BLOCK_DURATION;
+		return NOTIFY_BLOCK_DURATION_LIMIT;
 	case BLK_STS_INVAL:
 		return NOTIFY_BLOCK_INVALID;
 	default:
@@ -127,21 +127,21 @@ static u32 blk_error_operation(enum req_op op, u32 length)
 {
 	switch (op) {
 	case REQ_OP_READ:
-		return NOTIFY_BLOCK_READ;
+		return NOTIFY_BLOCK_OP_READ;
 	case REQ_OP_ZONE_APPEND:
-		return NOTIFY_BLOCK_WRITE;
+		return NOTIFY_BLOCK_OP_WRITE;
 	case REQ_OP_WRITE:
 		/* Of a write with nothing in it, or no more, what failed is the flush */
-		return length ? NOTIFY_BLOCK_WRITE : NOTIFY_BLOCK_FLUSH;
+		return length ? NOTIFY_BLOCK_OP_WRITE : NOTIFY_BLOCK_OP_FLUSH;
 	case REQ_OP_FLUSH:
-		return NOTIFY_BLOCK_FLUSH;
+		return NOTIFY_BLOCK_OP_FLUSH;
 	case REQ_OP_DISCARD:
 	case REQ_OP_SECURE_ERASE:
-		return NOTIFY_BLOCK_DISCARD;
+		return NOTIFY_BLOCK_OP_DISCARD;
 	case REQ_OP_WRITE_ZEROES:
-		return NOTIFY_BLOCK_ZERO;
+		return NOTIFY_BLOCK_OP_ZERO;
 	default:
-		return op_is_zone_mgmt(op) ? NOTIFY_BLOCK_ZONE : NOTIFY_BLOCK_OTHER;
+		return op_is_zone_mgmt(op) ? NOTIFY_BLOCK_OP_ZONE : NOTIFY_BLOCK_OP_OTHER;
 	}
 }
 
@@ -245,7 +245,7 @@ static void blk_tell(struct block_device *bdev, struct blk_error *e)
 	struct blk_watchers *bw;
 
 	/* A flush is of the whole device, and may have no place, or any */
-	if (e->operation == NOTIFY_BLOCK_FLUSH)
+	if (e->operation == NOTIFY_BLOCK_OP_FLUSH)
 		e->sector = 0;
 	e->stacked = blk_is_stacked(bdev->bd_disk);
 	e->disk_seq = bdev->bd_disk->diskseq;

@@ -179,23 +179,23 @@ static void show_block(const struct block_notification *n)
 		[NOTIFY_BLOCK_NO_SPACE]	= "no space",
 		[NOTIFY_BLOCK_TRANSPORT] = "the way to it failed",
 		[NOTIFY_BLOCK_TARGET]	= "refused",
-		[NOTIFY_BLOCK_RESERVATION] = "reserved by another",
+		[NOTIFY_BLOCK_RESV_CONFLICT] = "reserved by another",
 		[NOTIFY_BLOCK_MEDIUM]	= "bad place",
 		[NOTIFY_BLOCK_PROTECTION] = "wrong checksum",
 		[NOTIFY_BLOCK_RESOURCE]	= "out of resources",
-		[NOTIFY_BLOCK_ZONES]	= "too many zones in use",
+		[NOTIFY_BLOCK_ZONE_RESOURCE] = "too many zones in use",
 		[NOTIFY_BLOCK_OFFLINE]	= "offline",
-		[NOTIFY_BLOCK_DURATION]	= "took too long",
+		[NOTIFY_BLOCK_DURATION_LIMIT] = "took too long",
 		[NOTIFY_BLOCK_INVALID]	= "malformed",
 	};
 	static const char * const operations[] = {
-		[NOTIFY_BLOCK_READ]	= "read",
-		[NOTIFY_BLOCK_WRITE]	= "write",
-		[NOTIFY_BLOCK_FLUSH]	= "flush",
-		[NOTIFY_BLOCK_DISCARD]	= "discard",
-		[NOTIFY_BLOCK_ZERO]	= "write of zeroes",
-		[NOTIFY_BLOCK_ZONE]	= "change of a zone",
-		[NOTIFY_BLOCK_OTHER]	= "operation",
+		[NOTIFY_BLOCK_OP_READ] = "read",
+		[NOTIFY_BLOCK_OP_WRITE] = "write",
+		[NOTIFY_BLOCK_OP_FLUSH] = "flush",
+		[NOTIFY_BLOCK_OP_DISCARD] = "discard",
+		[NOTIFY_BLOCK_OP_ZERO] = "write of zeroes",
+		[NOTIFY_BLOCK_OP_ZONE] = "change of a zone",
+		[NOTIFY_BLOCK_OP_OTHER] = "operation",
 	};
 	unsigned int subtype = n->watch.subtype, op = n->operation;
 

@@ -296,26 +296,26 @@ static const char * const block_events[] = {
 	[NOTIFY_BLOCK_NO_SPACE]	= "no-space",
 	[NOTIFY_BLOCK_TRANSPORT] = "transport",
 	[NOTIFY_BLOCK_TARGET]	= "target",
-	[NOTIFY_BLOCK_RESERVATION] = "reservation",
+	[NOTIFY_BLOCK_RESV_CONFLICT] = "resv-conflict",
 	[NOTIFY_BLOCK_MEDIUM]	= "medium",
 	[NOTIFY_BLOCK_PROTECTION] = "protection",
 	[NOTIFY_BLOCK_RESOURCE]	= "resource",
-	[NOTIFY_BLOCK_ZONES]	= "zones",
+	[NOTIFY_BLOCK_ZONE_RESOURCE] = "zone-resource",
 	[NOTIFY_BLOCK_OFFLINE]	= "offline",
-	[NOTIFY_BLOCK_DURATION]	= "duration",
+	[NOTIFY_BLOCK_DURATION_LIMIT] = "duration-limit",
 	[NOTIFY_BLOCK_INVALID]	= "invalid",
 };
 
 static void decode_block(struct event *ev, const union watch_record *rec)
 {
 	static const char * const operations[] = {
-		[NOTIFY_BLOCK_READ]	= "read",
-		[NOTIFY_BLOCK_WRITE]	= "write",
-		[NOTIFY_BLOCK_FLUSH]	= "flush",
-		[NOTIFY_BLOCK_DISCARD]	= "discard",
-		[NOTIFY_BLOCK_ZERO]	= "zero",
-		[NOTIFY_BLOCK_ZONE]	= "zone",
-		[NOTIFY_BLOCK_OTHER]	= "other",
+		[NOTIFY_BLOCK_OP_READ] = "read",
+		[NOTIFY_BLOCK_OP_WRITE] = "write",
+		[NOTIFY_BLOCK_OP_FLUSH] = "flush",
+		[NOTIFY_BLOCK_OP_DISCARD] = "discard",
+		[NOTIFY_BLOCK_OP_ZERO] = "zero",
+		[NOTIFY_BLOCK_OP_ZONE] = "zone",
+		[NOTIFY_BLOCK_OP_OTHER] = "other",
 	};
 	const struct block_notification *n = &rec->block;
 	const char *name;

@@ -328,20 +328,20 @@ struct superblock_quota_notification {
 };
 
 /**
- * enum block_notification_subtype - why I/O failed
- * @NOTIFY_BLOCK_IO: none of those below, or the driver does not say
- * @NOTIFY_BLOCK_NOT_SUPPORTED: the device cannot do this
+ * enum block_notification_subtype - class of an I/O error
+ * @NOTIFY_BLOCK_IO: none of the others, or unknown to the driver
+ * @NOTIFY_BLOCK_NOT_SUPPORTED: the device does not support the operation
  * @NOTIFY_BLOCK_TIMEOUT: the device did not answer in time
- * @NOTIFY_BLOCK_NO_SPACE: the device, thinly provisioned, is full
- * @NOTIFY_BLOCK_TRANSPORT: the way to the device failed; another may work
- * @NOTIFY_BLOCK_TARGET: the device refuses, and will again
- * @NOTIFY_BLOCK_RESERVATION: somebody else has reserved the device
- * @NOTIFY_BLOCK_MEDIUM: the data cannot be read, or written, at this place
- * @NOTIFY_BLOCK_PROTECTION: the checksum of the data is wrong
- * @NOTIFY_BLOCK_RESOURCE: the kernel or the device ran out of something
- * @NOTIFY_BLOCK_ZONES: too many zones are open or active
+ * @NOTIFY_BLOCK_NO_SPACE: a thinly provisioned device is full
+ * @NOTIFY_BLOCK_TRANSPORT: the path to the device failed; another path may work
+ * @NOTIFY_BLOCK_TARGET: the device failed the request; a retry will not help
+ * @NOTIFY_BLOCK_RESV_CONFLICT: another initiator has reserved the device
+ * @NOTIFY_BLOCK_MEDIUM: the medium cannot be read or written at this place
+ * @NOTIFY_BLOCK_PROTECTION: the protection information does not match the data
+ * @NOTIFY_BLOCK_RESOURCE: the kernel or the device ran out of a resource
+ * @NOTIFY_BLOCK_ZONE_RESOURCE: too many zones are open or active
  * @NOTIFY_BLOCK_OFFLINE: the device is offline
- * @NOTIFY_BLOCK_DURATION: the limit that was set for the duration is over
+ * @NOTIFY_BLOCK_DURATION_LIMIT: the command exceeded its duration limit
  * @NOTIFY_BLOCK_INVALID: the request is malformed
  */
 enum block_notification_subtype {
@@ -351,52 +351,53 @@ enum block_notification_subtype {
 	NOTIFY_BLOCK_NO_SPACE		= 3,
 	NOTIFY_BLOCK_TRANSPORT		= 4,
 	NOTIFY_BLOCK_TARGET		= 5,
-	NOTIFY_BLOCK_RESERVATION	= 6,
+	NOTIFY_BLOCK_RESV_CONFLICT	= 6,
 	NOTIFY_BLOCK_MEDIUM		= 7,
 	NOTIFY_BLOCK_PROTECTION		= 8,
 	NOTIFY_BLOCK_RESOURCE		= 9,
-	NOTIFY_BLOCK_ZONES		= 10,
+	NOTIFY_BLOCK_ZONE_RESOURCE	= 10,
 	NOTIFY_BLOCK_OFFLINE		= 11,
-	NOTIFY_BLOCK_DURATION		= 12,
+	NOTIFY_BLOCK_DURATION_LIMIT	= 12,
 	NOTIFY_BLOCK_INVALID		= 13,
 };
 
 /**
- * enum block_notification_operation - what failed
- * @NOTIFY_BLOCK_READ: a read
- * @NOTIFY_BLOCK_WRITE: a write
- * @NOTIFY_BLOCK_FLUSH: writing the device's cache
- * @NOTIFY_BLOCK_DISCARD: discarding, or erasing
- * @NOTIFY_BLOCK_ZERO: writing zeroes
- * @NOTIFY_BLOCK_ZONE: opening, closing or resetting a zone, or the like
- * @NOTIFY_BLOCK_OTHER: something else
+ * enum block_notification_operation - the operation that failed
+ * @NOTIFY_BLOCK_OP_READ: read
+ * @NOTIFY_BLOCK_OP_WRITE: write
+ * @NOTIFY_BLOCK_OP_FLUSH: flush of the device's write cache
+ * @NOTIFY_BLOCK_OP_DISCARD: discard or secure erase
+ * @NOTIFY_BLOCK_OP_ZERO: write zeroes
+ * @NOTIFY_BLOCK_OP_ZONE: open, close, finish or reset a zone
+ * @NOTIFY_BLOCK_OP_OTHER: any other operation
  */
 enum block_notification_operation {
-	NOTIFY_BLOCK_READ		= 0,
-	NOTIFY_BLOCK_WRITE		= 1,
-	NOTIFY_BLOCK_FLUSH		= 2,
-	NOTIFY_BLOCK_DISCARD		= 3,
-	NOTIFY_BLOCK_ZERO		= 4,
-	NOTIFY_BLOCK_ZONE		= 5,
-	NOTIFY_BLOCK_OTHER		= 6,
+	NOTIFY_BLOCK_OP_READ		= 0,
+	NOTIFY_BLOCK_OP_WRITE		= 1,
+	NOTIFY_BLOCK_OP_FLUSH		= 2,
+	NOTIFY_BLOCK_OP_DISCARD		= 3,
+	NOTIFY_BLOCK_OP_ZERO		= 4,
+	NOTIFY_BLOCK_OP_ZONE		= 5,
+	NOTIFY_BLOCK_OP_OTHER		= 6,
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_BLOCK_NOTIFY */
-#define NOTIFY_BLOCK_STACKED	WATCH_INFO_FLAG_0 /* The device is made of others */
+#define NOTIFY_BLOCK_STACKED	WATCH_INFO_FLAG_0 /* Built on other block devices */
 
 /**
  * struct block_notification - WATCH_TYPE_BLOCK_NOTIFY
  * @watch: header; subtype is an enum block_notification_subtype
- * @disk_seq: the disk, or the medium in it, by a number that is not used again:
- *	DISKSEQ in uevents
- * @dev_major: device number of the disk, or partition, that was asked
+ * @disk_seq: sequence number of the disk, or of the medium in it, at the time of
+ *	the error; DISKSEQ in uevents, never used again
+ * @dev_major: device number of the disk or partition to which the I/O was sent
  * @dev_minor: device number
- * @sector: where, in units of 512 bytes from the start of the disk
- * @length: how much, in bytes
+ * @sector: start of the failed range, in units of 512 bytes from the start of the
+ *	disk
+ * @length: length of the failed range in bytes
  * @more: how many errors of this device there were between the record before this
  *	one and this one that have no record of their own
  * @operation: an enum block_notification_operation
- * @partition: number of the partition, 0 for the disk
+ * @partition: partition number, 0 for the disk
  *
  * The object ID of a watch, in its removal record and in fdinfo, is
  * @disk_seq << 8 | @partition at the time of the first watch or error, and 0 for

@@ -172,7 +172,7 @@ static inline void remove_written(struct __test_metadata *_metadata, struct rig 
 		if (!is_removal(&r)) {
 			EXPECT_EQ(dev, makedev(r.block.dev_major, r.block.dev_minor));
 			EXPECT_EQ(WRITE_ON_SECTOR, r.block.sector);
-			EXPECT_EQ(NOTIFY_BLOCK_WRITE, r.block.operation);
+			EXPECT_EQ(NOTIFY_BLOCK_OP_WRITE, r.block.operation);
 		}
 	} while (!is_removal(&r));
 	EXPECT_TRUE(got_no_more(&rig->q));

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: each class of error of block devices, from a driver that makes it
+ * Watch queue: each class of block device error, from a driver that generates it
  *
  *	NOTIFY_BLOCK_IO			scsi_debug, null_blk, device-mapper
  *	NOTIFY_BLOCK_TIMEOUT		null_blk, where the kernel has fault injection
  *	NOTIFY_BLOCK_NO_SPACE		scsi_debug; and loop, see block_test.c
  *	NOTIFY_BLOCK_TRANSPORT		scsi_debug
  *	NOTIFY_BLOCK_TARGET		scsi_debug
- *	NOTIFY_BLOCK_RESERVATION	scsi_debug
+ *	NOTIFY_BLOCK_RESV_CONFLICT	scsi_debug
  *	NOTIFY_BLOCK_MEDIUM		scsi_debug
  *	NOTIFY_BLOCK_PROTECTION		scsi_debug
- *	NOTIFY_BLOCK_ZONES		null_blk
- *	NOTIFY_BLOCK_DURATION		scsi_debug
+ *	NOTIFY_BLOCK_ZONE_RESOURCE	null_blk
+ *	NOTIFY_BLOCK_DURATION_LIMIT	scsi_debug
  *
- * Not made here, or by chance only: NOTIFY_BLOCK_OFFLINE, which SCSI says for a moment
- * while a disk is removed; NOTIFY_BLOCK_RESOURCE, as drivers that run out of something try
- * again, and a loop device says so only if the file system below has no memory;
- * NOTIFY_BLOCK_INVALID, as what is malformed does not get as far as a driver; and
- * NOTIFY_BLOCK_NOT_SUPPORTED, as the kernel asks no device for what it cannot do, but
- * for favours, whose refusal is no error.
+ * Four classes are not generated here, or only by chance.  SCSI reports
+ * NOTIFY_BLOCK_OFFLINE for a moment while a disk is removed.  Drivers retry instead of
+ * reporting NOTIFY_BLOCK_RESOURCE, and a loop device reports it only if the filesystem
+ * below has no memory.  A malformed request (NOTIFY_BLOCK_INVALID) does not reach a
+ * driver.  The kernel only sends operations that the device supports, except optional
+ * ones, whose refusal is not reported (NOTIFY_BLOCK_NOT_SUPPORTED).
  */
 #define _GNU_SOURCE
 #include <glob.h>
@@ -97,7 +97,7 @@ TEST_F(block_driver, device_mapper)
 	EXPECT_EQ(BLOCK, pread(disk, data, BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	EXPECT_EQ(-EIO, neg(pread(disk, data, BLOCK, 24 * 512)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk, 24, BLOCK,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, disk, 24, BLOCK,
 			NOTIFY_BLOCK_STACKED));
 
 	/* In pieces of a sector, it tells once, of the last one */
@@ -107,7 +107,7 @@ TEST_F(block_driver, device_mapper)
 	ASSERT_EQ(0, dm_message(self->rig.name[1], "addbadblock 26"));
 	ASSERT_EQ(0, dm_message(self->rig.name[1], "enable"));
 	EXPECT_EQ(-EIO, neg(pread(disk, data, BLOCK, 24 * 512)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk, 31,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, disk, 31,
 			512, NOTIFY_BLOCK_STACKED));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(disk);
@@ -119,7 +119,7 @@ TEST_F(block_driver, device_mapper)
 	EXPECT_EQ(BLOCK, pread(disk, data, BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	EXPECT_EQ(-EIO, neg(pwrite(disk, data, BLOCK, 512)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk, 1, BLOCK,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_WRITE, disk, 1, BLOCK,
 			NOTIFY_BLOCK_STACKED));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(disk);
@@ -195,7 +195,7 @@ TEST_F(md, raid1)
 
 	ASSERT_EQ(0, dm_set(self->rig.name[1], "error", SECTORS, ""));
 	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
-	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, leg[1], 0,
+	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_WRITE, leg[1], 0,
 			BLOCK, 0));
 	/* That leg is not asked again */
 	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
@@ -204,9 +204,9 @@ TEST_F(md, raid1)
 	/* Without the other one, nothing is left */
 	ASSERT_EQ(0, dm_set(self->rig.name[0], "error", SECTORS, ""));
 	EXPECT_EQ(-EIO, neg(pread(disk, data, BLOCK, 0)));
-	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, leg[0], 0,
+	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, leg[0], 0,
 			BLOCK, 0));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk, 0,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, disk, 0,
 			BLOCK, NOTIFY_BLOCK_STACKED));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 }
@@ -225,9 +225,9 @@ TEST_F(md, raid0)
 
 	ASSERT_EQ(0, dm_set(self->rig.name[0], "error", SECTORS, ""));
 	EXPECT_EQ(-EIO, neg(pwritev(disk, iov, 2, 0)));
-	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, leg[0], 0,
+	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_WRITE, leg[0], 0,
 			BLOCK, 0));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_WRITE, disk,
 			BLOCK / 512, BLOCK, NOTIFY_BLOCK_STACKED));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 }
@@ -286,10 +286,10 @@ TEST_F(null_blk, bad_blocks)
 	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	EXPECT_EQ(-EIO, neg(pwrite(disk, data, BLOCK, 16 * 512)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk, 16, BLOCK,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_WRITE, disk, 16, BLOCK,
 			0));
 	EXPECT_EQ(-EIO, neg(pread(disk, data, 512, 16 * 512)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk, 16, 512, 0));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, disk, 16, 512, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(disk);
 }
@@ -309,7 +309,7 @@ TEST_F(null_blk, flush_behind)
 	EXPECT_EQ(BLOCK, pwrite(fd, data, BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	EXPECT_EQ(-EIO, neg(pwrite(fd, data, BLOCK, 16 * 512)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk, 16,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_WRITE, disk, 16,
 			BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(fd);
@@ -334,7 +334,7 @@ TEST_F(null_blk, zones)
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	zone.sector = zone.nr_sectors;
 	EXPECT_EQ(-ETOOMANYREFS, neg(ioctl(disk, BLKOPENZONE, &zone)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_ZONES, NOTIFY_BLOCK_ZONE, disk,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_ZONE_RESOURCE, NOTIFY_BLOCK_OP_ZONE, disk,
 			zone.sector, 0, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(disk);
@@ -354,7 +354,7 @@ TEST_F(null_blk, timeout)
 	ASSERT_TRUE(null_set("timeout_inject/times", "1"));
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
 	EXPECT_EQ(-ETIMEDOUT, neg(pread(disk, data, BLOCK, 0)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_TIMEOUT, NOTIFY_BLOCK_READ, disk, 0,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_TIMEOUT, NOTIFY_BLOCK_OP_READ, disk, 0,
 			BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(disk);
@@ -427,7 +427,7 @@ TEST_F(scsi, offline)
 	snprintf(state, sizeof(state), "%s/state", s->sys);
 	ASSERT_EQ(0, write_text(state, "offline\n"));
 	EXPECT_EQ(-EIO, neg(pread(s->disk, data, BLOCK, 8 * 512)));
-	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, s->disk, 8,
+	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, s->disk, 8,
 			BLOCK, 0));
 	ASSERT_EQ(0, write_text(state, "running\n"));
 	EXPECT_EQ(BLOCK, pread(s->disk, data, BLOCK, 8 * 512));
@@ -488,7 +488,7 @@ TEST_F(scsi, flush_cache)
 
 	ASSERT_EQ(0, write_text(s->inject, "2 1 35 0 0 2 4 44 0"));
 	EXPECT_EQ(-EREMOTEIO, neg(fsync(s->disk)));
-	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_TARGET, NOTIFY_BLOCK_FLUSH, s->disk, 0,
+	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_TARGET, NOTIFY_BLOCK_OP_FLUSH, s->disk, 0,
 			0, 0));
 	ASSERT_EQ(0, write_text(s->inject, "- 2 35"));
 	EXPECT_EQ(0, neg(fsync(s->disk)));
@@ -620,12 +620,12 @@ FIXTURE_VARIANT_ADD(scsi_answer, space) {
 
 FIXTURE_VARIANT_ADD(scsi_answer, duration) {
 	CHECK_CONDITION, .key = 0x0b, .code = 0x2e, .qualifier = 0x01,
-	.class = NOTIFY_BLOCK_DURATION, .error = ETIME,
+	.class = NOTIFY_BLOCK_DURATION_LIMIT, .error = ETIME,
 };
 
 FIXTURE_VARIANT_ADD(scsi_answer, reservation) {
 	.status = 0x18,
-	.class = NOTIFY_BLOCK_RESERVATION, .error = EBADE,
+	.class = NOTIFY_BLOCK_RESV_CONFLICT, .error = EBADE,
 };
 
 FIXTURE_VARIANT_ADD(scsi_answer, transport) {
@@ -658,7 +658,7 @@ TEST_F(scsi_answer, error)
 		 variant->status, variant->key, variant->code, variant->qualifier);
 	ASSERT_EQ(0, write_text(s->inject, text));
 	EXPECT_EQ(-variant->error, neg(pread(s->disk, data, BLOCK, 8 * 512)));
-	EXPECT_TRUE(got(&s->rig, 1, variant->class, NOTIFY_BLOCK_READ, s->disk, 8, BLOCK, 0));
+	EXPECT_TRUE(got(&s->rig, 1, variant->class, NOTIFY_BLOCK_OP_READ, s->disk, 8, BLOCK, 0));
 	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
 	EXPECT_EQ(BLOCK, pread(s->disk, data, BLOCK, 8 * 512));
 	EXPECT_TRUE(got_no_more(&s->rig.q));

@@ -93,10 +93,10 @@ TEST_F(block, bio)
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
 	EXPECT_EQ(-EIO, neg(pread(disk, data, BLOCK, 16384)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, disk,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, disk,
 			32, BLOCK, 0));
 	EXPECT_EQ(-EIO, neg(pwrite(disk, data, 512, 0)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_WRITE, disk,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_WRITE, disk,
 			0, 512, 0));
 	ASSERT_EQ(0, dm_set(self->rig.name[0], "zero", SECTORS, ""));
 	EXPECT_EQ(BLOCK, pread(disk, data, BLOCK, 16384));
@@ -125,7 +125,7 @@ TEST_F(block, request)
 	ASSERT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
 	fill_up();
 	EXPECT_EQ(-ENOSPC, neg(pwrite(disk, data, BLOCK, 65536)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_NO_SPACE, NOTIFY_BLOCK_WRITE,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_NO_SPACE, NOTIFY_BLOCK_OP_WRITE,
 			disk, 128, BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(disk);
@@ -143,13 +143,13 @@ TEST_F(block, layers)
 	ASSERT_EQ(0, watch(&self->rig, upper, 2));
 	ASSERT_EQ(0, watch(&self->rig, ALL, 3));
 	EXPECT_EQ(-EIO, neg(pread(upper, data, BLOCK, 0)));
-	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, lower,
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, lower,
 			0, BLOCK, 0));
-	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, lower,
+	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, lower,
 			0, BLOCK, 0));
-	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, upper,
+	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, upper,
 			0, BLOCK, NOTIFY_BLOCK_STACKED));
-	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_READ, upper,
+	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, upper,
 			0, BLOCK, NOTIFY_BLOCK_STACKED));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(upper);
