@@ -2,42 +2,43 @@
 /*
  * Notifications about block devices
  *
- * Tells the readers of notification queues of I/O that failed, on one device or on
- * all of them.  See Documentation/userspace-api/watch_queue.rst for programs.
+ * Posts a record to notification queues when I/O fails on a block device.  The events
+ * are documented in Documentation/userspace-api/watch_queue.rst.
  *
- * Where errors are told
+ * Where errors are reported
  *
- * A device whose driver takes requests tells of the request that failed, once,
- * where the kernel's log has most of them too.  One whose driver takes bios tells of
- * the bio that was submitted to it, when it ends: there is no other place that all
- * such drivers pass.  So does any device of a bio that fails on its way to a request.
+ * A request-based driver's errors are reported once per failed request, in
+ * blk_update_request(), which also logs most of them.  A bio-based driver's errors are
+ * reported in bio_endio(), the only function that all such drivers share, when the bio
+ * that was submitted to the device ends.  The same applies to a bio that fails before
+ * it becomes a request.
  *
- * A driver may split a bio, and what ends is then what was left of it.  As its
- * place, the last part's is told: where in it the error was, the driver knows.
- * A driver that turns the very bio it got to the device below, as NVMe does where
- * there may be several paths, leaves the telling to that; so does bcache with a cache,
- * which by then has also sent a clone there: that error is told twice.
+ * If a driver splits a bio, the bio that ends is the remainder, so the reported sector
+ * and length are those of the last part.  Only the driver can determine which part
+ * failed.  A driver that redirects the original bio to a lower device, as NVMe
+ * multipath does, reports through that device.  bcache with a cache attached does the
+ * same after completing a clone, so that error is reported twice.
  *
- * A device that is made of others tells of its own bios, apart from what these
- * others tell: who watches one device hears of each error once, and who watches
- * all hears of each layer, the upper ones with NOTIFY_BLOCK_STACKED.
+ * A stacked device reports errors of its own bios, independently of the devices below.
+ * A watch on one device sees each error once.  A watch on all devices sees one record
+ * for each layer, with NOTIFY_BLOCK_STACKED in those of the upper layers.
  *
  * Objects
  *
  *	block_device --1:1-- blk_watchers --1:n-- watch
  *
- * A block device, a partition being one too, gets its blk_watchers with its first
- * watch, or with its first error while somebody watches all devices, and keeps it
- * until it is released: the last user has closed it then, and nothing of it is on
- * its way; its disk is still there.  Nothing here holds a reference on a device.
+ * A block device (a disk or a partition) gets its blk_watchers with the first watch, or
+ * with the first error while there is a watch on all devices.  They are freed with the
+ * device, when it is not open and has no I/O in flight; its disk still exists then.
+ * Nothing here holds a reference to a device.
  *
  * Locks
  *
  *	rl.lock			errors of one device; any context, interrupts off
  *	locks of the queue	kernel/watch_queue.c
  *
- * bdev->bd_watchers is set once, by cmpxchg(), and read with acquire; who has the
- * device open, or I/O on it, keeps it.
+ * bdev->bd_watchers is set once, by cmpxchg(), and read with acquire semantics.  An open
+ * device and I/O in flight keep it valid.
  */
 
 #include <linux/blk-mq.h>
@@ -67,7 +68,7 @@ struct blk_watchers {
 
 struct blk_error {
 	u64 sector;
-	u64 disk_seq;		/* that it had then: its medium may be another one soon */
+	u64 disk_seq;		/* when the error occurred; the medium may change */
 	u32 length;
 	u32 operation;
 	u8 class;
@@ -84,9 +85,9 @@ static_assert(sizeof(struct blk_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 
 static_assert(DISK_MAX_PARTS <= 1 << BLK_ID_PARTNO_BITS);
 
-static struct watch_list blk_watchers_of_all;
+static struct watch_list blk_global_watchers;
 
-/* User ABI, whatever the numbers of statuses become */
+/* The values are user ABI, those of blk_status_t are not */
 static u8 blk_error_class(blk_status_t status)
 {
 	switch (status) {
@@ -131,7 +132,7 @@ static u32 blk_error_operation(enum req_op op, u32 length)
 	case REQ_OP_ZONE_APPEND:
 		return NOTIFY_BLOCK_OP_WRITE;
 	case REQ_OP_WRITE:
-		/* Of a write with nothing in it, or no more, what failed is the flush */
+		/* A write without data is a flush */
 		return length ? NOTIFY_BLOCK_OP_WRITE : NOTIFY_BLOCK_OP_FLUSH;
 	case REQ_OP_FLUSH:
 		return NOTIFY_BLOCK_OP_FLUSH;
@@ -159,7 +160,7 @@ static void blk_post_to(struct block_device *bdev, struct block_notification *n)
 		post_watch_notification(&bw->watchers, &n->watch, NULL, bw->id);
 }
 
-/* To those of a partition, of its disk, and of all */
+/* Notify the watchers of the partition, of its disk and of all devices */
 static void blk_post_error(struct block_device *bdev, const struct blk_error *e,
 			   u32 more)
 {
@@ -183,7 +184,7 @@ static void blk_post_error(struct block_device *bdev, const struct blk_error *e,
 	blk_post_to(bdev, &n);
 	if (bdev_is_partition(bdev))
 		blk_post_to(bdev_whole(bdev), &n);
-	post_watch_notification(&blk_watchers_of_all, &n.watch, NULL,
+	post_watch_notification(&blk_global_watchers, &n.watch, NULL,
 				BLK_ALL_DEVICES);
 }
 
@@ -199,7 +200,7 @@ static u64 blk_object_id(struct block_device *bdev)
 	return bdev->bd_disk->diskseq << BLK_ID_PARTNO_BITS | bdev_partno(bdev);
 }
 
-/* Those of @bdev, made if need be, or NULL.  The caller keeps @bdev. */
+/* Return @bdev's watchers, or allocate them; NULL without memory.  Caller pins @bdev. */
 static struct blk_watchers *blk_watchers_get(struct block_device *bdev, gfp_t gfp)
 {
 	struct blk_watchers *bw = blk_watchers(bdev), *new;
@@ -230,7 +231,7 @@ static bool blk_has_watches(struct block_device *bdev)
 	return bw && !hlist_empty(&bw->watchers.watchers);
 }
 
-/* Made of other devices, such as those of device-mapper and md mostly are */
+/* True if built on other block devices, as most of device-mapper and md are */
 static bool blk_is_stacked(const struct gendisk *disk)
 {
 #ifdef CONFIG_BLOCK_HOLDER_DEPRECATED
@@ -240,40 +241,43 @@ static bool blk_is_stacked(const struct gendisk *disk)
 #endif
 }
 
-static void blk_tell(struct block_device *bdev, struct blk_error *e)
+static void blk_report_error(struct block_device *bdev, struct blk_error *e)
 {
 	struct blk_watchers *bw;
 
-	/* A flush is of the whole device, and may have no place, or any */
+	/* A flush applies to the whole device; its sector is undefined */
 	if (e->operation == NOTIFY_BLOCK_OP_FLUSH)
 		e->sector = 0;
 	e->stacked = blk_is_stacked(bdev->bd_disk);
 	e->disk_seq = bdev->bd_disk->diskseq;
 
 	if (!blk_has_watches(bdev) && !blk_has_watches(bdev_whole(bdev)) &&
-	    hlist_empty(&blk_watchers_of_all.watchers))
+	    hlist_empty(&blk_global_watchers.watchers))
 		return;
 
 	bw = blk_watchers_get(bdev, GFP_ATOMIC | __GFP_NOWARN);
 	if (bw)
 		watch_ratelimit_post(&bw->rl, e, sizeof(*e));
-	else	/* Better too many than none */
+	else	/* Out of memory: post without a rate limit */
 		blk_post_error(bdev, e, 0);
 }
 
-/* The driver finds out what the device can do.  A limit on duration is no such. */
-static bool blk_is_quiet(const struct request *rq, blk_status_t status)
+/* RQF_QUIET requests probe for features; an expired duration limit is a real error */
+static bool blk_is_probe(const struct request *rq, blk_status_t status)
 {
 	return (rq->rq_flags & RQF_QUIET) && status != BLK_STS_DURATION_LIMIT;
 }
 
 /*
- * To give back room, or to zero a range, is a favour that may be refused: who asked for
- * it does without, or writes.  A refusal of which driver and device have learnt for the
- * next time is no error, either, on this device or on one above, which learns as well.
- * dm leaves the limit that it has cleared to be put into force by others.
+ * Discard and write-zeroes are optional: the caller falls back when they are refused,
+ * so a refusal is not an I/O error.  The first BLK_STS_TARGET, from which a driver
+ * detects that the device does not support the command, is not an I/O error either.
+ * The driver has cleared the queue limit before it completes the request, and a stacked
+ * device has its limit cleared too.  dm clears max_hw_discard_sectors only, from which
+ * max_discard_sectors is computed later.
  */
-static bool blk_is_favour(struct block_device *bdev, enum req_op op, blk_status_t status)
+static bool blk_op_is_optional(struct block_device *bdev, enum req_op op,
+			       blk_status_t status)
 {
 	const struct queue_limits *limits = &bdev_get_queue(bdev)->limits;
 
@@ -286,20 +290,22 @@ static bool blk_is_favour(struct block_device *bdev, enum req_op op, blk_status_
 	return !limits->max_hw_discard_sectors || !limits->max_discard_sectors;
 }
 
-static bool blk_cannot_poll(struct block_device *bdev)
+static bool blk_can_poll(struct block_device *bdev)
 {
 	struct request_queue *q = bdev_get_queue(bdev);
 
 	if (!(q->limits.features & BLK_FEAT_POLL))
-		return true;
-	return queue_is_mq(q) && !blk_mq_can_poll(q);
+		return false;
+	return !queue_is_mq(q) || blk_mq_can_poll(q);
 }
 
 /**
- * blk_notify_request - tell that a request failed
- * @rq: the request, its bios not advanced yet
- * @status: why
- * @bytes: how much of it failed
+ * blk_notify_request - report a failed request
+ * @rq: the request, before its bios are advanced
+ * @status: the error
+ * @bytes: number of bytes that failed
+ *
+ * Passthrough requests are not reported: their issuer interprets the result.
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
@@ -313,15 +319,16 @@ void blk_notify_request(struct request *rq, blk_status_t status,
 		.class		= blk_error_class(status),
 	};
 
-	if (blk_rq_is_passthrough(rq) || !rq->bio->bi_bdev || blk_is_quiet(rq, status) ||
-	    blk_is_favour(rq->bio->bi_bdev, req_op(rq), status))
+	if (blk_rq_is_passthrough(rq) || !rq->bio->bi_bdev || blk_is_probe(rq, status) ||
+	    blk_op_is_optional(rq->bio->bi_bdev, req_op(rq), status))
 		return;
 	/*
-	 * A write with flushes around it comes here for the write, and at its end
-	 * again: nothing is left of it then, and its bio has the error that was told.
+	 * A write with a flush before or after it completes twice: the write itself,
+	 * and the whole sequence.  The latter has no bytes left, and its bio has the
+	 * status that was reported for the write.
 	 */
 	if (bytes || !rq->bio->bi_status)
-		blk_tell(rq->bio->bi_bdev, &e);
+		blk_report_error(rq->bio->bi_bdev, &e);
 }
 
 /*
@@ -357,22 +364,22 @@ void blk_notify_bio(struct bio *bio, bool chained)
 		.class		= blk_error_class(bio->bi_status),
 	};
 
-	/* Any user may ask for these, of a device that is in order */
+	/* Any user can provoke these on a healthy device */
 	if (bio->bi_status == BLK_STS_AGAIN ||
 	    (bio->bi_status == BLK_STS_NOTSUPP && (bio->bi_opf & REQ_POLLED) &&
-	     blk_cannot_poll(bio->bi_bdev)))
+	     !blk_can_poll(bio->bi_bdev)))
 		return;
 	if (bio->bi_status == BLK_STS_DM_REQUEUE || (bio->bi_opf & REQ_RAHEAD) ||
-	    blk_is_favour(bio->bi_bdev, bio_op(bio), bio->bi_status))
+	    blk_op_is_optional(bio->bi_bdev, bio_op(bio), bio->bi_status))
 		return;
 	if (chained && bio_is_part(bio))
 		return;
-	blk_tell(bio->bi_bdev, &e);
+	blk_report_error(bio->bi_bdev, &e);
 }
 
 /**
- * blk_notify_gone - end the watches on a block device
- * @bdev: the device, which is being released: nobody has it
+ * blk_notify_gone - remove the watches of a block device
+ * @bdev: the device, which is being released and has no users
  *
  * Context: Process context.  May sleep.
  */
@@ -409,7 +416,7 @@ static int blk_find(struct file *file, u32 flags, bool add,
 	int ret;
 
 	if (!file) {
-		target->list = &blk_watchers_of_all;
+		target->list = &blk_global_watchers;
 		target->id = BLK_ALL_DEVICES;
 		/* Devices belong to the initial user namespace */
 		return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
@@ -443,7 +450,7 @@ static const struct watch_source blk_watch_source = {
 
 static int __init blk_watch_init(void)
 {
-	init_watch_list(&blk_watchers_of_all, NULL);
+	init_watch_list(&blk_global_watchers, NULL);
 	return register_watch_source(&blk_watch_source);
 }
 fs_initcall(blk_watch_init);
