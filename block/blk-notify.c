@@ -162,7 +162,7 @@ static void blk_post_to(struct block_device *bdev, struct block_notification *n)
 
 /* Notify the watchers of the partition, of its disk and of all devices */
 static void blk_post_error(struct block_device *bdev, const struct blk_error *e,
-			   u32 more)
+			   u32 suppressed)
 {
 	struct block_notification n = {
 		.watch.type	= WATCH_TYPE_BLOCK_NOTIFY,
@@ -175,7 +175,7 @@ static void blk_post_error(struct block_device *bdev, const struct blk_error *e,
 		.length		= e->length,
 		.operation	= e->operation,
 		.partition	= bdev_partno(bdev),
-		.more		= more,
+		.suppressed	= suppressed,
 	};
 
 	if (e->stacked)
@@ -188,11 +188,12 @@ static void blk_post_error(struct block_device *bdev, const struct blk_error *e,
 				BLK_ALL_DEVICES);
 }
 
-static void blk_post_limited(struct watch_ratelimit *rl, const void *event, u32 more)
+static void blk_post_limited(struct watch_ratelimit *rl, const void *event,
+			     u32 suppressed)
 {
 	struct blk_watchers *bw = container_of(rl, struct blk_watchers, rl);
 
-	blk_post_error(bw->bdev, event, more);
+	blk_post_error(bw->bdev, event, suppressed);
 }
 
 static u64 blk_object_id(struct block_device *bdev)

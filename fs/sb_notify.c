@@ -253,7 +253,7 @@ EXPORT_SYMBOL_GPL(__sb_notify_shutdown);
  * Errors, rate limited
  */
 
-static void sb_post_error(struct watch_ratelimit *rl, const void *event, u32 more)
+static void sb_post_error(struct watch_ratelimit *rl, const void *event, u32 suppressed)
 {
 	struct sb_errors *errors = container_of(rl, struct sb_errors, rl);
 	const struct sb_error *e = event;
@@ -261,7 +261,7 @@ static void sb_post_error(struct watch_ratelimit *rl, const void *event, u32 mor
 	struct superblock_error_notification n = {
 		.ino	= e->ino,
 		.error	= e->error,
-		.more	= more,
+		.suppressed = suppressed,
 	};
 
 	n.sb = sb_record(sbw, errors->subtype, watch_sizeof(n));

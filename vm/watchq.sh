@@ -445,7 +445,7 @@ fields <out >got
 same filesystems got <<'END'
 {"source":"sb","event":"read-only","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0"}
 {"source":"sb","event":"read-write","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0"}
-{"source":"sb","event":"error","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0","error":117,"errno":"EUCLEAN","more":0}
+{"source":"sb","event":"error","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0","error":117,"errno":"EUCLEAN","suppressed":0}
 END
 holds 'number of a filesystem' '.[0].sb > 0 and all(.[]; .sb) and ([.[].sb] | unique | length) == 1'
 umount tree && losetup -d /dev/loop0
@@ -467,7 +467,7 @@ good_reads
 finish
 fields <out >got
 same disks got <<END
-{"source":"block","event":"medium","watch":0,"on":"$disk","dev":"8:0","dev_name":"${disk##*/}","operation":"read","sector":16,"length":4096,"more":0,"partition":0,"stacked":false}
+{"source":"block","event":"medium","watch":0,"on":"$disk","dev":"8:0","dev_name":"${disk##*/}","operation":"read","sector":16,"length":4096,"suppressed":0,"partition":0,"stacked":false}
 END
 
 start --devices --json

@@ -152,8 +152,8 @@ static void show_sb(const union watch_record *rec)
 		printf(": %s", strerror(rec->sb_error.error));
 		if (rec->sb_error.ino)
 			printf(", inode %llu", (unsigned long long)rec->sb_error.ino);
-		if (rec->sb_error.more)
-			printf(", and %u others", rec->sb_error.more);
+		if (rec->sb_error.suppressed)
+			printf(", and %u others", rec->sb_error.suppressed);
 	} else if (subtype == NOTIFY_SB_QUOTA) {
 		unsigned int type = rec->sb_quota.id_type, limit = rec->sb_quota.warning;
 
@@ -206,8 +206,8 @@ static void show_block(const struct block_notification *n)
 		printf("%s", errors[subtype]);
 	else
 		printf("event %u", subtype);
-	if (n->more)
-		printf(", and %u others", n->more);
+	if (n->suppressed)
+		printf(", and %u others", n->suppressed);
 }
 
 static void show_device(const union watch_record *rec)

@@ -61,11 +61,11 @@ static void hide(struct event *ev)
 		ev->fields[ev->nr_fields - 1].hidden = true;
 }
 
-/* How many others an event stands for, which is none for most */
-static void add_more(struct event *ev, unsigned int more)
+/* Hidden from people if the rate limit suppressed no errors, which is the usual case */
+static void add_suppressed(struct event *ev, unsigned int suppressed)
 {
-	add_number(ev, "more", more);
-	if (!more)
+	add_number(ev, "suppressed", suppressed);
+	if (!suppressed)
 		hide(ev);
 }
 
@@ -273,7 +273,7 @@ static void decode_sb(struct event *ev, const union watch_record *rec)
 		add_text(ev, "errno", name_of_error(rec->sb_error.error));
 		if (rec->sb_error.ino)
 			add_number(ev, "inode", rec->sb_error.ino);
-		add_more(ev, rec->sb_error.more);
+		add_suppressed(ev, rec->sb_error.suppressed);
 		ev->bad = true;
 		break;
 	case NOTIFY_SB_SHUTDOWN:
@@ -326,7 +326,7 @@ static void decode_block(struct event *ev, const union watch_record *rec)
 	add_text(ev, "operation", of(operations, ARRAY_SIZE(operations), n->operation));
 	add_number(ev, "sector", n->sector);
 	add_number(ev, "length", n->length);
-	add_more(ev, n->more);
+	add_suppressed(ev, n->suppressed);
 	add_number(ev, "partition", n->partition);
 	hide(ev);
 	add_number(ev, "disk_seq", n->disk_seq);

@@ -294,14 +294,14 @@ struct superblock_notification {
  * @ino: number of the inode, 0 if it is not known or, for want of privilege, not
  *	told
  * @error: errno, positive
- * @more: how many errors of the same kind there were between the record before
- *	this one, or the watch, and this one that have no record of their own
+ * @suppressed: number of errors of the same kind without a record of their own
+ *	since the previous record
  */
 struct superblock_error_notification {
 	struct superblock_notification sb;
 	__u64	ino;
 	__u32	error;
-	__u32	more;
+	__u32	suppressed;
 };
 
 /**
@@ -394,8 +394,8 @@ enum block_notification_operation {
  * @sector: start of the failed range, in units of 512 bytes from the start of the
  *	disk
  * @length: length of the failed range in bytes
- * @more: how many errors of this device there were between the record before this
- *	one and this one that have no record of their own
+ * @suppressed: number of errors of this device without a record of their own since
+ *	the previous record
  * @operation: an enum block_notification_operation
  * @partition: partition number, 0 for the disk
  *
@@ -410,7 +410,7 @@ struct block_notification {
 	__u32	dev_minor;
 	__u64	sector;
 	__u32	length;
-	__u32	more;
+	__u32	suppressed;
 	__u32	operation;
 	__u32	partition;
 };

@@ -121,12 +121,13 @@ static inline bool got(struct rig *rig, __u32 id, __u32 class, __u32 operation,
 	    (r.watch.info & WATCH_INFO_TYPE_INFO) == flags && r.block.disk_seq &&
 	    makedev(r.block.dev_major, r.block.dev_minor) == number(disk) &&
 	    r.block.sector == sector && r.block.length == length &&
-	    r.block.operation == operation && !r.block.more)
+	    r.block.operation == operation && !r.block.suppressed)
 		return true;
 	print_record(ret, &r);
-	ksft_print_msg("disk %u:%u part %u operation %u sector %llu length %u more %u\n",
+	ksft_print_msg("disk %u:%u part %u operation %u sector %llu length %u suppressed %u\n",
 		       r.block.dev_major, r.block.dev_minor, r.block.partition,
-		       r.block.operation, r.block.sector, r.block.length, r.block.more);
+		       r.block.operation, r.block.sector, r.block.length,
+		       r.block.suppressed);
 	return false;
 }
 

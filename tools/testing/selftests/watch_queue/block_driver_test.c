@@ -454,7 +454,7 @@ TEST_F(scsi, parts)
 	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
 	while (next_record(&s->rig.q, &r) == 1) {
 		EXPECT_GE(part << 10, r.block.length);
-		EXPECT_EQ(0, r.block.more);
+		EXPECT_EQ(0, r.block.suppressed);
 		told += r.block.length;
 	}
 	EXPECT_EQ(size, told);

@@ -270,7 +270,7 @@ TEST_F(block, storm)
 	while (errors < storm) {
 		ASSERT_EQ(1, await_error(&self->rig, &r));
 		ASSERT_FALSE(is_removal(&r));
-		errors += 1 + r.block.more;
+		errors += 1 + r.block.suppressed;
 		records++;
 		ASSERT_EQ(errors - 1, r.block.sector);
 	}
@@ -298,7 +298,7 @@ TEST_F(block, storm_then_watch)
 	/* Until the end of the period it is counted, whoever watches */
 	ASSERT_EQ(1, await_record(&late, &r));
 	EXPECT_EQ(i, r.block.sector);
-	EXPECT_EQ(0, r.block.more);
+	EXPECT_EQ(0, r.block.suppressed);
 	close(late.fd);
 	close(other);
 	close(disk);
@@ -322,7 +322,7 @@ TEST_F(block, storm_of_watches)
 	}
 	for (; errors < storm; records++) {
 		ASSERT_EQ(1, await_error(&self->rig, &r));
-		errors += 1 + r.block.more;
+		errors += 1 + r.block.suppressed;
 	}
 	EXPECT_EQ(storm, errors);
 	/* Some of a period, and there may be several */
@@ -423,7 +423,7 @@ TEST_F(block, other_medium)
 			ASSERT_EQ(-ENOSPC, neg(pwrite(disk, data, BLOCK, 65536)));
 		while (next_record(&self->rig.q, &r) == 1) {
 			medium = r.block.disk_seq;
-			told += 1 + r.block.more;
+			told += 1 + r.block.suppressed;
 		}
 	}
 	/* Its last user: the file is gone from the disk, which has a new number */
@@ -432,7 +432,7 @@ TEST_F(block, other_medium)
 		ASSERT_EQ(1, await_error(&self->rig, &r));
 		ASSERT_FALSE(is_removal(&r));
 		EXPECT_EQ(medium, r.block.disk_seq);
-		told += 1 + r.block.more;
+		told += 1 + r.block.suppressed;
 	}
 	EXPECT_EQ(errors, told);
 }
@@ -453,7 +453,7 @@ TEST_F(block, removal)
 	ASSERT_EQ(0, dm_remove(self->rig.name[0]));
 	self->rig.made--;
 	while ((ret = await_error(&self->rig, &r)) > 0 && !is_removal(&r))
-		errors += 1 + r.block.more;
+		errors += 1 + r.block.suppressed;
 	ASSERT_EQ(1, ret);
 	EXPECT_EQ(storm, errors);
 	EXPECT_NE(0, r.removal.id);

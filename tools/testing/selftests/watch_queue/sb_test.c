@@ -89,14 +89,14 @@ static bool got(struct stream *s, __u32 id, __u32 subtype)
 }
 
 static bool got_error(struct stream *s, __u32 id, __u32 subtype, __u64 ino,
-		      __u32 error, __u32 more)
+		      __u32 error, __u32 suppressed)
 {
 	union watch_record r;
 	int ret = next(s, &r);
 
 	if (ret > 0 && is_sb(s, &r, id, subtype, sizeof(r.sb_error)) &&
 	    r.sb_error.ino == ino && r.sb_error.error == error &&
-	    r.sb_error.more == more)
+	    r.sb_error.suppressed == suppressed)
 		return true;
 	print_record(ret, &r);
 	return false;
@@ -664,12 +664,12 @@ static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
 		}
 		if (!is_sb(s, &r, 1, NOTIFY_SB_ERROR, sizeof(r.sb_error)) ||
 		    r.sb_error.ino != ino || r.sb_error.error != NOT_CLEAN ||
-		    (*records < STORM_BURST && r.sb_error.more)) {
+		    (*records < STORM_BURST && r.sb_error.suppressed)) {
 			print_record(ret, &r);
 			return false;
 		}
 		++*records;
-		*errors += 1 + r.sb_error.more;
+		*errors += 1 + r.sb_error.suppressed;
 	}
 	return ret > 0 || ret == -EAGAIN;
 }
