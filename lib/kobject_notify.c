@@ -6,33 +6,38 @@
  * device, and the sequence number of the event.  The events are documented in
  * Documentation/userspace-api/watch_queue.rst.
  *
- * There is one object, all devices, and a watch on it belongs to the network
- * namespace that it was set in: it sees what a netlink socket there would.  As
- * netlink does, it tells nothing to the namespaces of a container of the events
- * that belong to none.
+ * There is one object, all devices.  A watch on it belongs to the network namespace in
+ * which it was added, and sees the events that a netlink socket there would receive.
+ * As with netlink, untagged events (those of devices that belong to no network
+ * namespace) are not delivered to network namespaces owned by a non-initial user
+ * namespace.
  *
  * Locks
  *
  *	locks of the queue	kernel/watch_queue.c; there is no other
  *
- * Events come in process context, often with locks of drivers held.
+ * Events are posted in process context, often with locks of drivers held.
  */
 
+#include <linux/array_size.h>
 #include <linux/init.h>
+#include <linux/kernfs.h>
 #include <linux/kobject.h>
 #include <linux/kobject_notify.h>
 #include <linux/kstrtox.h>
+#include <linux/minmax.h>
 #include <linux/netlink.h>
+#include <linux/rcupdate.h>
 #include <linux/security.h>
 #include <linux/socket.h>
 #include <linux/string.h>
 #include <linux/watch_queue.h>
 #include <net/net_namespace.h>
 
-/* Of the subsystem's name; what it leaves is for the device's */
+/* Longest subsystem name in a record; the path gets the rest of the record */
 #define SUBSYSTEM_MAX 31
 
-static_assert(sizeof(struct device_notification) == 24);
+static_assert(sizeof(struct device_notification) == 32);
 
 union device_record {
 	struct device_notification n;
@@ -41,7 +46,7 @@ union device_record {
 
 struct watch_list device_watchers;
 
-/* As in ACTION=.  User ABI, whatever the numbers in enum kobject_action become. */
+/* Values of ACTION.  The indices are user ABI, those of enum kobject_action are not. */
 static const char * const device_events[] = {
 	[NOTIFY_DEVICE_ADD]	= "add",
 	[NOTIFY_DEVICE_REMOVE]	= "remove",
@@ -53,105 +58,153 @@ static const char * const device_events[] = {
 	[NOTIFY_DEVICE_UNBIND]	= "unbind",
 };
 
-/* The value of a variable of the event, or NULL */
-static const char *uevent_value(const struct kobj_uevent_env *env, const char *name)
-{
-	size_t len = strlen(name);
-	int i;
+/* The variables of a uevent that are used here */
+enum {
+	UEVENT_ACTION,
+	UEVENT_DEVPATH,
+	UEVENT_SUBSYSTEM,
+	UEVENT_SEQNUM,
+	UEVENT_MAJOR,
+	UEVENT_MINOR,
+	UEVENT_SYNTH_UUID,
+	NR_UEVENT_VARIABLES
+};
 
-	for (i = 0; i < env->envp_idx; i++)
-		if (!strncmp(env->envp[i], name, len) && env->envp[i][len] == '=')
-			return env->envp[i] + len + 1;
-	return NULL;
+#define UEVENT_VARIABLE(name) { name "=", sizeof(name) }
+
+static const struct {
+	const char *prefix;
+	size_t len;
+} uevent_variables[] = {
+	[UEVENT_ACTION]		= UEVENT_VARIABLE("ACTION"),
+	[UEVENT_DEVPATH]	= UEVENT_VARIABLE("DEVPATH"),
+	[UEVENT_SUBSYSTEM]	= UEVENT_VARIABLE("SUBSYSTEM"),
+	[UEVENT_SEQNUM]		= UEVENT_VARIABLE("SEQNUM"),
+	[UEVENT_MAJOR]		= UEVENT_VARIABLE("MAJOR"),
+	[UEVENT_MINOR]		= UEVENT_VARIABLE("MINOR"),
+	[UEVENT_SYNTH_UUID]	= UEVENT_VARIABLE("SYNTH_UUID"),
+};
+
+static_assert(ARRAY_SIZE(uevent_variables) == NR_UEVENT_VARIABLES);
+
+/* Point @values at the values of the variables in @env; an absent one stays NULL */
+static void uevent_get_values(const struct kobj_uevent_env *env, const char **values)
+{
+	const char *text, *prefix;
+	int i, v;
+
+	for (i = 0; i < env->envp_idx; i++) {
+		text = env->envp[i];
+		for (v = 0; v < NR_UEVENT_VARIABLES; v++) {
+			prefix = uevent_variables[v].prefix;
+			/* The first character saves most of the calls */
+			if (*text != *prefix || values[v] ||
+			    strncmp(text, prefix, uevent_variables[v].len))
+				continue;
+			values[v] = text + uevent_variables[v].len;
+			break;
+		}
+	}
 }
 
-static u32 uevent_number(const struct kobj_uevent_env *env, const char *name)
+static u32 uevent_number(const char *value)
 {
-	const char *value = uevent_value(env, name);
 	u32 number;
 
 	return value && !kstrtou32(value, 10, &number) ? number : 0;
 }
 
-/* Both names, each with its NUL; false if not all of them fits */
-static bool device_put_names(union device_record *rec, size_t *len,
-			     const char *subsystem, const char *name)
+/*
+ * Store both names, each with its NUL, and add the length of the whole record to its
+ * info word.  Where the names do not fit, keep the start of @subsystem and the end of
+ * @devpath.
+ */
+static void device_put_names(union device_record *rec, const char *subsystem,
+			     const char *devpath)
 {
-	size_t room = sizeof(rec->bytes) - sizeof(rec->n);
-	char *to = rec->n.names;
-	ssize_t put, put_name;
+	size_t room = sizeof(rec->bytes) - sizeof(rec->n) - 2;	/* without the NULs */
+	size_t subsystem_len = strlen(subsystem), path_len = strlen(devpath);
+	size_t put = min(subsystem_len, SUBSYSTEM_MAX);
+	size_t put_path = min(path_len, room - put);
+	char *names = rec->n.names;
 
-	put = strscpy(to, subsystem, SUBSYSTEM_MAX + 1);
-	*len = (put < 0 ? SUBSYSTEM_MAX : put) + 1;
-	put_name = strscpy(to + *len, name, room - *len);
-	*len = put_name < 0 ? room : *len + put_name + 1;
-	return put >= 0 && put_name >= 0;
+	memcpy(names, subsystem, put);
+	names[put] = 0;
+	memcpy(names + put + 1, devpath + path_len - put_path, put_path + 1);
+	if (put < subsystem_len || put_path < path_len)
+		rec->n.watch.info |= NOTIFY_DEVICE_TRUNCATED;
+	rec->n.watch.info += sizeof(rec->n) + put + put_path + 2;
+}
+
+/* Inode number that stat() returns for @kobj's directory in sysfs, 0 without one */
+static u64 kobject_sysfs_ino(const struct kobject *kobj)
+{
+	struct kernfs_node *dir;
+
+	/* sysfs_remove_dir() may run concurrently; the node is freed by RCU */
+	guard(rcu)();
+	dir = READ_ONCE(kobj->sd);
+	return dir ? kernfs_ino(dir) : 0;
 }
 
 /*
- * A watch's private pointer is the network namespace that it was set in, held, and in
- * the lowest bit whether events of no namespace are seen there.  A poster may still
- * have the watch when the namespace is let go, so it does not look into that.
+ * A watch's private pointer is the network namespace in which it was added, with a
+ * passive reference.  Its lowest bit is set if untagged events are seen there.  Posters
+ * may still use the watch after the reference was dropped, so they only compare the
+ * pointer.
  */
-#define SEES_HOST 1UL
+#define SEES_UNTAGGED 1UL
 
 static struct net *device_watch_net(const struct watch *watch)
 {
-	return (struct net *)((unsigned long)watch->private & ~SEES_HOST);
+	return (struct net *)((unsigned long)watch->private & ~SEES_UNTAGGED);
 }
 
-static bool device_is_seen(const struct watch *watch, const void *net)
+static bool device_watch_in_netns(const struct watch *watch, const void *net)
 {
 	return net ? device_watch_net(watch) == net :
-		(unsigned long)watch->private & SEES_HOST;
-}
-
-/* The rest of a record, whose number and flags the caller has filled in */
-static void device_post(union device_record *rec, const struct net *net, u8 event,
-			const char *subsystem, const char *name)
-{
-	size_t len;
-
-	if (!device_put_names(rec, &len, subsystem, name))
-		rec->n.watch.info |= NOTIFY_DEVICE_CUT;
-	rec->n.watch.type = WATCH_TYPE_DEVICE_NOTIFY;
-	rec->n.watch.subtype = event;
-	rec->n.watch.info |= sizeof(rec->n) + len;
-
-	post_watch_notification_if(&device_watchers, &rec->n.watch, NULL, 0,
-				   device_is_seen, net);
+		(unsigned long)watch->private & SEES_UNTAGGED;
 }
 
 /**
- * __kobject_notify - kobject_notify() when somebody watches
- * @net: the network namespace it belongs to, or NULL for none
- * @env: all that is told through netlink, with ACTION, DEVPATH, SUBSYSTEM and SEQNUM
+ * __kobject_notify - report a uevent to the existing watches
+ * @kobj: the kobject
+ * @net: network namespace to which the event belongs, or NULL for an untagged event
+ * @env: environment of the uevent, with ACTION, DEVPATH, SUBSYSTEM and SEQNUM
  *
- * Context: Process context, with any lock but a raw spinlock.
+ * Context: Process context, with any lock held but a raw spinlock.
  */
-void __kobject_notify(const struct net *net, const struct kobj_uevent_env *env)
+void __kobject_notify(const struct kobject *kobj, const struct net *net,
+		      const struct kobj_uevent_env *env)
 {
-	const char *action = uevent_value(env, "ACTION");
-	const char *subsystem = uevent_value(env, "SUBSYSTEM");
-	const char *seqnum = uevent_value(env, "SEQNUM");
-	const char *path = uevent_value(env, "DEVPATH");
-	union device_record rec = { };
+	const char *values[NR_UEVENT_VARIABLES] = { };
+	union device_record rec = {
+		.n.watch.type = WATCH_TYPE_DEVICE_NOTIFY,
+		.n.sysfs_ino = kobject_sysfs_ino(kobj),
+	};
 	int event;
 
-	event = action ? match_string(device_events, ARRAY_SIZE(device_events),
-				      action) : -1;
-	if (WARN_ON_ONCE(event < 0 || !subsystem || !path || !seqnum ||
-			 kstrtou64(seqnum, 10, &rec.n.seqnum)))
+	uevent_get_values(env, values);
+	event = values[UEVENT_ACTION] ?
+		match_string(device_events, ARRAY_SIZE(device_events),
+			     values[UEVENT_ACTION]) : -1;
+	if (WARN_ON_ONCE(event < 0 || !values[UEVENT_SUBSYSTEM] ||
+			 !values[UEVENT_DEVPATH] || !values[UEVENT_SEQNUM] ||
+			 kstrtou64(values[UEVENT_SEQNUM], 10, &rec.n.seqnum)))
 		return;
 
-	rec.n.dev_major = uevent_number(env, "MAJOR");
-	rec.n.dev_minor = uevent_number(env, "MINOR");
-	if (uevent_value(env, "SYNTH_UUID"))
+	rec.n.watch.subtype = event;
+	rec.n.dev_major = uevent_number(values[UEVENT_MAJOR]);
+	rec.n.dev_minor = uevent_number(values[UEVENT_MINOR]);
+	if (values[UEVENT_SYNTH_UUID])
 		rec.n.watch.info |= NOTIFY_DEVICE_SYNTHETIC;
-	if (!strcmp(subsystem, "block"))
+	if (!strcmp(values[UEVENT_SUBSYSTEM], "block"))
 		rec.n.watch.info |= NOTIFY_DEVICE_BLOCK;
-	/* The device itself may have another name by now */
-	device_post(&rec, net, event, subsystem, kbasename(path));
+	/* The device may have been renamed since, so its kobject is not used */
+	device_put_names(&rec, values[UEVENT_SUBSYSTEM], values[UEVENT_DEVPATH]);
+
+	post_watch_notification_if(&device_watchers, &rec.n.watch, NULL, 0,
+				   device_watch_in_netns, net);
 }
 
 static void device_release_watch(struct watch *watch)
@@ -177,7 +230,7 @@ static int device_find(struct file *file, u32 flags, bool add,
 
 	/* Passive reference: keeps the address from being reused by another netns */
 	net = kobj_ns_grab_current(KOBJ_NS_TYPE_NET);
-	sees = net->user_ns == &init_user_ns ? SEES_HOST : 0;
+	sees = net->user_ns == &init_user_ns ? SEES_UNTAGGED : 0;
 	target->private = (void *)((unsigned long)net | sees);
 	target->list = &device_watchers;
 	return 0;

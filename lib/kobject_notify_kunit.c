@@ -2,29 +2,29 @@
 /*
  * Unit tests of notifications about devices
  *
- * Included at the foot of lib/kobject_notify.c.  No device can be made whose name is
- * too long for a record; all else is tested by tools/testing/selftests/watch_queue.
+ * Included at the end of lib/kobject_notify.c.  They cover names that are too long for
+ * a record, because no device with such a name can be created on demand.
+ * tools/testing/selftests/watch_queue tests everything else.
  */
 
 #include <kunit/test.h>
 
 struct names_case {
 	const char *what;
-	size_t subsystem, name;		/* their lengths */
-	bool fits;
-	size_t told_subsystem, told_name;
+	size_t subsystem, path;			/* lengths */
+	size_t got_subsystem, got_path;		/* lengths in the record */
 };
 
 static const struct names_case names_cases[] = {
-	{ "short",		3, 4, true, 3, 4 },
-	{ "none",		0, 0, true, 0, 0 },
-	{ "subsystem fits",	31, 4, true, 31, 4 },
-	{ "subsystem cut",	32, 4, false, 31, 4 },
-	{ "both fit",		31, 70, true, 31, 70 },
-	{ "name cut",		31, 71, false, 31, 70 },
-	{ "name has the rest",	3, 98, true, 3, 98 },
-	{ "name has no more",	3, 99, false, 3, 98 },
-	{ "both cut",		200, 200, false, 31, 70 },
+	{ "short",			3, 20, 3, 20 },
+	{ "empty",			0, 0, 0, 0 },
+	{ "subsystem fits",		31, 20, 31, 20 },
+	{ "subsystem truncated",	32, 20, 31, 20 },
+	{ "both fit",			31, 62, 31, 62 },
+	{ "path truncated",		31, 63, 31, 62 },
+	{ "path fits in the rest",	3, 90, 3, 90 },
+	{ "path exceeds the rest",	3, 91, 3, 90 },
+	{ "both truncated",		200, 200, 31, 62 },
 };
 
 static void names_case_desc(const struct names_case *c, char *desc)
@@ -34,29 +34,45 @@ static void names_case_desc(const struct names_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(names, names_cases, names_case_desc);
 
-/* What does not fit is cut, each name ends, and the record has no byte more */
+static void fill(char *name, size_t len, char first)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		name[i] = first + i % 26;
+	name[len] = 0;
+}
+
+/*
+ * A record has the start of a subsystem and the end of a path, each with its NUL and
+ * nothing after it, and a flag if they are not the whole names
+ */
 static void device_test_names(struct kunit *test)
 {
 	const struct names_case *c = test->param_value;
-	char subsystem[256] = "", name[256] = "";
+	bool truncated = c->got_subsystem < c->subsystem || c->got_path < c->path;
+	size_t len = sizeof(struct device_notification) + c->got_subsystem + c->got_path + 2;
+	char subsystem[256], path[256];
 	union device_record rec;
-	const char *told;
-	size_t len;
+	const char *got;
+	size_t i;
 
-	memset(subsystem, 's', c->subsystem);
-	memset(name, 'n', c->name);
+	fill(subsystem, c->subsystem, 'a');
+	fill(path, c->path, 'A');
 	memset(&rec, 0xa5, sizeof(rec));
-	KUNIT_EXPECT_EQ(test, c->fits,
-			device_put_names(&rec, &len, subsystem, name));
-	KUNIT_ASSERT_EQ(test, c->told_subsystem + 1 + c->told_name + 1, len);
-	KUNIT_ASSERT_LE(test, sizeof(rec.n) + len, sizeof(rec));
+	rec.n.watch.info = 0;
+	device_put_names(&rec, subsystem, path);
 
-	told = rec.n.names;
-	KUNIT_EXPECT_EQ(test, c->told_subsystem, strnlen(told, len));
-	KUNIT_EXPECT_MEMEQ(test, told, subsystem, c->told_subsystem);
-	told += c->told_subsystem + 1;
-	KUNIT_EXPECT_EQ(test, c->told_name, strnlen(told, len));
-	KUNIT_EXPECT_MEMEQ(test, told, name, c->told_name);
+	KUNIT_ASSERT_LE(test, len, sizeof(rec.bytes));
+	KUNIT_EXPECT_EQ(test, rec.n.watch.info,
+			len | (truncated ? NOTIFY_DEVICE_TRUNCATED : 0));
+	got = rec.n.names;
+	KUNIT_EXPECT_MEMEQ(test, got, subsystem, c->got_subsystem);
+	KUNIT_EXPECT_EQ(test, got[c->got_subsystem], 0);
+	got += c->got_subsystem + 1;
+	KUNIT_EXPECT_MEMEQ(test, got, path + c->path - c->got_path, c->got_path + 1);
+	for (i = len; i < sizeof(rec.bytes); i++)
+		KUNIT_EXPECT_EQ(test, (u8)rec.bytes[i], 0xa5);
 }
 
 static struct kunit_case device_test_cases[] = {

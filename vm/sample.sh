@@ -104,6 +104,6 @@ finish
 printf '\nAll devices: a disk is taken out, and put in again\n'
 watch -d
 host=$(echo /sys/bus/pseudo/devices/adapter0/host*)
-try "block device ${disk##*/} (8:0): removed" sh -c "echo 1 >/sys/block/${disk##*/}/device/delete"
-try "block device ${disk##*/} (8:0): added" sh -c "echo - - - >/sys/class/scsi_host/${host##*/}/scan"
+try "/block/${disk##*/} (8:0): removed" sh -c "echo 1 >/sys/block/${disk##*/}/device/delete"
+try "/block/${disk##*/} (8:0): added" sh -c "echo - - - >/sys/class/scsi_host/${host##*/}/scan"
 finish

@@ -74,7 +74,8 @@ holds() {
 
 # fields: lines of JSON without what differs from run to run
 fields() {
-	jq -c 'del(.time, .key, .other, .mount, .parent, .old_parent, .sb, .disk_seq, .seqnum)'
+	jq -c 'del(.time, .key, .other, .mount, .parent, .old_parent, .sb, .disk_seq, .seqnum,
+		.sysfs_ino)'
 }
 
 # refused STATUS MESSAGE ARGUMENT...: says why it does nothing
@@ -475,10 +476,20 @@ echo change >/sys/devices/virtual/mem/null/uevent
 finish
 fields <out >got
 same devices got <<'END'
-{"source":"device","event":"change","watch":0,"on":"devices","name":"null","subsystem":"mem","dev":"1:3","block":false,"synthetic":true,"cut":false}
+{"source":"device","event":"change","watch":0,"on":"devices","devpath":"/devices/virtual/mem/null","name":"null","subsystem":"mem","dev":"1:3","block":false,"synthetic":true,"truncated":false}
 END
 
 holds 'number of a uevent' ".[0].seqnum == $(cat /sys/kernel/uevent_seqnum)"
+holds 'inode of a device in sysfs' \
+	".[0].sysfs_ino == $(stat -c %i /sys/devices/virtual/mem/null)"
+
+# shellcheck disable=SC2016 # for the command
+start --devices --exec 'echo $WATCHQ_SUBSYSTEM $WATCHQ_NAME $WATCHQ_DEVPATH $WATCHQ_SYSFS_INO'
+echo change >/sys/devices/virtual/mem/null/uevent
+upto 1
+finish
+echo "mem null /devices/virtual/mem/null $(stat -c %i /sys/devices/virtual/mem/null)" |
+	same 'a device, for a command' out
 
 keyctl add user demo a @s >key
 start --key "$(cat key)" --json

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Notifications about devices: what the kernel calls for each uevent
+ * Notifications about devices: the hook for uevents
  *
- * See Documentation/userspace-api/watch_queue.rst for the events.
+ * The events are documented in Documentation/userspace-api/watch_queue.rst.
  */
 #ifndef _LINUX_KOBJECT_NOTIFY_H
 #define _LINUX_KOBJECT_NOTIFY_H
@@ -10,27 +10,30 @@
 #include <linux/watch_queue.h>
 
 struct kobj_uevent_env;
+struct kobject;
 struct net;
 
 #ifdef CONFIG_DEVICE_NOTIFICATIONS
 extern struct watch_list device_watchers;
 
-void __kobject_notify(const struct net *net, const struct kobj_uevent_env *env);
+void __kobject_notify(const struct kobject *kobj, const struct net *net,
+		      const struct kobj_uevent_env *env);
 #endif
 
 /**
- * kobject_notify - tell of a uevent
- * @net: the network namespace it belongs to, or NULL for none
- * @env: all that is told through netlink, with ACTION, DEVPATH, SUBSYSTEM and SEQNUM
+ * kobject_notify - report a uevent
+ * @kobj: the kobject
+ * @net: network namespace to which the event belongs, or NULL for an untagged event
+ * @env: environment of the uevent, with ACTION, DEVPATH, SUBSYSTEM and SEQNUM
  *
- * Context: Process context, with any lock but a raw spinlock.
+ * Context: Process context, with any lock held but a raw spinlock.
  */
-static inline void kobject_notify(const struct net *net,
+static inline void kobject_notify(const struct kobject *kobj, const struct net *net,
 				  const struct kobj_uevent_env *env)
 {
 #ifdef CONFIG_DEVICE_NOTIFICATIONS
 	if (!hlist_empty(&device_watchers.watchers))
-		__kobject_notify(net, env);
+		__kobject_notify(kobj, net, env);
 #endif
 }
 

@@ -222,10 +222,11 @@ static void show_device(const union watch_record *rec)
 		[NOTIFY_DEVICE_BIND]	= "has a driver",
 		[NOTIFY_DEVICE_UNBIND]	= "has no driver",
 	};
-	const char *subsystem = (const char *)rec + sizeof(rec->device);
 	unsigned int event = rec->watch.subtype;
 
-	printf("%s device %s", subsystem, subsystem + strlen(subsystem) + 1);
+	printf("%s device %s%s", watch_record_subsystem(rec),
+	       rec->watch.info & NOTIFY_DEVICE_TRUNCATED ? "..." : "",
+	       watch_record_devpath(rec));
 	if (rec->device.dev_major || rec->device.dev_minor)
 		printf(" (%u:%u)", rec->device.dev_major, rec->device.dev_minor);
 	if (event < ARRAY_SIZE(device_events))

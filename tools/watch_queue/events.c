@@ -352,25 +352,25 @@ static const char * const device_events[] = {
 
 static void decode_device(struct event *ev, const union watch_record *rec)
 {
-	const char *subsystem = (const char *)rec->bytes + sizeof(rec->device);
-	const char *end = (const char *)rec->bytes + sizeof(rec->bytes) - 1;
-	const char *name = subsystem + strlen(subsystem);
+	const char *path = watch_record_devpath(rec), *name = strrchr(path, '/');
 
-	if (name < end)
-		name++;
-	subject(ev, name, 0);
-	add_text(ev, "name", name);
+	subject(ev, path, 0);
+	add_text(ev, "devpath", path);
 	hide(ev);
-	add_text(ev, "subsystem", subsystem);
+	add_text(ev, "name", name ? name + 1 : path);
+	hide(ev);
+	add_text(ev, "subsystem", watch_record_subsystem(rec));
 	if (rec->device.dev_major || rec->device.dev_minor)
 		add_text(ev, "dev", keep(ev, "%u:%u", rec->device.dev_major,
 					 rec->device.dev_minor));
 	add_number(ev, "seqnum", rec->device.seqnum);
 	hide(ev);
+	add_number(ev, "sysfs_ino", rec->device.sysfs_ino);
+	hide(ev);
 	add_flag(ev, "block", rec->watch.info & NOTIFY_DEVICE_BLOCK);
 	hide(ev);
 	add_flag(ev, "synthetic", rec->watch.info & NOTIFY_DEVICE_SYNTHETIC);
-	add_flag(ev, "cut", rec->watch.info & NOTIFY_DEVICE_CUT);
+	add_flag(ev, "truncated", rec->watch.info & NOTIFY_DEVICE_TRUNCATED);
 }
 
 /*

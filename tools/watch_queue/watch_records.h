@@ -117,4 +117,30 @@ static inline unsigned int watch_record_lost(const union watch_record *rec)
 	return n ? n >> WATCH_INFO_TYPE_INFO__SHIFT : 1;
 }
 
+/**
+ * watch_record_subsystem - subsystem of a device
+ * @rec: a record of WATCH_TYPE_DEVICE_NOTIFY
+ *
+ * Return: The name, or its first 31 bytes; "" if the record has none.
+ */
+static inline const char *watch_record_subsystem(const union watch_record *rec)
+{
+	return (const char *)rec->bytes + sizeof(rec->device);
+}
+
+/**
+ * watch_record_devpath - path of a device
+ * @rec: a record of WATCH_TYPE_DEVICE_NOTIFY
+ *
+ * Return: The path below /sys, or its end; "" if the record has none.
+ */
+static inline const char *watch_record_devpath(const union watch_record *rec)
+{
+	const char *end = (const char *)rec->bytes + sizeof(rec->bytes) - 1;
+	const char *path = watch_record_subsystem(rec);
+
+	path += strlen(path);
+	return path < end ? path + 1 : path;
+}
+
 #endif /* _WATCH_RECORDS_H */

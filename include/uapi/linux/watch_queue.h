@@ -417,14 +417,14 @@ struct block_notification {
 
 /**
  * enum device_notification_subtype - what happened to a device
- * @NOTIFY_DEVICE_ADD: it is there
- * @NOTIFY_DEVICE_REMOVE: it is gone
- * @NOTIFY_DEVICE_CHANGE: something about it changed; which, its driver knows
- * @NOTIFY_DEVICE_MOVE: it has another name or parent
- * @NOTIFY_DEVICE_ONLINE: it is in use again
- * @NOTIFY_DEVICE_OFFLINE: it is not in use, and may be removed
- * @NOTIFY_DEVICE_BIND: it has a driver
- * @NOTIFY_DEVICE_UNBIND: it has none any more
+ * @NOTIFY_DEVICE_ADD: added
+ * @NOTIFY_DEVICE_REMOVE: removed
+ * @NOTIFY_DEVICE_CHANGE: changed (KOBJ_CHANGE), such as the medium of a disk
+ * @NOTIFY_DEVICE_MOVE: renamed or moved to another parent
+ * @NOTIFY_DEVICE_ONLINE: online again
+ * @NOTIFY_DEVICE_OFFLINE: offline; it may be removed
+ * @NOTIFY_DEVICE_BIND: bound to a driver
+ * @NOTIFY_DEVICE_UNBIND: unbound from its driver
  */
 enum device_notification_subtype {
 	NOTIFY_DEVICE_ADD	= 0,
@@ -438,24 +438,28 @@ enum device_notification_subtype {
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_DEVICE_NOTIFY */
-#define NOTIFY_DEVICE_SYNTHETIC	WATCH_INFO_FLAG_0 /* A program had it told, by "uevent" in sysfs */
-#define NOTIFY_DEVICE_BLOCK	WATCH_INFO_FLAG_1 /* The number is of a block device */
-#define NOTIFY_DEVICE_CUT	WATCH_INFO_FLAG_2 /* The names are longer than what is here */
+#define NOTIFY_DEVICE_SYNTHETIC	WATCH_INFO_FLAG_0 /* Triggered by writing to the uevent file */
+#define NOTIFY_DEVICE_BLOCK	WATCH_INFO_FLAG_1 /* The number is that of a block device */
+#define NOTIFY_DEVICE_TRUNCATED	WATCH_INFO_FLAG_2 /* @names are not complete */
 
 /**
  * struct device_notification - WATCH_TYPE_DEVICE_NOTIFY
  * @watch: header; subtype is an enum device_notification_subtype
  * @seqnum: sequence number of the event, SEQNUM in uevents
- * @dev_major: device number, and 0 for a device that has none
+ * @sysfs_ino: inode number of the device's directory in sysfs, as returned by stat();
+ *	0 if it has none
+ * @dev_major: device number, 0 for a device without one
  * @dev_minor: device number
- * @names: the subsystem and the device's name in it, each with a 0 byte at its end
+ * @names: "subsystem\0devpath\0", where devpath is the path below /sys, DEVPATH in
+ *	uevents
  *
- * Of a subsystem's name there are 31 bytes at most; a device's name has the room that
- * is left of the 127 bytes of a record.
+ * Where the names do not fit into the record, the first 31 bytes of the subsystem and
+ * the end of devpath are present.
  */
 struct device_notification {
 	struct watch_notification watch;
 	__u64	seqnum;
+	__u64	sysfs_ino;
 	__u32	dev_major;
 	__u32	dev_minor;
 	char	names[];

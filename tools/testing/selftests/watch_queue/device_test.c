@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: what is told about devices, compared with what netlink tells
+ * Watch queue: records about devices, compared with the uevents of netlink
  *
  * The devices are a loop device that is added and removed, the loopback interface of
  * a network namespace, and a processor.
@@ -11,6 +11,7 @@
 #include <linux/loop.h>
 #include <linux/sockios.h>
 #include <sched.h>
+#include <sys/mount.h>
 
 #include "devices.h"
 
@@ -99,7 +100,10 @@ TEST_F(device, synthetic)
 	ASSERT_EQ(1, next_record(&self->q, &r));
 	EXPECT_EQ(NOTIFY_DEVICE_CHANGE, subtype(&r));
 	EXPECT_EQ(NOTIFY_DEVICE_SYNTHETIC, r.watch.info & WATCH_INFO_TYPE_INFO);
-	EXPECT_EQ(sizeof(r.device) + sizeof("mem") + sizeof("null"), record_len(&r));
+	EXPECT_EQ(sizeof(r.device) + sizeof("mem") + sizeof("/devices/virtual/mem/null"),
+		  record_len(&r));
+	EXPECT_EQ(sysfs_ino("/devices/virtual/mem/null"), r.device.sysfs_ino);
+	EXPECT_NE(0, r.device.sysfs_ino);
 	EXPECT_TRUE(same_uevent(self->uevents, &r));
 	ASSERT_EQ(0, write_text(MEM_UEVENT, "online"));
 	ASSERT_EQ(1, next_record(&self->q, &r));
@@ -157,6 +161,57 @@ TEST_F(device, filter)
 	}
 	EXPECT_LT(0, nr);
 	close(control);
+}
+
+/* An event of a removed device has the inode number that its directory had. */
+TEST_F(device, remove_ino)
+{
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), nr = 0;
+	union watch_record r;
+	__u64 ino;
+
+	ASSERT_LE(0, control);
+	ASSERT_EQ(LOOP_NR, neg(ioctl(control, LOOP_CTL_ADD, LOOP_NR)));
+	ino = sysfs_ino("/devices/virtual/block/" LOOP_NAME);
+	EXPECT_NE(0, ino);
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+	ASSERT_EQ(0, neg(ioctl(control, LOOP_CTL_REMOVE, LOOP_NR)));
+	while (next_record(&self->q, &r) == 1) {
+		if (strcmp(watch_record_devpath(&r), "/devices/virtual/block/" LOOP_NAME))
+			continue;
+		EXPECT_EQ(NOTIFY_DEVICE_REMOVE, subtype(&r));
+		EXPECT_EQ(ino, r.device.sysfs_ino);
+		nr++;
+	}
+	EXPECT_EQ(1, nr);
+	close(control);
+}
+
+/*
+ * The interface "lo" of each network namespace has a queue with the same path.  The
+ * inode number identifies its directory.
+ */
+TEST_F(device, same_path)
+{
+	const char *path = "/devices/virtual/net/lo/queues/tx-0";
+	union watch_record r;
+	__u64 ino[2];
+	int i;
+
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, unshare(CLONE_NEWNET | CLONE_NEWNS));
+		ASSERT_EQ(0, neg(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)));
+		ASSERT_EQ(0, neg(mount("none", "/sys", "sysfs", 0, NULL)));
+		do {
+			ASSERT_EQ(1, next_record(&self->q, &r));
+		} while (strcmp(watch_record_devpath(&r), path));
+		EXPECT_STREQ("queues", subsystem(&r));
+		EXPECT_EQ(NOTIFY_DEVICE_ADD, subtype(&r));
+		ino[i] = r.device.sysfs_ino;
+		EXPECT_EQ(sysfs_ino(path), ino[i]);
+	}
+	EXPECT_NE(ino[0], ino[1]);
 }
 
 /* Each of a storm, in netlink's order. */

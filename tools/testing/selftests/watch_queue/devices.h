@@ -5,10 +5,12 @@
 #ifndef _SELFTESTS_WATCH_QUEUE_DEVICES_H
 #define _SELFTESTS_WATCH_QUEUE_DEVICES_H
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "reader.h"
 
@@ -30,12 +32,37 @@ static inline __u32 subtype(const union watch_record *r)
 
 static inline const char *subsystem(const union watch_record *r)
 {
-	return (const char *)r + sizeof(r->device);
+	return watch_record_subsystem(r);
 }
 
+/* The last component of the path */
 static inline const char *name(const union watch_record *r)
 {
-	return subsystem(r) + strlen(subsystem(r)) + 1;
+	const char *slash = strrchr(watch_record_devpath(r), '/');
+
+	return slash ? slash + 1 : watch_record_devpath(r);
+}
+
+/* Inode number of a directory, given by its path below /sys; 0 if there is none */
+static inline __u64 sysfs_ino(const char *devpath)
+{
+	char path[4096];
+	struct statx st;
+
+	/* A 32-bit stat() has no room for the number */
+	snprintf(path, sizeof(path), "/sys%s", devpath);
+	return statx(AT_FDCWD, path, 0, STATX_INO, &st) ? 0 : st.stx_ino;
+}
+
+/* True if the record has the path, or the end of it and the flag that says so */
+static inline bool has_devpath(const union watch_record *r, const char *path)
+{
+	const char *got = watch_record_devpath(r);
+	size_t len = strlen(path), got_len = strlen(got);
+
+	if (!(r->watch.info & NOTIFY_DEVICE_TRUNCATED))
+		return !strcmp(got, path);
+	return got_len < len && !strcmp(got, path + len - got_len);
 }
 
 /* A socket for the uevents of this network namespace */
@@ -63,7 +90,7 @@ static inline const char *value(const char *event, size_t len, const char *varia
 	return "";
 }
 
-/* True if the next uevent says the same as the record */
+/* True if the next uevent has the same content as the record */
 static inline bool same_uevent(int socket, const union watch_record *r)
 {
 	static const char * const actions[] = {
@@ -71,25 +98,23 @@ static inline bool same_uevent(int socket, const union watch_record *r)
 	};
 	char event[4096];
 	int len = recv(socket, event, sizeof(event) - 1, 0);
-	const char *path;
 
 	if (len < 0)
 		return false;
 	event[len] = 0;
-	path = value(event, len, "DEVPATH");
 	if (r->watch.type == WATCH_TYPE_DEVICE_NOTIFY && r->watch.subtype < 8 &&
 	    !strcmp(value(event, len, "ACTION"), actions[r->watch.subtype]) &&
 	    strtoull(value(event, len, "SEQNUM"), NULL, 10) == r->device.seqnum &&
 	    strtoul(value(event, len, "MAJOR"), NULL, 10) == r->device.dev_major &&
 	    strtoul(value(event, len, "MINOR"), NULL, 10) == r->device.dev_minor &&
 	    !strcmp(value(event, len, "SUBSYSTEM"), subsystem(r)) &&
-	    !strcmp(strrchr(path, '/') + 1, name(r)) &&
+	    has_devpath(r, value(event, len, "DEVPATH")) &&
 	    !*value(event, len, "SYNTH_UUID") ==
 	    !(r->watch.info & NOTIFY_DEVICE_SYNTHETIC))
 		return true;
 	print_record(1, r);
 	ksft_print_msg("number %llu of %s %s, but the uevent is %s, number %s\n",
-		       r->device.seqnum, subsystem(r), name(r), event,
+		       r->device.seqnum, subsystem(r), watch_record_devpath(r), event,
 		       value(event, len, "SEQNUM"));
 	return false;
 }

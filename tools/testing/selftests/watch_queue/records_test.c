@@ -123,4 +123,22 @@ TEST_F(records, meta)
 	EXPECT_EQ(0, watch_record_lost(&r));
 }
 
+/* The names of a device end within the record, even if it has none or only one. */
+TEST_F(records, device_names)
+{
+	union watch_record r = {};
+	size_t room = WATCH_INFO_LENGTH - sizeof(r.device);
+	char *names = (char *)r.bytes + sizeof(r.device);
+
+	EXPECT_STREQ("", watch_record_subsystem(&r));
+	EXPECT_STREQ("", watch_record_devpath(&r));
+	memcpy(names, "mem\0/null", sizeof("mem\0/null"));
+	EXPECT_STREQ("mem", watch_record_subsystem(&r));
+	EXPECT_STREQ("/null", watch_record_devpath(&r));
+	memset(names, 's', room);
+	EXPECT_EQ(room, strlen(watch_record_subsystem(&r)));
+	EXPECT_STREQ("", watch_record_devpath(&r));
+	EXPECT_EQ((char *)&r + WATCH_INFO_LENGTH, watch_record_devpath(&r));
+}
+
 TEST_HARNESS_MAIN
