@@ -32,6 +32,12 @@ static inline void kobject_notify(const struct kobject *kobj, const struct net *
 				  const struct kobj_uevent_env *env)
 {
 #ifdef CONFIG_DEVICE_NOTIFICATIONS
+	/*
+	 * Order the change of sysfs before the check for watches.  Pairs with the
+	 * barrier in add_watch_to_object(): a program that adds a watch and then reads
+	 * sysfs sees the change or gets the event.
+	 */
+	smp_mb();
 	if (!hlist_empty(&device_watchers.watchers))
 		__kobject_notify(kobj, net, env);
 #endif
