@@ -14,21 +14,21 @@
 #include "mounts.h"
 
 #define BLOCK		4096
-#define SECTORS		2048			/* of a disk made here */
+#define SECTORS		2048			/* size of the disks created here */
 #define ALL		-1			/* instead of a descriptor */
 #define WRITE_ON_SECTOR	8
 
-static char *data;			/* a block of it, for direct I/O */
+static char *data;			/* one block, aligned for direct I/O */
 
-/* A queue, and disks that go with it */
+/* A queue, and disks that are removed with it */
 struct rig {
 	struct reader q;
 	int other;		/* write end of the queue */
-	char name[3][32];	/* of device-mapper devices */
+	char name[3][32];	/* names of device-mapper devices */
 	int made;
 };
 
-/* And a tmpfs that is empty, as working directory */
+/* Opens the queue, with an empty tmpfs as working directory */
 static inline void rig_open(struct __test_metadata *_metadata, struct rig *rig)
 {
 	int ret;
@@ -61,7 +61,7 @@ static inline int open_disk(const char *path)
 	return open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 }
 
-/* A disk of one target of device-mapper, open for direct I/O, or -errno */
+/* Creates a disk of one device-mapper target; a descriptor for direct I/O or -errno */
 static inline int dm_disk(struct rig *rig, const char *target, const char *table)
 {
 	char *name = rig->name[rig->made], path[64];
@@ -79,7 +79,7 @@ static inline __u64 number(int fd)
 	return fstat(fd, &st) ? 0 : st.st_rdev;
 }
 
-/* A disk made of all of another one, or -errno */
+/* Creates a disk on top of another one; a descriptor or -errno */
 static inline int linear_disk(struct rig *rig, int lower)
 {
 	char table[32];
@@ -98,7 +98,7 @@ static inline int unwatch(struct rig *rig, int fd)
 	return queue_unwatch(rig->q.fd, WATCH_TYPE_BLOCK_NOTIFY, fd, 0);
 }
 
-/* The next record, of I/O that failed or of the end of a watch: 1 or -errno */
+/* Waits for the next record, of failed I/O or of a removal: 1 or -errno */
 static inline int await_error(struct rig *rig, union watch_record *r)
 {
 	int ret = await_record(&rig->q, r);
@@ -131,7 +131,7 @@ static inline bool got(struct rig *rig, __u32 id, __u32 class, __u32 operation,
 	return false;
 }
 
-/* A disk made of a file, for direct I/O */
+/* Creates a disk from a file; a descriptor for direct I/O or -errno */
 static inline int file_disk(const char *file, char *path, size_t size)
 {
 	int fd = open(file, O_CREAT | O_RDWR | O_CLOEXEC, 0600), keep;
@@ -147,7 +147,7 @@ static inline int file_disk(const char *file, char *path, size_t size)
 	return fd;
 }
 
-/* Writes until that fails */
+/* Writes until a write fails */
 static inline void *write_on(void *disk)
 {
 	while (pwrite(*(int *)disk, data, BLOCK, WRITE_ON_SECTOR * 512) == BLOCK)
@@ -155,7 +155,7 @@ static inline void *write_on(void *disk)
 	return NULL;
 }
 
-/* A disk goes, by a 1 in a file of sysfs, while it is written to */
+/* Removes a disk by writing to a sysfs file while another thread writes to the disk */
 static inline void remove_written(struct __test_metadata *_metadata, struct rig *rig,
 				  int disk, const char *path)
 {

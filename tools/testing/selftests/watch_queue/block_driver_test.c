@@ -54,8 +54,8 @@ FIXTURE_TEARDOWN(block_driver)
 }
 
 /*
- * Zeroing a range is nothing that a tmpfs can do, so nor can a disk on it: nothing is
- * wrong with either, nor with a device made of the disk.
+ * A tmpfs cannot zero a range, so a loop device on it cannot either.  This is not an
+ * error of the loop device or of a device on top of it.
  */
 TEST_F(block_driver, loop)
 {
@@ -69,7 +69,7 @@ TEST_F(block_driver, loop)
 	upper = linear_disk(&self->rig, disk);
 	ASSERT_LE(0, upper);
 	ASSERT_EQ(0, watch(&self->rig, upper, 2));
-	/* By writing zeroes, the second time without asking the file */
+	/* Falls back to writing zeroes; the second time without trying the file */
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, neg(ioctl(upper, BLKZEROOUT, range)));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
@@ -77,7 +77,7 @@ TEST_F(block_driver, loop)
 	close(disk);
 }
 
-/* A disk that fails to read at some places, and one that fails at all times. */
+/* Reads fail at some sectors of a disk; writes of another disk always fail. */
 TEST_F(block_driver, device_mapper)
 {
 	int lower, disk;
@@ -100,7 +100,7 @@ TEST_F(block_driver, device_mapper)
 	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, disk, 24, BLOCK,
 			NOTIFY_BLOCK_STACKED));
 
-	/* In pieces of a sector, it tells once, of the last one */
+	/* A bio that is split into sectors is reported once, with the last part */
 	snprintf(table, sizeof(table), "%u:%u 0 512", major(number(lower)),
 		 minor(number(lower)));
 	ASSERT_EQ(0, dm_set(self->rig.name[1], "dust", SECTORS, table));
@@ -156,7 +156,7 @@ FIXTURE_TEARDOWN(md)
 	rig_close(&self->rig);
 }
 
-/* An array of both legs, without anything of its own on them */
+/* Runs an array of both legs, without metadata on them */
 static int md_run(int md, const int leg[2], int level, int chunk)
 {
 	mdu_array_info_t array = {
@@ -181,7 +181,7 @@ static int md_run(int md, const int leg[2], int level, int chunk)
 	return neg(ioctl(md, RUN_ARRAY, NULL));
 }
 
-/* A mirror loses a leg: the leg tells of it, and the mirror goes on. */
+/* A mirror loses a leg: the leg reports the error, and the mirror continues. */
 TEST_F(md, raid1)
 {
 	int disk = self->disk, *leg = self->leg;
@@ -197,11 +197,11 @@ TEST_F(md, raid1)
 	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
 	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_WRITE, leg[1], 0,
 			BLOCK, 0));
-	/* That leg is not asked again */
+	/* That leg is not used any more */
 	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 
-	/* Without the other one, nothing is left */
+	/* The other leg fails too */
 	ASSERT_EQ(0, dm_set(self->rig.name[0], "error", SECTORS, ""));
 	EXPECT_EQ(-EIO, neg(pread(disk, data, BLOCK, 0)));
 	EXPECT_TRUE(got(&self->rig, 2, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, leg[0], 0,
@@ -211,7 +211,7 @@ TEST_F(md, raid1)
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 }
 
-/* A write to two legs, one of which fails: it is told once, as one. */
+/* A write to two legs, one of which fails, is one error of the array. */
 TEST_F(md, raid0)
 {
 	struct iovec iov[2] = { { data, BLOCK }, { data, BLOCK } };
@@ -233,7 +233,7 @@ TEST_F(md, raid0)
 }
 
 /*
- * null_blk: bad blocks, zones and commands that get no answer
+ * null_blk: bad blocks, zones and commands that time out
  */
 
 static bool null_set(const char *attribute, const char *value)
@@ -252,7 +252,7 @@ FIXTURE(null_blk)
 FIXTURE_SETUP(null_blk)
 {
 	rig_open(_metadata, &self->rig);
-	/* Where it is mounted already, so it is here */
+	/* Fails if it is mounted already */
 	do_mount("none", "/sys/kernel/config", "configfs", 0, NULL);
 	if (access(NULL_BLK, F_OK))
 		SKIP(_exit(KSFT_SKIP), "CONFIG_BLK_DEV_NULL_BLK is not set");
@@ -274,7 +274,7 @@ static int null_power(void)
 	return null_set("power", "1") ? open_disk("/dev/" NULL_NAME) : -EINVAL;
 }
 
-/* Bad blocks; the request ends in hard interrupt. */
+/* Bad blocks; the request is completed in hard interrupt context. */
 TEST_F(null_blk, bad_blocks)
 {
 	int disk;
@@ -294,7 +294,7 @@ TEST_F(null_blk, bad_blocks)
 	close(disk);
 }
 
-/* A write with a flush behind it, which a driver without FUA gets as two requests. */
+/* A write with FUA, which is two requests for a driver without FUA. */
 TEST_F(null_blk, flush_behind)
 {
 	int disk, fd;
@@ -316,7 +316,7 @@ TEST_F(null_blk, flush_behind)
 	close(disk);
 }
 
-/* One zone may be open, and a second one is asked for. */
+/* A second zone is opened where only one may be open. */
 TEST_F(null_blk, zones)
 {
 	struct blk_zone_range zone = { .nr_sectors = 1 << 11 };
@@ -340,7 +340,7 @@ TEST_F(null_blk, zones)
 	close(disk);
 }
 
-/* A command gets no answer until it is given up. */
+/* A command times out. */
 TEST_F(null_blk, timeout)
 {
 	int disk;
@@ -361,7 +361,7 @@ TEST_F(null_blk, timeout)
 }
 
 /*
- * scsi_debug, which answers a command as it is told to
+ * scsi_debug, which answers commands with injected errors
  */
 
 struct scsi {
@@ -373,7 +373,7 @@ struct scsi {
 	int disk;
 };
 
-/* The disk that scsi_debug makes by itself, with a watch on it */
+/* Opens and watches the disk that scsi_debug creates */
 static void scsi_open(struct __test_metadata *_metadata, struct scsi *s)
 {
 	glob_t found;
@@ -388,7 +388,7 @@ static void scsi_open(struct __test_metadata *_metadata, struct scsi *s)
 	end = strstr(s->sys, "/block/");
 	*end = 0;
 	snprintf(s->host, sizeof(s->host), "host%d", atoi(strrchr(s->sys, '/') + 1));
-	/* Where it is mounted already, so it is here */
+	/* Fails if it is mounted already */
 	do_mount("none", "/sys/kernel/debug", "debugfs", 0, NULL);
 	snprintf(s->inject, sizeof(s->inject), "/sys/kernel/debug/scsi_debug/%s/error",
 		 strrchr(s->sys, '/') + 1);
@@ -418,7 +418,7 @@ FIXTURE_TEARDOWN(scsi)
 	scsi_close(&self->scsi);
 }
 
-/* A disk that an administrator put offline: the driver has no class for it. */
+/* An administrator sets a disk offline; the driver has no class for this. */
 TEST_F(scsi, offline)
 {
 	struct scsi *s = &self->scsi;
@@ -434,14 +434,14 @@ TEST_F(scsi, offline)
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 }
 
-/* A large read, in several requests, over places that are all bad */
+/* A large read of bad sectors, split into several requests */
 TEST_F(scsi, parts)
 {
 	const size_t size = 256 << 10, part = 64;
 	struct scsi *s = &self->scsi;
 	char path[300], *large;
 	long before;
-	size_t told = 0;
+	size_t reported = 0;
 	union watch_record r;
 
 	snprintf(path, sizeof(path), "%s/block/%s/queue/max_sectors_kb", s->sys,
@@ -455,14 +455,14 @@ TEST_F(scsi, parts)
 	while (next_record(&s->rig.q, &r) == 1) {
 		EXPECT_GE(part << 10, r.block.length);
 		EXPECT_EQ(0, r.block.suppressed);
-		told += r.block.length;
+		reported += r.block.length;
 	}
-	EXPECT_EQ(size, told);
+	EXPECT_EQ(size, reported);
 	free(large);
 	EXPECT_EQ(0, sysctl_set(path, before));
 }
 
-/* A command that a program makes up is between it and the device. */
+/* A failed passthrough command is not reported. */
 TEST_F(scsi, passthrough)
 {
 	unsigned char command[10] = { 0x28, [8] = BLOCK / 512 }, sense[32];
@@ -481,7 +481,7 @@ TEST_F(scsi, passthrough)
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 }
 
-/* What the disk has in its cache cannot be written. */
+/* A flush of the disk's write cache fails. */
 TEST_F(scsi, flush_cache)
 {
 	struct scsi *s = &self->scsi;
@@ -495,7 +495,7 @@ TEST_F(scsi, flush_cache)
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 }
 
-/* WRITE SAME is something that the disk does not know, or knows again */
+/* The disk refuses WRITE SAME, or accepts it again */
 static int refuse_write_same(struct scsi *s, bool refuse)
 {
 	int ret = write_text(s->inject, refuse ? "2 1 41 0 0 2 5 24 0" : "- 2 41");
@@ -503,7 +503,7 @@ static int refuse_write_same(struct scsi *s, bool refuse)
 	return ret ? ret : write_text(s->inject, refuse ? "2 1 93 0 0 2 5 24 0" : "- 2 93");
 }
 
-/* A device made of the disk, with a watch on it, too */
+/* Creates and watches a device on top of the disk */
 static int upper_disk(struct scsi *s)
 {
 	int upper = linear_disk(&s->rig, s->disk);
@@ -513,8 +513,8 @@ static int upper_disk(struct scsi *s)
 }
 
 /*
- * A disk refuses to zero a range; its driver learns from that, without a word, and the
- * kernel writes zeroes.  A device made of the disk learns with it.
+ * A disk refuses write-zeroes.  Its driver and a device on top of it clear their limits,
+ * and the kernel writes zeroes.  This is not an I/O error.
  */
 TEST_F(scsi, learns)
 {
@@ -539,7 +539,7 @@ TEST_F(scsi, learns)
 	close(upper);
 }
 
-/* The same of a discard: the first is refused by the disk, the second not sent to it */
+/* As above for discard: the disk refuses the first one, and does not get the second */
 TEST_F(scsi, learns_discard)
 {
 	__u64 range[2] = { 0, 16 * BLOCK };
@@ -565,7 +565,7 @@ TEST_F(scsi, learns_discard)
 	close(upper);
 }
 
-/* A disk goes while it is written to: what it tells is of these writes, and ends. */
+/* A disk is removed during writes: their errors are reported, then the removal. */
 TEST_F(scsi, removed)
 {
 	struct scsi *s = &self->scsi;
@@ -575,7 +575,7 @@ TEST_F(scsi, removed)
 	snprintf(path, sizeof(path), "%s/delete", s->sys);
 	remove_written(_metadata, &s->rig, s->disk, path);
 
-	/* The next test wants the disk back */
+	/* Bring the disk back for the next test */
 	snprintf(path, sizeof(path), "/sys/class/scsi_host/%s/scan", s->host);
 	ASSERT_EQ(0, write_text(path, "- - -"));
 	while ((fd = open_disk(s->path)) < 0)
@@ -648,7 +648,7 @@ FIXTURE_TEARDOWN(scsi_answer)
 	scsi_close(&self->scsi);
 }
 
-/* Each answer that the driver understands is told as what it is. */
+/* Each answer is reported with the class that the driver derives from it. */
 TEST_F(scsi_answer, error)
 {
 	struct scsi *s = &self->scsi;

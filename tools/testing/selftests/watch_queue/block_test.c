@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: what is told about I/O that failed, and to whom
+ * Watch queue: records about failed I/O, and the permission to receive them
  *
- * Each test has a tmpfs to work in, its working directory, and makes disks of files
- * in it and of device-mapper targets.  They go with their last user.
+ * Each test has a tmpfs as its working directory, and creates disks from files in it
+ * and from device-mapper targets.  They are removed with their last user.
  */
 #define _GNU_SOURCE
 #include <linux/blkpg.h>
@@ -14,7 +14,7 @@
 #include "block.h"
 
 #define SOME_USER	64361
-#define BURST		10			/* records in a second */
+#define BURST		10			/* records per second */
 
 FIXTURE(block)
 {
@@ -31,7 +31,7 @@ FIXTURE_TEARDOWN(block)
 	rig_close(&self->rig);
 }
 
-/* What is no block device, or is not open for reading */
+/* Descriptors that are not a block device, or are not open for reading. */
 TEST_F(block, bad_object)
 {
 	char path[64];
@@ -63,7 +63,7 @@ TEST_F(block, bad_object)
 	EXPECT_EQ(-EBADSLT, unwatch(&self->rig, disk));
 }
 
-/* All devices are for the privileged; one is for who can open it. */
+/* Watching all devices requires privilege; watching one requires a descriptor. */
 TEST_F(block, permission)
 {
 	char path[64];
@@ -77,7 +77,7 @@ TEST_F(block, permission)
 		ASSERT_EQ(0, become_user(SOME_USER));
 		EXPECT_EQ(-EPERM, watch(&self->rig, ALL, 1));
 		EXPECT_EQ(0, watch(&self->rig, disk, 1));
-		/* Nor does a user namespace of one's own help */
+		/* Root in a user namespace is not sufficient */
 		ASSERT_EQ(0, unshare(CLONE_NEWUSER));
 		EXPECT_EQ(-EPERM, watch(&self->rig, ALL, 1));
 		_exit(_metadata->exit_code);
@@ -85,7 +85,7 @@ TEST_F(block, permission)
 	EXPECT_EQ(0, child_status(pid));
 }
 
-/* A device that takes bios tells of each of them, and of nothing that succeeds. */
+/* A bio-based device reports each failed bio, and no successful one. */
 TEST_F(block, bio)
 {
 	int disk = dm_disk(&self->rig, "error", "");
@@ -104,7 +104,7 @@ TEST_F(block, bio)
 	close(disk);
 }
 
-/* No block is left below the disks */
+/* Uses up all blocks of the tmpfs below the disks */
 static void fill_up(void)
 {
 	int fd = open("fill", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -114,7 +114,7 @@ static void fill_up(void)
 	close(fd);
 }
 
-/* One that takes requests tells of these: the file system below is full. */
+/* A request-based device reports failed requests: the filesystem below is full. */
 TEST_F(block, request)
 {
 	char path[64];
@@ -131,7 +131,7 @@ TEST_F(block, request)
 	close(disk);
 }
 
-/* Each layer tells of its own errors; who watches all can tell them apart. */
+/* Each layer reports its own errors; a flag distinguishes them. */
 TEST_F(block, layers)
 {
 	int lower = dm_disk(&self->rig, "error", ""), upper;
@@ -167,7 +167,7 @@ static int change_partition(int disk, int op)
 	return neg(ioctl(disk, BLKPG, &arg));
 }
 
-/* The errors of a partition are those of its disk, too. */
+/* Errors of a partition are also errors of its disk. */
 TEST_F(block, partition)
 {
 	char path[64];
@@ -197,7 +197,7 @@ TEST_F(block, partition)
 	EXPECT_EQ(3, r.block.partition);
 	EXPECT_EQ(128 + 8, r.block.sector);
 
-	/* And only those */
+	/* Errors of the disk outside of it are not errors of the partition */
 	EXPECT_EQ(-ENOSPC, neg(pwrite(disk, data, BLOCK, 0)));
 	ASSERT_EQ(1, await_error(&self->rig, &r));
 	EXPECT_EQ(2, watch_record_id(&r));
@@ -256,32 +256,32 @@ TEST_F(block, object_id)
 	close(disk);
 }
 
-/* A storm: some errors have a record, the others are counted. */
-TEST_F(block, storm)
+/* Some errors of a burst have a record, the others are counted. */
+TEST_F(block, burst)
 {
-	unsigned int i, records = 0, errors = 0, storm = 200;
+	unsigned int i, records = 0, errors = 0, total = 200;
 	int disk = dm_disk(&self->rig, "error", "");
 	union watch_record r;
 
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
-	for (i = 0; i < storm; i++)
+	for (i = 0; i < total; i++)
 		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 512 * i)));
-	while (errors < storm) {
+	while (errors < total) {
 		ASSERT_EQ(1, await_error(&self->rig, &r));
 		ASSERT_FALSE(is_removal(&r));
 		errors += 1 + r.block.suppressed;
 		records++;
 		ASSERT_EQ(errors - 1, r.block.sector);
 	}
-	EXPECT_EQ(storm, errors);
+	EXPECT_EQ(total, errors);
 	EXPECT_LE(BURST + 1, records);
-	EXPECT_GT(storm, records);
+	EXPECT_GT(total, records);
 	close(disk);
 }
 
-/* Who comes in the middle of a storm is not told of what was before. */
-TEST_F(block, storm_then_watch)
+/* A watch that is added during a burst does not receive earlier errors. */
+TEST_F(block, watch_in_burst)
 {
 	int disk = dm_disk(&self->rig, "error", ""), i;
 	struct reader late;
@@ -295,7 +295,7 @@ TEST_F(block, storm_then_watch)
 	reader_open(_metadata, &late, &other, 16);
 	ASSERT_EQ(0, queue_watch(late.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 2, 0));
 	ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 512 * i)));
-	/* Until the end of the period it is counted, whoever watches */
+	/* The new watch does not restart the period */
 	ASSERT_EQ(1, await_record(&late, &r));
 	EXPECT_EQ(i, r.block.sector);
 	EXPECT_EQ(0, r.block.suppressed);
@@ -304,10 +304,10 @@ TEST_F(block, storm_then_watch)
 	close(disk);
 }
 
-/* Who sets watches in the middle of a storm does not make it one of records. */
-TEST_F(block, storm_of_watches)
+/* Adding watches repeatedly during a burst does not defeat the rate limit. */
+TEST_F(block, watches_in_burst)
 {
-	int disk = dm_disk(&self->rig, "error", ""), storm = 200, errors = 0, records = 0, i;
+	int disk = dm_disk(&self->rig, "error", ""), total = 200, errors = 0, records = 0, i;
 	struct reader late;
 	union watch_record r;
 	int other;
@@ -315,24 +315,24 @@ TEST_F(block, storm_of_watches)
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
 	reader_open(_metadata, &late, &other, 16);
-	for (i = 0; i < storm; i++) {
+	for (i = 0; i < total; i++) {
 		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 0)));
 		ASSERT_EQ(0, queue_watch(late.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 2, 0));
 		ASSERT_EQ(0, queue_unwatch(late.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 0));
 	}
-	for (; errors < storm; records++) {
+	for (; errors < total; records++) {
 		ASSERT_EQ(1, await_error(&self->rig, &r));
 		errors += 1 + r.block.suppressed;
 	}
-	EXPECT_EQ(storm, errors);
-	/* Some of a period, and there may be several */
-	EXPECT_GT(storm / 2, records);
+	EXPECT_EQ(total, errors);
+	/* A few records per period, and there may be several periods */
+	EXPECT_GT(total / 2, records);
 	close(late.fd);
 	close(other);
 	close(disk);
 }
 
-/* I/O that would have to wait, and was not to, has not failed. */
+/* REQ_NOWAIT I/O that would block has not failed. */
 TEST_F(block, nowait)
 {
 	int disk = dm_disk(&self->rig, "zero", ""), buffered;
@@ -344,7 +344,7 @@ TEST_F(block, nowait)
 	ASSERT_EQ(BLOCK, preadv2(disk, &iov, 1, 0, RWF_NOWAIT));
 	ASSERT_EQ(0, dm_suspend(self->rig.name[0], true));
 	EXPECT_EQ(-EAGAIN, neg(preadv2(disk, &iov, 1, 0, RWF_NOWAIT)));
-	/* Nor has reading ahead, which is given up */
+	/* Neither has dropped readahead */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", disk);
 	buffered = open(path, O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, buffered);
@@ -355,7 +355,7 @@ TEST_F(block, nowait)
 	close(disk);
 }
 
-/* Reads a block through io_uring, to be polled for: what that gives, or -errno */
+/* Reads a block by polled I/O through io_uring; the result or -errno */
 static int read_polled(int disk)
 {
 	struct io_uring_params p = { .flags = IORING_SETUP_IOPOLL };
@@ -391,7 +391,7 @@ static int read_polled(int disk)
 	return ret;
 }
 
-/* That a device cannot be polled is no error of it: any user can ask for that. */
+/* Polled I/O on a device that does not support it is not an I/O error. */
 TEST_F(block, polled)
 {
 	char path[64];
@@ -404,10 +404,10 @@ TEST_F(block, polled)
 	close(disk);
 }
 
-/* What is told of late is of the medium that was there. */
+/* A delayed record has the sequence number of the medium that had the error. */
 TEST_F(block, other_medium)
 {
-	unsigned int errors = 0, told = 0, i;
+	unsigned int errors = 0, reported = 0, i;
 	union watch_record r;
 	__u64 medium = 0;
 	char path[64];
@@ -417,37 +417,37 @@ TEST_F(block, other_medium)
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
 	fill_up();
-	/* Until there are some that wait to be told */
-	while (told == errors) {
+	/* Until there are suppressed errors without a record */
+	while (reported == errors) {
 		for (i = 0; i < 2 * BURST; i++, errors++)
 			ASSERT_EQ(-ENOSPC, neg(pwrite(disk, data, BLOCK, 65536)));
 		while (next_record(&self->rig.q, &r) == 1) {
 			medium = r.block.disk_seq;
-			told += 1 + r.block.suppressed;
+			reported += 1 + r.block.suppressed;
 		}
 	}
-	/* Its last user: the file is gone from the disk, which has a new number */
+	/* The last close detaches the file and changes the sequence number */
 	close(disk);
-	while (told < errors) {
+	while (reported < errors) {
 		ASSERT_EQ(1, await_error(&self->rig, &r));
 		ASSERT_FALSE(is_removal(&r));
 		EXPECT_EQ(medium, r.block.disk_seq);
-		told += 1 + r.block.suppressed;
+		reported += 1 + r.block.suppressed;
 	}
-	EXPECT_EQ(errors, told);
+	EXPECT_EQ(errors, reported);
 }
 
-/* A watch does not keep the device, and ends with it; what was counted comes first. */
+/* A watch does not pin the device.  Suppressed errors precede the removal record. */
 TEST_F(block, removal)
 {
-	unsigned int i, errors = 0, storm = 2 * BURST;
+	unsigned int i, errors = 0, total = 2 * BURST;
 	int disk = dm_disk(&self->rig, "error", "");
 	union watch_record r;
 	int ret;
 
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
-	for (i = 0; i < storm; i++)
+	for (i = 0; i < total; i++)
 		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 0)));
 	close(disk);
 	ASSERT_EQ(0, dm_remove(self->rig.name[0]));
@@ -455,7 +455,7 @@ TEST_F(block, removal)
 	while ((ret = await_error(&self->rig, &r)) > 0 && !is_removal(&r))
 		errors += 1 + r.block.suppressed;
 	ASSERT_EQ(1, ret);
-	EXPECT_EQ(storm, errors);
+	EXPECT_EQ(total, errors);
 	EXPECT_NE(0, r.removal.id);
 }
 

@@ -19,7 +19,7 @@
 #define LOOP_NR		1234
 #define LOOP_NAME	"loop1234"
 #define MEM_UEVENT	"/sys/class/mem/null/uevent"
-#define STORM		10000
+#define NR_EVENTS	10000
 #define DEPTH		256
 
 FIXTURE(device)
@@ -37,7 +37,7 @@ FIXTURE_SETUP(device)
 	ret = queue_watch(self->q.fd, WATCH_TYPE_DEVICE_NOTIFY, self->q.fd, 1, 0);
 	if (ret == -EOPNOTSUPP)
 		SKIP(_exit(KSFT_SKIP), "CONFIG_DEVICE_NOTIFICATIONS is not set");
-	/* There is no object but the one */
+	/* The only object is all devices */
 	ASSERT_EQ(-EINVAL, ret);
 	if (geteuid())
 		SKIP(_exit(KSFT_SKIP), "needs root, to make devices");
@@ -66,7 +66,7 @@ TEST_F(device, arguments)
 	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q, 1));
 }
 
-/* A disk comes and goes, and its queue and number with it. */
+/* A disk is added and removed, together with the devices that belong to it. */
 TEST_F(device, add_remove)
 {
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), seen = 0;
@@ -90,7 +90,7 @@ TEST_F(device, add_remove)
 	close(control);
 }
 
-/* What a program has told again says so. */
+/* A synthetic event has a flag. */
 TEST_F(device, synthetic)
 {
 	union watch_record r;
@@ -111,7 +111,7 @@ TEST_F(device, synthetic)
 	EXPECT_TRUE(same_uevent(self->uevents, &r));
 }
 
-/* A processor, where there is one that can be spared */
+/* A processor goes offline and online, on a machine with at least two. */
 TEST_F(device, offline_online)
 {
 	const char *online = "/sys/devices/system/cpu/cpu1/online";
@@ -133,7 +133,7 @@ TEST_F(device, offline_online)
 	EXPECT_TRUE(same_uevent(self->uevents, &r));
 }
 
-/* A filter lets in what happened, whatever it happened to. */
+/* A filter selects by subtype and flags. */
 TEST_F(device, filter)
 {
 	struct {
@@ -214,16 +214,16 @@ TEST_F(device, same_path)
 	EXPECT_NE(ino[0], ino[1]);
 }
 
-/* Each of a storm, in netlink's order. */
-TEST_F_TIMEOUT(device, storm, 300)
+/* Each event of a burst has a record, in the order of the uevents. */
+TEST_F_TIMEOUT(device, burst, 300)
 {
 	union watch_record r;
 	int i;
 
 	ASSERT_EQ(0, device_watch(&self->q, 1));
-	for (i = 0; i < STORM; i++) {
+	for (i = 0; i < NR_EVENTS; i++) {
 		ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
-		if (i % DEPTH != DEPTH - 1 && i != STORM - 1)
+		if (i % DEPTH != DEPTH - 1 && i != NR_EVENTS - 1)
 			continue;
 		while (next_record(&self->q, &r) == 1)
 			ASSERT_TRUE(same_uevent(self->uevents, &r));
@@ -231,25 +231,25 @@ TEST_F_TIMEOUT(device, storm, 300)
 	EXPECT_EQ(-EAGAIN, neg(recv(self->uevents, &r, sizeof(r), 0)));
 }
 
-/* Nobody reads: what does not fit is counted. */
-TEST_F_TIMEOUT(device, storm_unread, 300)
+/* Records of a burst that do not fit into the queue are counted. */
+TEST_F_TIMEOUT(device, burst_unread, 300)
 {
 	unsigned int i, seen = 0;
 	union watch_record r;
 
 	ASSERT_EQ(0, device_watch(&self->q, 1));
-	for (i = 0; i < STORM; i++)
+	for (i = 0; i < NR_EVENTS; i++)
 		ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
 	while (next_record(&self->q, &r) == 1)
 		seen += is_loss(&r) ? record_bits(&r) : 1;
-	EXPECT_EQ(STORM, seen);
+	EXPECT_EQ(NR_EVENTS, seen);
 }
 
 /*
- * Who sees what
+ * Privilege and network namespaces
  */
 
-/* A name for the loopback interface of this network namespace */
+/* Renames the loopback interface of this network namespace */
 static int rename_loopback(const char *from, const char *to)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
@@ -262,7 +262,7 @@ static int rename_loopback(const char *from, const char *to)
 	return ret;
 }
 
-/* No privilege is needed, for no more than netlink tells everybody. */
+/* A watch requires no privilege, as the uevent socket requires none. */
 TEST_F(device, unprivileged)
 {
 	pid_t pid = fork();
@@ -277,7 +277,7 @@ TEST_F(device, unprivileged)
 	EXPECT_EQ(1, await_record(&self->q, &(union watch_record){ }));
 }
 
-/* What belongs to a network namespace is seen there, and nowhere else. */
+/* Events of a network namespace are only seen there. */
 TEST_F(device, network_namespace)
 {
 	struct reader inside;
@@ -298,11 +298,11 @@ TEST_F(device, network_namespace)
 	EXPECT_TRUE(same_uevent(socket, &r));
 	EXPECT_EQ(-EAGAIN, next_record(&inside, &r));
 
-	/* Queues of it came with the namespace, but the name is its own affair */
+	/* The queues of the interface are untagged, its change of name is not */
 	while (next_record(&self->q, &r) == 1)
 		EXPECT_NE(NOTIFY_DEVICE_MOVE, subtype(&r));
 
-	/* What belongs to none is seen by both, for this one is the host's */
+	/* Both see untagged events: the initial user namespace owns the new one */
 	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
 	EXPECT_EQ(1, next_record(&inside, &r));
 	EXPECT_EQ(1, next_record(&self->q, &r));
@@ -311,7 +311,7 @@ TEST_F(device, network_namespace)
 	close(other);
 }
 
-/* A container with a user namespace sees what is its own. */
+/* A container with a user namespace only sees events of its network namespace. */
 TEST_F(device, container)
 {
 	struct reader inside;
@@ -333,7 +333,7 @@ TEST_F(device, container)
 	}
 	ASSERT_EQ(0, child_status(pid));
 	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
-	/* The namespace is gone; what is left of it is no other's */
+	/* The network namespace is gone, but its address is still reserved */
 	EXPECT_EQ(-EAGAIN, next_record(&inside, &r));
 	close(inside.fd);
 	close(other);

@@ -24,7 +24,7 @@ static inline int device_unwatch(struct reader *q, __u32 id)
 	return queue_unwatch_id(q->fd, WATCH_TYPE_DEVICE_NOTIFY, id);
 }
 
-/* As a number, for the harness, which has none for a bit-field */
+/* The harness cannot take the type of a bit-field */
 static inline __u32 subtype(const union watch_record *r)
 {
 	return r->watch.subtype;
@@ -65,7 +65,7 @@ static inline bool has_devpath(const union watch_record *r, const char *path)
 	return got_len < len && !strcmp(got, path + len - got_len);
 }
 
-/* A socket for the uevents of this network namespace */
+/* Opens a socket for the uevents of this network namespace */
 static inline int uevents(void)
 {
 	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = 1 };

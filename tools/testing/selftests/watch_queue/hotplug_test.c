@@ -73,7 +73,7 @@ static int compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* All events up to the one of the kind, about any device of the subsystem */
+/* Reads events up to the next one with the subtype and subsystem */
 #define await_device(event, of) ({					\
 	union watch_record __r;						\
 									\
@@ -85,7 +85,7 @@ static int compare_numbers(const void *a, const void *b)
 	} while (subtype(&__r) != (event) || strcmp(subsystem(&__r), of));	\
 })
 
-/* They are those that netlink had, in whatever order two processors made them */
+/* Compares the sequence numbers with netlink's; two processors may change the order */
 static bool same_numbers(int uevents, unsigned long long *seen, unsigned int nr)
 {
 	unsigned long long number;
@@ -101,7 +101,7 @@ static bool same_numbers(int uevents, unsigned long long *seen, unsigned int nr)
 		event[len] = 0;
 		number = strtoull(value(event, len, "SEQNUM"), NULL, 10);
 		if (!bsearch(&number, seen, nr, sizeof(*seen), compare_numbers)) {
-			/* One that came after the last that was waited for */
+			/* Sent after the last event that was waited for */
 			if (number > seen[nr - 1])
 				continue;
 			return false;
@@ -133,7 +133,7 @@ TEST_F(hotplug, network_card)
 	EXPECT_TRUE(same_numbers(self->uevents, self->seen, self->nr_seen));
 }
 
-/* A module is loaded, and unloaded. */
+/* A module is loaded and unloaded. */
 TEST_F(hotplug, module)
 {
 	const char *path = getenv("WATCH_QUEUE_MODULE");
@@ -151,7 +151,7 @@ TEST_F(hotplug, module)
 	close(file);
 }
 
-/* A disk is pulled out while it is written to, and put back. */
+/* A disk is removed during writes, and added again. */
 TEST_F(hotplug, virtio_disk)
 {
 	int disk = open_disk(VIRTIO_DISK);
