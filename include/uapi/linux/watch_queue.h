@@ -450,7 +450,7 @@ enum device_notification_subtype {
  *	0 if it has none
  * @dev_major: device number, 0 for a device without one
  * @dev_minor: device number
- * @names: "subsystem\0devpath\0", where devpath is the path below /sys, DEVPATH in
+ * @names: ``"subsystem\0devpath\0"``; devpath is the path below /sys, DEVPATH in
  *	uevents
  *
  * Where the names do not fit into the record, the first 31 bytes of the subsystem and
