@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Telling those who watch a key that it has expired
+ * Notify watchers when a key expires
  *
- * The garbage collector looks at every key, and finds those that expired.  The
- * timer here has it do so when a watched key expires.  It is not the collector's
- * own, which may come minutes late, and does so on purpose: this one goes by the
- * wall clock, also when that is set or the machine slept.
+ * The garbage collector visits every key and finds the expired ones.  The timer
+ * here schedules it when a watched key expires.  The collector's own timer may
+ * fire minutes late by design, so this one is separate.  It uses CLOCK_REALTIME, as
+ * expiry times do, so that it is right after the clock was set or after a suspend.
  */
 
 #include <linux/cleanup.h>
@@ -17,18 +17,18 @@
 #include "internal.h"
 
 static DEFINE_SPINLOCK(key_expiry_lock);
-static time64_t key_expiry_next = TIME64_MAX;	/* under the lock, as the timer is */
+static time64_t key_expiry_next = TIME64_MAX;	/* key_expiry_lock, as the timer */
 static struct hrtimer key_expiry_timer;
 
 /**
- * key_schedule_expiry - have it told when a key expires
- * @expiry: when
+ * key_schedule_expiry - schedule a notification of the expiry of a key
+ * @expiry: time of expiry
  *
  * Context: Any but NMI.
  */
 void key_schedule_expiry(time64_t expiry)
 {
-	/* The seconds that expiries are compared with may be a tick behind */
+	/* The seconds that expiry times are compared with may be a tick behind */
 	ktime_t when = ktime_add_ns(ktime_set(expiry, 0), 2 * TICK_NSEC);
 
 	scoped_guard(spinlock_irqsave, &key_expiry_lock) {
@@ -48,15 +48,16 @@ static enum hrtimer_restart key_expiry_timer_func(struct hrtimer *timer)
 }
 
 /**
- * key_must_tell_expiry - whether a key expired, and nobody was told
- * @key: the key; the collector, which alone frees keys, has found it
- * @now: the time
- * @next: set to when @key expires if that is before *@next
+ * key_expiry_pending - check for an expiry that watchers were not notified of
+ * @key: the key
+ * @now: the current time
+ * @next: set to the time of expiry of @key if that is before *@next
  *
- * Context: Process context, the collector's.  key_serial_lock is held.
- * Return: true once, when it is time to tell
+ * Context: Process context, the garbage collector's, which alone frees keys.
+ *	    key_serial_lock is held.
+ * Return: true if @key has expired; once for each expiry
  */
-bool key_must_tell_expiry(struct key *key, time64_t now, time64_t *next)
+bool key_expiry_pending(struct key *key, time64_t now, time64_t *next)
 {
 	time64_t expiry;
 
@@ -68,27 +69,26 @@ bool key_must_tell_expiry(struct key *key, time64_t now, time64_t *next)
 	for (;;) {
 		expiry = READ_ONCE(key->expiry);
 		if (expiry > now) {
-			clear_bit(KEY_FLAG_EXPIRY_TOLD, &key->flags);
+			clear_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags);
 			*next = min(*next, expiry);
 			return false;
 		}
 
 		/*
-		 * A key that was revoked has the time of that there: look at the
-		 * flags later, as key_revoke() sets them, by test_and_set_bit(),
-		 * earlier.
+		 * The time may be that of a revocation.  key_revoke() sets the
+		 * flag, with the barrier of test_and_set_bit(), before the time.
 		 */
 		smp_rmb();
 		if (READ_ONCE(key->flags) & ((1 << KEY_FLAG_REVOKED) |
 					     (1 << KEY_FLAG_INVALIDATED) |
 					     (1 << KEY_FLAG_DEAD)) ||
-		    test_and_set_bit(KEY_FLAG_EXPIRY_TOLD, &key->flags))
+		    test_and_set_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags))
 			return false;
 
-		/* Set anew meanwhile?  Pairs with the barrier in key_set_expiry() */
+		/* Did it change?  Pairs with the barrier in key_set_expiry() */
 		if (READ_ONCE(key->expiry) == expiry)
 			return true;
-		clear_bit(KEY_FLAG_EXPIRY_TOLD, &key->flags);
+		clear_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags);
 	}
 }
 
