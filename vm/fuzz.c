@@ -342,7 +342,7 @@ static void watch_key(struct queue *q)
 
 	/* A watch that there is already stays */
 	if (!syscall(__NR_keyctl, KEYCTL_WATCH_KEY, *k, q->fds[end & 1],
-		     end & 0x80 ? -1L : (long)id))
+		     end & 0x80 ? -1L : (long)(id | (end & 0x40 ? KEY_WATCH_EXTENDED : 0))))
 		q->ids[id] |= !(end & 0x80);
 }
 

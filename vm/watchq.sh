@@ -106,7 +106,7 @@ mkdir -p /dev/pts && mount -t devpts devpts /dev/pts || exit
 
 echo 'KTAP version 1'
 # strace is there where it is the host's
-[ "$(uname -m)" = x86_64 ] && echo 1..78 || echo 1..74
+[ "$(uname -m)" = x86_64 ] && echo 1..80 || echo 1..75
 
 #
 # Wrong use
@@ -150,6 +150,9 @@ if [ "$(uname -m)" = x86_64 ]; then
 	lacking pipe2:EINVAL 'this kernel has no notification queue' --key @s
 	lacking keyctl:EOPNOTSUPP 'built without CONFIG_KEY_NOTIFICATIONS' --key @s
 	lacking ioctl:ENOTTY:when=2+ "this kernel's queue knows of keys only" --devices
+	strace -o calls -e inject=keyctl:error=EINVAL:when=1 watchq --key @s --timeout 1 >out 2>err
+	[ $? = 5 ]
+	result 'a kernel without KEY_WATCH_EXTENDED' $? err
 fi
 watches=$(cat /proc/sys/user/max_watch_queue_watches)
 echo 0 >/proc/sys/user/max_watch_queue_watches
@@ -209,6 +212,13 @@ keyctl invalidate "$(cat key)"
 ended
 [ $status = 0 ] && grep -q 'nothing is left' err && [ "$(wc -l <out)" = 2 ]
 result 'end with the last object' $? out err
+shelf=$(keyctl newring shelf @s)
+start --key "$shelf"
+keyctl invalidate "$(keyctl add user dead a "$shelf")"
+await unlinked out
+finish
+[ $status = 0 ] && [ "$(wc -l <out)" = 2 ]
+result 'a link that the kernel removes' $? out err
 
 #
 # What it says

@@ -375,7 +375,9 @@ static void watch_key(int queue, int key, unsigned long depth)
 {
 	long serial = key;
 
-	if (syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, WATCH_ID))
+	/* Linux 5.8 to 6.12 have fewer events, and EINVAL for the flag */
+	if (syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, WATCH_ID | KEY_WATCH_EXTENDED) &&
+	    (errno != EINVAL || syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, WATCH_ID)))
 		die("WATCH_KEY");
 	/* Watch first, look at the state then: nothing can fall in between */
 	if (key < 0)

@@ -165,7 +165,10 @@ static void watch_key(int queue, const struct watch *watch, unsigned int id)
 {
 	int key = key_number(watch->object);
 
-	if (syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, id))
+	if (!syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, id | KEY_WATCH_EXTENDED))
+		return;
+	/* A kernel that does not have the flag has fewer events */
+	if (errno != EINVAL || syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, id))
 		refused("--key", watch->object);
 }
 

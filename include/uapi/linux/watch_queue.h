@@ -162,14 +162,13 @@ struct watch_notification_removal {
  *	the error code, positive, that who asks for the key gets
  * @NOTIFY_KEY_UPDATED: the payload was replaced
  * @NOTIFY_KEY_LINKED: a key was linked into this keyring; aux: that key
- * @NOTIFY_KEY_UNLINKED: a link was taken out of this keyring, by a program, for
- *	another key of the same type and description, or because its key was dead;
- *	aux: that key
- * @NOTIFY_KEY_CLEARED: all links were taken out of this keyring
- * @NOTIFY_KEY_REVOKED: the key was revoked
+ * @NOTIFY_KEY_UNLINKED: a link was removed from this keyring, by a program or, with
+ *	%KEY_WATCH_EXTENDED, by the kernel; aux: the key of the link
+ * @NOTIFY_KEY_CLEARED: all links were removed from this keyring
+ * @NOTIFY_KEY_REVOKED: the key was revoked; a keyring is then empty
  * @NOTIFY_KEY_INVALIDATED: the key was invalidated
  * @NOTIFY_KEY_SETATTR: owner, permissions, time-out or restriction changed
- * @NOTIFY_KEY_EXPIRED: the key's time-out was reached
+ * @NOTIFY_KEY_EXPIRED: the key's time-out was reached; with %KEY_WATCH_EXTENDED
  */
 enum key_notification_subtype {
 	NOTIFY_KEY_INSTANTIATED	= 0,
@@ -182,6 +181,16 @@ enum key_notification_subtype {
 	NOTIFY_KEY_SETATTR	= 7,
 	NOTIFY_KEY_EXPIRED	= 8,
 };
+
+/**
+ * KEY_WATCH_EXTENDED - flag beside the watch ID in KEYCTL_WATCH_KEY
+ *
+ * The watch also gets the records that Linux 5.8 to 6.12 did not post:
+ * %NOTIFY_KEY_EXPIRED, and %NOTIFY_KEY_UNLINKED for a link that a new link to
+ * another key of the same type and description displaces, and for a link to a dead
+ * key, which the kernel removes.  Kernels without this flag return EINVAL.
+ */
+#define KEY_WATCH_EXTENDED	0x00000100
 
 /**
  * struct key_notification - WATCH_TYPE_KEY_NOTIFY

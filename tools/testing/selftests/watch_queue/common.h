@@ -133,6 +133,11 @@ static inline int watch_add(int key, int fd, int id)
 	return keyctl(KEYCTL_WATCH_KEY, key, fd, id, 0);
 }
 
+static inline int watch_add_extended(int key, int fd, int id)
+{
+	return watch_add(key, fd, id | KEY_WATCH_EXTENDED);
+}
+
 static inline int watch_del(int key, int fd)
 {
 	return watch_add(key, fd, -1);

@@ -45,24 +45,28 @@ static bool key_expire(int key)
 	return keyctl(KEYCTL_DESCRIBE, key, 0, 0, 0) == -EKEYEXPIRED;
 }
 
-/* Watch IDs are 0 to 255; -1 removes; all others are EINVAL, found first. */
+/*
+ * Watch IDs are 0 to 255, with or without KEY_WATCH_EXTENDED; -1 removes; all others
+ * are EINVAL, found first.
+ */
 TEST_F(queue, bad_id)
 {
 	EXPECT_EQ(-EINVAL, watch_add(self->key, self->fd[0], -2));
-	EXPECT_EQ(-EINVAL, watch_add(self->key, self->fd[0], 256));
+	EXPECT_EQ(-EINVAL, watch_add(self->key, self->fd[0], 2 * KEY_WATCH_EXTENDED));
 	EXPECT_EQ(-EINVAL, watch_add(self->key, self->fd[0], 0x7fffffff));
-	EXPECT_EQ(-EINVAL, watch_add(0x7fffffff, -1, 256));
+	EXPECT_EQ(-EINVAL, watch_add(0x7fffffff, -1, 512));
 	EXPECT_EQ(0, watch_add(self->key, self->fd[0], 255));
 	EXPECT_EQ(0, watch_add(self->ring, self->fd[0], 0));
 }
 
-/* The ID comes back with each record, all eight bits of it. */
+/* The ID comes back with each record, all eight bits of it, and no flag. */
 TEST_F(queue, every_id)
 {
 	int id;
 
 	for (id = 0; id < 256; id++) {
-		ASSERT_EQ(0, watch_add(self->key, self->fd[0], id));
+		ASSERT_EQ(0, watch_add(self->key, self->fd[0],
+				       id | (id & 1 ? KEY_WATCH_EXTENDED : 0)));
 		ASSERT_TRUE(post(self->key, 1));
 		ASSERT_TRUE(got_updated(self->fd[0], id, self->key));
 		ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
@@ -253,14 +257,14 @@ TEST_F(queue, unlinked)
 }
 
 /*
- * A new link to a key of the same type and description takes the place of the old
- * one, which is told first; the same link made again displaces nothing.
+ * A new link to a key of the same type and description displaces the old one, whose
+ * UNLINKED comes first; the same link made again displaces nothing.
  */
 TEST_F(queue, displaced)
 {
 	int first, second, same;
 
-	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(self->ring, self->fd[0], 1));
 	first = key_new_in("keyring", "inner", self->ring);
 	ASSERT_GT(first, 0);
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring,
@@ -297,7 +301,7 @@ TEST_F(queue, collected)
 	dead = key_new_in("user", "dead", self->ring);
 	ASSERT_GT(dead, 0);
 	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
-	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(self->ring, self->fd[0], 1));
 	ASSERT_EQ(0, keyctl(KEYCTL_INVALIDATE, dead, 0, 0, 0));
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_UNLINKED, 1, self->ring,
@@ -347,18 +351,18 @@ TEST_F(queue, revoked)
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
 }
 
-/* A keyring that is revoked loses its links, if it has any. */
+/* REVOKED says that a keyring lost its links, too. */
 TEST_F(queue, revoked_keyring)
 {
 	int empty = ring_new("empty");
 
 	ASSERT_GT(empty, 0);
 	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
-	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(self->ring, self->fd[0], 1));
 	ASSERT_EQ(0, watch_add(empty, self->fd[0], 2));
 	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, self->ring, 0, 0, 0));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_REVOKED, 1, self->ring, 0));
-	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_CLEARED, 1, self->ring, 0));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
 	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, empty, 0, 0, 0));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_REVOKED, 2, empty, 0));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
@@ -367,7 +371,7 @@ TEST_F(queue, revoked_keyring)
 /* EXPIRED: once, when it happens, and the key is still watched after it. */
 TEST_F(queue, expired)
 {
-	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(self->key, self->fd[0], 1));
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1000, 0, 0));
 	EXPECT_TRUE(got_setattr(self->fd[0], 1, self->key));
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1, 0, 0));
@@ -388,8 +392,8 @@ TEST_F(queue, expired_watched_late)
 	queue_open(_metadata, fd, O_NONBLOCK);
 	ASSERT_EQ(0, queue_size(fd[0], 8));
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 3, 0, 0));
-	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
-	ASSERT_EQ(0, watch_add(self->key, fd[0], 2));
+	ASSERT_EQ(0, watch_add_extended(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(self->key, fd[0], 2));
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
 	ASSERT_EQ(POLLIN, poll_in(fd[0]));
@@ -408,9 +412,9 @@ TEST_F(queue, expired_once)
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1, 0, 0));
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, later, 1, 0, 0));
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, later, 0, 0, 0));
-	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
-	ASSERT_EQ(0, watch_add(revoked, self->fd[0], 2));
-	ASSERT_EQ(0, watch_add(later, self->fd[0], 3));
+	ASSERT_EQ(0, watch_add_extended(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(revoked, self->fd[0], 2));
+	ASSERT_EQ(0, watch_add_extended(later, self->fd[0], 3));
 	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, revoked, 0, 0, 0));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_REVOKED, 2, revoked, 0));
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
@@ -419,7 +423,7 @@ TEST_F(queue, expired_once)
 	/* Another one's end comes from another look at all keys. */
 	fence = key_new("fence");
 	ASSERT_GT(fence, 0);
-	ASSERT_EQ(0, watch_add(fence, self->fd[0], 4));
+	ASSERT_EQ(0, watch_add_extended(fence, self->fd[0], 4));
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, fence, 1, 0, 0));
 	EXPECT_TRUE(got_setattr(self->fd[0], 4, fence));
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
@@ -435,7 +439,7 @@ TEST_F(queue, expired_clock_set)
 	if (geteuid())
 		SKIP(return, "needs root, to set the clock");
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 100000, 0, 0));
-	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(self->key, self->fd[0], 1));
 	ASSERT_EQ(0, clock_gettime(CLOCK_REALTIME, &now));
 	now.tv_sec += 100001;
 	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &now));
@@ -457,7 +461,7 @@ TEST_F(queue, expired_again)
 	ASSERT_EQ(0, sysctl_set(PERSISTENT_EXPIRY, 1));
 	ring = keyctl(KEYCTL_GET_PERSISTENT, SOME_USER, KEY_SPEC_SESSION_KEYRING, 0, 0);
 	ASSERT_GT(ring, 0);
-	ASSERT_EQ(0, watch_add(ring, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(ring, self->fd[0], 1));
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 		ASSERT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, ring, 0));
@@ -465,6 +469,54 @@ TEST_F(queue, expired_again)
 				       KEY_SPEC_SESSION_KEYRING, 0, 0));
 	}
 	EXPECT_EQ(0, sysctl_set(PERSISTENT_EXPIRY, keep));
+}
+
+/*
+ * A watch without KEY_WATCH_EXTENDED gets what Linux 5.8 to 6.12 posted and nothing
+ * else: programs exist that take each record for the one they wait for.  The extended
+ * watch of a second queue shows when the other records were posted.
+ */
+TEST_F(queue, plain)
+{
+	int fd[2], first, second;
+
+	queue_open(_metadata, fd, O_NONBLOCK);
+	ASSERT_EQ(0, queue_size(fd[0], 16));
+	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(self->ring, fd[0], 2));
+
+	/* A link that displaces another one */
+	first = key_new_in("keyring", "inner", self->ring);
+	ASSERT_GT(first, 0);
+	second = key_new_in("keyring", "inner", self->ring);
+	ASSERT_GT(second, 0);
+	EXPECT_TRUE(got_key(fd[0], NOTIFY_KEY_LINKED, 2, self->ring, first));
+	EXPECT_TRUE(got_key(fd[0], NOTIFY_KEY_UNLINKED, 2, self->ring, first));
+	EXPECT_TRUE(got_key(fd[0], NOTIFY_KEY_LINKED, 2, self->ring, second));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring, first));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring, second));
+
+	/* A link to a dead key */
+	ASSERT_EQ(0, keyctl(KEYCTL_INVALIDATE, second, 0, 0, 0));
+	ASSERT_EQ(POLLIN, poll_in(fd[0]));
+	EXPECT_TRUE(got_key(fd[0], NOTIFY_KEY_UNLINKED, 2, self->ring, second));
+
+	/* A key that expires */
+	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 3));
+	ASSERT_EQ(0, watch_add_extended(self->key, fd[0], 4));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1, 0, 0));
+	EXPECT_TRUE(got_setattr(fd[0], 4, self->key));
+	ASSERT_EQ(POLLIN, poll_in(fd[0]));
+	EXPECT_TRUE(got_key(fd[0], NOTIFY_KEY_EXPIRED, 4, self->key, 0));
+	EXPECT_TRUE(got_setattr(self->fd[0], 3, self->key));
+
+	/* A keyring that is revoked */
+	first = key_new_in("user", "last", self->ring);
+	ASSERT_GT(first, 0);
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring, first));
+	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, self->ring, 0, 0, 0));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_REVOKED, 1, self->ring, 0));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
 /* SETATTR: owner, permissions, time-out or restriction changed. */
@@ -656,8 +708,8 @@ TEST_F(queue, removal_expired)
 	ASSERT_EQ(0, queue_size(fd[0], 8));
 	dead = key_new_in("user", "dead", self->ring);
 	ASSERT_GT(dead, 0);
-	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
-	ASSERT_EQ(0, watch_add(dead, fd[0], 2));
+	ASSERT_EQ(0, watch_add_extended(self->ring, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(dead, fd[0], 2));
 	ASSERT_EQ(0, sysctl_set(GC_DELAY, 0));
 	EXPECT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, dead, 1, 0, 0));
 	EXPECT_TRUE(got_setattr(fd[0], 2, dead));
@@ -985,7 +1037,7 @@ FIXTURE_SETUP(construction)
 	ASSERT_EQ(KEY_RECORD, read_one(self->fd[0], &r));
 	self->key = r.key.aux;
 	ASSERT_TRUE(is_key(&r, NOTIFY_KEY_LINKED, 9, self->session, self->key));
-	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(self->key, self->fd[0], 1));
 	ASSERT_TRUE(got_nothing(self->fd[0]));
 }
 

@@ -839,7 +839,9 @@ static bool slot_add(struct slot *s, struct thread *t)
 	w->key = key;
 	w->most = load(o->done);
 	store(w->state, ID_ASKED);
-	ret = watch_add(key, s->fd[below(t, 2)], w - s->id);
+	/* What is posted to extended watches only does not happen here */
+	ret = watch_add(key, s->fd[below(t, 2)],
+			(w - s->id) | (one_in(t, 2) ? KEY_WATCH_EXTENDED : 0));
 	w->least = load(o->begun);
 	store(w->state, ret ? ID_REFUSED : ID_ADDED);
 	if (!ret)
@@ -1170,7 +1172,7 @@ static void mutate_wrong(struct slot *s, int fd)
 	expect(s, "long filter", queue_filter(fd, &filter), -EINVAL);
 	expect(s, "fault", queue_filter(fd, (void *)1), -EFAULT);
 	expect(s, "resize", neg(fcntl(fd, F_SETPIPE_SZ, 4096)), -EBUSY);
-	expect(s, "ID 256", watch_add(KEY_SPEC_SESSION_KEYRING, fd, NR_IDS),
+	expect(s, "ID 512", watch_add(KEY_SPEC_SESSION_KEYRING, fd, 2 * NR_IDS),
 	       -EINVAL);
 }
 
