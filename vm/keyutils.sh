@@ -28,7 +28,7 @@ expect() {
 cd /tmp && rm -f key watched && mkfifo watched || exit
 
 echo 'KTAP version 1'
-echo 1..5
+echo 1..7
 
 # watch_session runs a program in a new session with a queue on descriptor 4,
 # watch_add adds a key to it, and watch_sync waits until all was read.
@@ -52,8 +52,8 @@ key=$(cat key) session=$(cat session)
 session=$((session))
 expect watch_sync synced "$session link $key" "$key upd" "$session unlk $key"
 
-# A watch can be removed from a key that has expired. That it did is an event which
-# keyutils does not know, and steps over.
+# A watch can be removed from a key that has expired. The expiry is an event that
+# keyutils does not ask for.
 # shellcheck disable=SC2016 # the inner shell expands them
 rm notes
 # shellcheck disable=SC2016 # for the shell inside
@@ -73,6 +73,31 @@ result watch_rm_expired $status
 key=$(cat key) session=$(cat session)
 session=$((session))
 expect watch_expired synced "$session link $key" "$key attr"
+
+# A keyring that is revoked, and a key that is invalidated and collected, have one
+# event each: nothing of the links that go with them.
+rm notes
+# shellcheck disable=SC2016 # for the shell inside
+keyctl watch_session -n demo notes collected 4 sh -ec '
+	keyctl newring shelf @s >ring
+	keyctl watch_add 4 $(cat ring)
+	keyctl add user dead a $(cat ring) >key
+	keyctl watch_add 4 $(cat key)
+	keyctl invalidate $(cat key)
+	while grep -q "^$(printf %08x $(cat key))" /proc/keys; do :; done
+	keyctl add user last a $(cat ring) >last
+	keyctl revoke $(cat ring)
+	keyctl watch_sync 4
+	cp notes synced
+	keyctl id @s >session
+' >said 2>&1
+status=$?
+[ $status = 0 ] || tail -n 5 said | sed 's/^/# /'
+result watch_gone $status
+key=$(cat key) session=$(cat session) ring=$(cat ring)
+session=$((session))
+expect watch_one_each synced "$session link $ring" "$ring link $key" "$key inv" \
+	"$ring link $(cat last)" "$ring rev"
 
 # watch prints the events of one key, until it is killed or the key is gone
 key=$(keyctl add user other a @s)
