@@ -172,6 +172,37 @@ TEST_F(memcg, too_large)
 	close(fd[1]);
 }
 
+/* Watches of keys are charged, which the keys themselves are not. */
+TEST_F(memcg, watches)
+{
+	const int nr = 40000;
+	struct rlimit limit = { nr + 64, nr + 64 };
+	long long before, after;
+	int *keys, fd[2], ring, i;
+	char name[16];
+
+	keys = calloc(nr, sizeof(*keys));
+	ASSERT_NE(NULL, keys);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	queue_open(_metadata, fd, O_NONBLOCK);
+	ring = ring_new("ring");
+	ASSERT_GT(ring, 0);
+	for (i = 0; i < nr; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		keys[i] = key_new_in("user", name, ring);
+		ASSERT_GT(keys[i], 0);
+	}
+	before = memcg_get(self->dir, "memory.current", "");
+	ASSERT_GE(before, 0);
+	for (i = 0; i < nr; i++)
+		ASSERT_EQ(0, watch_add(keys[i], fd[0], 1));
+	after = memcg_get(self->dir, "memory.current", "");
+	EXPECT_GE(after, before + 4 * MEBIBYTE);
+	close(fd[0]);
+	close(fd[1]);
+	free(keys);
+}
+
 /*
  * Two users, or one user in two processes; in the namespace of all, or in two
  * of their own, of which each is root.  What counts is who they are to the
