@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME
 
 .PHONY: help run shell guest kernel test vm kunit judge-test all-arch prove debug
-.PHONY: kcsan rt fault hotplug soak fuzz coverage mutate check series bisect refresh bench deb clean
+.PHONY: kcsan rt fault clients hotplug soak fuzz coverage mutate check series bisect refresh bench deb clean
 
 help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ rt:	## all tests with PREEMPT_RT, lock nesting checked (15 min)
 
 fault:	## kselftest that fails each allocation and user copy (6 min)
 	@ONLY='fault_test.64 fault_test.32' bin/vm fault
+
+clients: ## do existing programs get from ours what they get from the kernel as shipped? (an hour)
+	@bin/clients
 
 hotplug: ## kselftest that plugs devices in and out of QEMU (5 min)
 	@ONLY=hotplug_test.64 bin/vm hotplug
