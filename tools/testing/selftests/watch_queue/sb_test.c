@@ -1050,27 +1050,29 @@ TEST_F(quota, of_others)
 			      QUOTA_NL_IHARDWARN));
 }
 
-/* Makes directories, as many as the limit allows; true if there is no room for more */
-static bool fill_inodes(uid_t uid)
+/* Makes a directory, with a name from @uid and @i */
+static int make_dir(uid_t uid, int i)
 {
 	char name[32];
-	int i, ret = 0;
 
-	for (i = 0; i < 5 && (!ret || ret == -EEXIST); i++) {
-		snprintf(name, sizeof(name), "mnt/%u-%d", uid, i);
-		ret = neg(mkdir(name, 0755));
-	}
-	return i == 5 && ret == -EDQUOT;
+	snprintf(name, sizeof(name), "mnt/%u-%d", uid, i);
+	return neg(mkdir(name, 0755));
 }
 
-/* Crosses the limit in both directions, @times each */
+/* Crosses the limit of four inodes in both directions, @times each */
 static int cross_limit(uid_t uid, unsigned int times)
 {
-	char name[32];
+	char first[32];
+	int i, ret;
 
-	snprintf(name, sizeof(name), "mnt/%u-0", uid);
+	snprintf(first, sizeof(first), "mnt/%u-0", uid);
+	for (i = 0; i < 4; i++) {
+		ret = make_dir(uid, i);
+		if (ret && ret != -EEXIST)
+			return ret;
+	}
 	while (times--)
-		if (!fill_inodes(uid) || rmdir(name))
+		if (make_dir(uid, 4) != -EDQUOT || rmdir(first) || make_dir(uid, 0))
 			return -EPROTO;
 	return 0;
 }
