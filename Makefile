@@ -4,10 +4,10 @@
 # i386, s390, um) after any target is for a guest of that kind.
 
 MAKEFLAGS += --no-print-directory
-export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME
+export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL
 
 .PHONY: help run shell guest kernel test vm kunit judge-test all-arch prove debug
-.PHONY: kcsan rt fault clients hotplug soak fuzz coverage mutate check series bisect refresh bench deb clean
+.PHONY: kcsan rt fault clients hotplug soak fuzz abuse coverage mutate check series bisect refresh bench deb clean
 
 help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ soak:	## stress_test in each of these kernels, TIME=300 seconds, SEED=N (40 min)
 
 fuzz:	## AFL++ on the queue's system calls, TIME=300 seconds, SEED=N (10 min)
 	@bin/fuzz
+
+abuse:	## is the work of others bounded, whatever a user waits for? FULL=1 (5 min)
+	@bin/abuse
 
 coverage: ## which lines of kernel/watch_queue.c the tests reach (12 min)
 	@bin/coverage

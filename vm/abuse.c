@@ -1,0 +1,1295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Can a user without privilege make the work of others grow?
+ *
+ * Each scene has an abuser, uid 1000 without capabilities, which has all that one
+ * user may have wait for a queue of its own: epolls, descriptors with O_ASYNC for a
+ * group of processes, processes in poll(), and a reader that keeps the queue empty,
+ * so that every record makes it readable. The victim, root, does something
+ * that posts to this queue, and a bystander calls stat() on the other processor.
+ * Both are measured with and without the abuser, alternately, in the same guest.
+ * What is judged is the ratio of the two medians, never a time.
+ *
+ * What is measured is work done for the abuser in the context of others, and locks
+ * held. The abuser may use processor time that is left over, as every user may: the
+ * victim and the bystander have real-time priority, the processes that are woken have
+ * SCHED_IDLE. The victim pauses between two operations, so that work that the kernel
+ * has deferred runs between them on the victim's processor as well.
+ *
+ *	abuse [--full] [SCENE...]
+ *
+ * speaks KTAP. With --full the abuser has what the default limits allow.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/fuse.h>
+#include <linux/keyctl.h>
+#include <linux/watch_queue.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define USER		1000
+#define NR_FILES	65536		/* RLIMIT_NOFILE of the abuser */
+#define BAR		2.0
+#define MAX_FIGURES	3
+#define NR_PAIRS	5		/* of samples, with and without */
+#define MS		1000000ULL	/* in ns */
+#define SAMPLE		(600 * MS)	/* at least, and one operation */
+#define SCENE		(150000 * MS)	/* then it ends with the pairs that it has */
+#define PAUSE		MS
+#define BATCH		16		/* of short operations that count as one */
+
+/* How much the abuser has: the first number with --full, the second without */
+static bool full;
+#define NR_EPOLLS	(full ? 4000 : 400)
+#define NR_ASYNC	(full ? 60000 : 6000)
+#define NR_GROUP	(full ? 2000 : 800)
+#define NR_MOUNTS	(full ? 3900 : 2000)
+#define NR_WATCHES	(full ? 120 : 100)	/* of at most 128 */
+
+/* What the victim asks of the abuser */
+enum mode {
+	OFF, WITHOUT, WITH,	/* to be in this mode */
+	GO,			/* to do its part of a scene */
+	SYNC			/* that it has done what was asked */
+};
+
+struct reply {
+	int fd;			/* -1: none */
+	uint64_t ns;
+};
+
+struct scene {
+	const char *name;
+	const char *figures[MAX_FIGURES];	/* the second is the bystander's */
+	void (*prepare)(void);			/* root, before there is an abuser */
+	void (*gather)(void);			/* the abuser, once */
+	int (*watch)(bool on);			/* the abuser, with or without ... */
+	void (*set)(enum mode mode);		/* ... where it takes more than that */
+	void (*go)(enum mode mode, struct reply *reply);	/* the abuser, on ask(GO) */
+	void (*before)(void);			/* the victim: not measured */
+	void (*op)(void);			/* the victim: one operation */
+	int batch;				/* so many are timed as one, as they are short */
+	void (*sample)(double *figures);	/* where op alone does not do */
+	bool (*test)(void);			/* a scene without samples */
+};
+
+static const struct scene *scene;
+
+/* What the processes of a scene share */
+static struct {
+	int mode;		/* of the abuser's helper, enum mode */
+	int seen;		/* the mode that the helper works by */
+	int recording;		/* for the bystander */
+} *shared;
+
+static int key;			/* of root, which the abuser may view */
+
+/*
+ * Small helpers
+ */
+
+static void die(const char *what)
+{
+	printf("# %s: %s: %s\n", scene ? scene->name : "abuse", what, strerror(errno));
+	_exit(1);
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 * MS + t.tv_nsec;
+}
+
+static void pause_for(uint64_t ns)
+{
+	struct timespec t = { .tv_sec = ns / (1000 * MS), .tv_nsec = ns % (1000 * MS) };
+
+	nanosleep(&t, NULL);
+}
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("sched_setaffinity");
+}
+
+static void run_anywhere(void)
+{
+	cpu_set_t set;
+
+	memset(&set, 0xff, sizeof(set));
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void set_priority(int policy, int priority)
+{
+	struct sched_param p = { .sched_priority = priority };
+
+	if (sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &p))
+		die("sched_setscheduler");
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		die(path);
+	close(fd);
+}
+
+/* A process that goes with the one that started it */
+static pid_t start(void)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+	}
+	return pid;
+}
+
+/*
+ * The machine has nothing to do, not even what the kernel has deferred: where most of
+ * some ticks are idle. /proc/stat counts these for all processors together.
+ */
+static void wait_for_idle(void)
+{
+	unsigned long long was[5] = { }, is[5], busy, idle;
+	uint64_t end = now() + SCENE;
+
+	do {
+		FILE *stat = fopen("/proc/stat", "re");
+
+		if (!stat || fscanf(stat, "cpu %llu %llu %llu %llu %llu",
+				    &is[0], &is[1], &is[2], &is[3], &is[4]) != 5)
+			die("/proc/stat");
+		fclose(stat);
+		busy = is[0] + is[1] + is[2] - was[0] - was[1] - was[2];
+		idle = is[3] + is[4] - was[3] - was[4];
+		if (was[3] && busy * 4 < idle)
+			return;
+		memcpy(was, is, sizeof(was));
+		pause_for(100 * MS);
+	} while (now() < end);
+	printf("# %s: the machine is still busy\n", scene->name);
+}
+
+/*
+ * Queues and watches
+ */
+
+/* A queue of @depth; returns the read end, and the other in @write_end or closed */
+static int queue_new(unsigned int depth, int *write_end)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_NOTIFICATION_PIPE | O_CLOEXEC) ||
+	    ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth))
+		die("a queue");
+	if (write_end)
+		*write_end = fds[1];
+	else
+		close(fds[1]);
+	return fds[0];
+}
+
+/* The ID is that of all watches but those of umount, and may name one to remove */
+#define ID 1
+
+static int watch(int queue, unsigned int type, int fd, unsigned int id, unsigned int flags)
+{
+	struct watch_queue_watch how = { .type = type, .fd = fd, .id = id, .flags = flags };
+
+	return ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how);
+}
+
+static int unwatch(int queue, unsigned int type, int fd, unsigned int flags)
+{
+	struct watch_queue_watch how = { .type = type, .fd = fd, .id = ID, .flags = flags };
+
+	return ioctl(queue, IOC_WATCH_QUEUE_REMOVE_WATCH, &how);
+}
+
+static int reopen(int fd, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static void drain(int queue)
+{
+	static char buf[65536];
+	struct iovec iov = { buf, sizeof(buf) };
+
+	while (preadv2(queue, &iov, 1, -1, RWF_NOWAIT) > 0)
+		;
+}
+
+/*
+ * What waits for a queue
+ */
+
+/* Reads the queue empty, all the time */
+static void start_reader(int queue)
+{
+	static char buf[65536];
+
+	if (start())
+		return;
+	while (read(queue, buf, sizeof(buf)) > 0)
+		;
+	pause();
+	_exit(0);
+}
+
+/* A process group, which ignores SIGIO, and with @queue is in poll() on that */
+static int start_group(int queue, int nr)
+{
+	struct pollfd p = { .fd = queue, .events = POLLIN };
+	int got;
+	pid_t pid;
+
+	for (got = 0; got < nr; got++) {
+		pid = start();
+		if (pid < 0)
+			break;
+		if (pid)
+			continue;
+		set_priority(SCHED_IDLE, 0);
+		for (;;)
+			poll(&p, 1, -1);
+	}
+	return got;
+}
+
+/* One descriptor of a queue that signals the group */
+static int make_async(int fd)
+{
+	return fcntl(fd, F_SETOWN, -getpgrp()) ?: fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC);
+}
+
+static int async[NR_FILES], nr_async;
+
+static void add_async(int queue, int nr)
+{
+	while (nr_async < nr) {
+		async[nr_async] = reopen(queue, O_RDONLY | O_NONBLOCK);
+		if (async[nr_async] < 0 || make_async(async[nr_async]))
+			break;
+		nr_async++;
+	}
+}
+
+/*
+ * To close them while there is no writer would signal the whole group for each of
+ * those that are left, each time. The last is the first in the kernel's list.
+ */
+static void remove_async(void)
+{
+	while (nr_async)
+		fcntl(async[--nr_async], F_SETFL, O_NONBLOCK);
+}
+
+static int epolls[4000];
+
+/* Once: NR_EPOLLS of them, with nothing to wait for */
+static int make_epolls(void)
+{
+	int i;
+
+	for (i = 0; i < NR_EPOLLS; i++) {
+		epolls[i] = epoll_create1(EPOLL_CLOEXEC);
+		if (epolls[i] < 0)
+			break;
+	}
+	return i;
+}
+
+/* @op: EPOLL_CTL_ADD or EPOLL_CTL_DEL. Returns for how many it was possible. */
+static int set_epolls(int queue, int op)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int i, got = 0;
+
+	for (i = 0; i < NR_EPOLLS && epolls[i] >= 0; i++)
+		got += !epoll_ctl(epolls[i], op, queue, &event);
+	return got;
+}
+
+/* The processes come first, so that they have few descriptors */
+static void load(int queue, bool polled)
+{
+	int group, nr;
+
+	if (polled)
+		start_reader(queue);
+	group = start_group(polled ? queue : -1, NR_GROUP);
+	make_epolls();
+	nr = set_epolls(queue, EPOLL_CTL_ADD);
+	add_async(queue, NR_ASYNC);
+	printf("# %s: %d of %d epolls, %d of %d O_ASYNC descriptors for %d of %d processes\n",
+	       scene->name, nr, NR_EPOLLS, nr_async, NR_ASYNC, group, NR_GROUP);
+}
+
+/*
+ * The bystander: how long stat() takes, for a batch of them, as one batch is
+ * short beside an interrupt. A batch counts once for each of its periods, as
+ * those do that it kept from beginning, and the 99th percentile is taken: the
+ * maximum would be that of whatever else the machine does, the mean would hide a
+ * lock that is held for long but not often.
+ */
+
+#define MAX_BATCHES	65536
+#define PERIOD		(2 * MS)
+
+static int bystander;		/* socket */
+
+static uint64_t stat_batch(void)
+{
+	uint64_t start = now();
+	struct stat st;
+
+	for (int i = 0; i < 2 * BATCH; i++)
+		if (stat("/tmp/tree", &st))
+			die("stat");
+	return now() - start;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double percentile(double *v, int nr, int percent)
+{
+	qsort(v, nr, sizeof(*v), compare);
+	return v[(nr - 1) * percent / 100];
+}
+
+static double record_batches(void)
+{
+	static double batch[MAX_BATCHES];
+	int nr = 0;
+
+	do {
+		int64_t ns = stat_batch();
+
+		for (; ns > 0 && nr < MAX_BATCHES; ns -= PERIOD)
+			batch[nr++] = ns;
+		pause_for(PAUSE);
+	} while (__atomic_load_n(&shared->recording, __ATOMIC_ACQUIRE));
+	return percentile(batch, nr, 99);
+}
+
+static void start_bystander(void)
+{
+	int fds[2], cpu;
+	double result;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		die("socketpair");
+	bystander = fds[0];
+	if (start()) {
+		close(fds[1]);
+		return;
+	}
+	close(fds[0]);
+	set_priority(SCHED_FIFO, 20);
+	while (read(fds[1], &cpu, sizeof(cpu)) == sizeof(cpu)) {
+		run_on(cpu);
+		result = record_batches();
+		if (write(fds[1], &result, sizeof(result)) != sizeof(result))
+			break;
+	}
+	_exit(0);
+}
+
+static void bystander_begin(int cpu)
+{
+	__atomic_store_n(&shared->recording, 1, __ATOMIC_RELEASE);
+	if (write(bystander, &cpu, sizeof(cpu)) != sizeof(cpu))
+		die("the bystander");
+}
+
+static double bystander_end(void)
+{
+	double result;
+
+	__atomic_store_n(&shared->recording, 0, __ATOMIC_RELEASE);
+	if (read(bystander, &result, sizeof(result)) != sizeof(result))
+		die("the bystander");
+	return result;
+}
+
+/*
+ * The abuser, and how the victim asks it for something
+ */
+
+static int abuser;		/* socket */
+
+static void send_reply(int to, const struct reply *reply)
+{
+	union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control = { };
+	struct iovec iov = { (void *)reply, sizeof(*reply) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (reply->fd >= 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.head), &reply->fd, sizeof(int));
+	}
+	if (sendmsg(to, &msg, 0) != sizeof(*reply))
+		die("sendmsg");
+	if (reply->fd >= 0)
+		close(reply->fd);
+}
+
+static struct reply receive_reply(void)
+{
+	union { struct cmsghdr head; char room[CMSG_SPACE(sizeof(int))]; } control = { };
+	struct reply reply;
+	struct iovec iov = { &reply, sizeof(reply) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control) };
+
+	if (recvmsg(abuser, &msg, MSG_CMSG_CLOEXEC) != sizeof(reply)) {
+		errno = ECHILD;
+		die("the abuser has ended");
+	}
+	if (reply.fd >= 0)
+		memcpy(&reply.fd, CMSG_DATA(&control.head), sizeof(int));
+	return reply;
+}
+
+static void request(enum mode mode)
+{
+	if (write(abuser, &mode, sizeof(mode)) != sizeof(mode))
+		die("write to the abuser");
+}
+
+static struct reply ask(enum mode mode)
+{
+	request(mode);
+	return receive_reply();
+}
+
+static void become_user(void)
+{
+	const struct rlimit files = { NR_FILES, NR_FILES };
+
+	run_anywhere();
+	setpgid(0, 0);
+	signal(SIGIO, SIG_IGN);
+	if (setrlimit(RLIMIT_NOFILE, &files) || setgroups(0, NULL) ||
+	    setgid(USER) || setuid(USER))
+		die("cannot become a user");
+	/* For what is its own in /proc. It no longer dies with its parent, see below. */
+	prctl(PR_SET_DUMPABLE, 1);
+}
+
+/* OFF and WITHOUT are the same for a scene that has a watch, or has none */
+static void set_mode(enum mode mode)
+{
+	static bool watched;
+
+	if (scene->set) {
+		scene->set(mode);
+	} else if (scene->watch && watched != (mode == WITH)) {
+		watched = !watched;
+		if (scene->watch(watched))
+			die("watch");
+	}
+}
+
+static void start_abuser(void)
+{
+	struct reply reply = { .fd = -1 };
+	enum mode mode, last = OFF;
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		die("socketpair");
+	abuser = fds[0];
+	if (start()) {
+		close(fds[1]);
+		return;
+	}
+	close(fds[0]);
+	close(bystander);
+	become_user();
+	scene->gather();
+	while (read(fds[1], &mode, sizeof(mode)) == sizeof(mode)) {
+		reply.fd = -1;
+		if (mode == GO)
+			scene->go(last, &reply);
+		if (mode <= WITH)
+			set_mode(last = mode);
+		send_reply(fds[1], &reply);
+	}
+	/* The scene has ended */
+	remove_async();
+	_exit(0);
+}
+
+/* A namespace in which the abuser may mount */
+static void enter_own_namespace(void)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		die("unshare");
+	write_file("/proc/self/setgroups", "deny");
+	write_file("/proc/self/uid_map", "0 1000 1");
+	write_file("/proc/self/gid_map", "0 1000 1");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		die("a mount namespace");
+}
+
+/* A helper of the abuser does @loop for as long as the mode stays */
+static void start_helper(void (*loop)(enum mode mode))
+{
+	enum mode mode;
+
+	if (start())
+		return;
+	run_on(1);
+	for (;;) {
+		mode = __atomic_load_n(&shared->mode, __ATOMIC_ACQUIRE);
+		__atomic_store_n(&shared->seen, mode, __ATOMIC_RELEASE);
+		if (mode == OFF)
+			pause_for(PAUSE);
+		else
+			loop(mode);
+	}
+}
+
+static void set_helper(enum mode mode)
+{
+	__atomic_store_n(&shared->mode, mode, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&shared->seen, __ATOMIC_ACQUIRE) != (int)mode)
+		pause_for(PAUSE);
+}
+
+/*
+ * mount: root mounts and unmounts, the abuser watches all below "/"
+ */
+
+static int queue, plain_queue, write_end, root_fd;
+
+static void mount_gather(void)
+{
+	queue = queue_new(64, &write_end);
+	root_fd = open("/", O_PATH | O_CLOEXEC);
+	load(queue, true);
+}
+
+static int mount_watch(bool on)
+{
+	return on ? watch(queue, WATCH_TYPE_MOUNT_NOTIFY, root_fd, ID, WATCH_SUBTREE) :
+		    unwatch(queue, WATCH_TYPE_MOUNT_NOTIFY, root_fd, WATCH_SUBTREE);
+}
+
+static void mount_op(void)
+{
+	if (mount("abuse", "/tmp/victim", "tmpfs", 0, NULL) || umount2("/tmp/victim", 0))
+		die("mount");
+}
+
+/*
+ * umount: the abuser unmounts 2,000 mounts below 100 watches, on a stack of mounts;
+ * "with" is with epolls. First each watch has a queue of its own, then all have
+ * one, which is full soon, but for what a reader takes out.
+ */
+
+static int tree_queues[128], nr_tree_queues;
+static char tree_path[sizeof("/tmp/tree") + 2 * ARRAY_SIZE(tree_queues)];
+
+/* That of the mount with @depth others above it */
+static void set_tree_path(int depth)
+{
+	char *at = stpcpy(tree_path, "/tmp/tree");
+
+	while (depth--)
+		at = stpcpy(at, "/d");
+}
+
+static void tree_gather(int nr_queues, unsigned int depth)
+{
+	int i, nr;
+
+	enter_own_namespace();
+	run_on(1);
+	nr_tree_queues = nr_queues;
+	for (i = 0; i < nr_queues; i++)
+		tree_queues[i] = queue_new(depth, &write_end);
+	nr = make_epolls();
+	printf("# %s: %d mounts, %d watches, %d of %d epolls for each of %d queues\n",
+	       scene->name, NR_MOUNTS, NR_WATCHES, nr, NR_EPOLLS, nr_queues);
+}
+
+static void tree_gather_many(void)
+{
+	full = false;		/* epolls times queues are limited, too */
+	tree_gather(NR_WATCHES, 4096);
+}
+
+static void tree_gather_one(void)
+{
+	tree_gather(1, 8192);
+	start_reader(tree_queues[0]);
+}
+
+static void tree_build(void)
+{
+	char name[16];
+	int i;
+
+	for (i = 0; i < NR_WATCHES; i++) {
+		set_tree_path(i);
+		if ((i && mkdir(tree_path, 0755)) ||
+		    mount("abuse", tree_path, "tmpfs", 0, NULL))
+			die("stack of mounts");
+	}
+	if (chdir(tree_path))
+		die(tree_path);
+	for (i = 0; i < NR_MOUNTS; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		if (mkdir(name, 0755) || mount(".", name, NULL, MS_BIND, NULL))
+			die("mounts");
+	}
+	if (chdir("/"))
+		die("chdir");
+}
+
+static void tree_watch(void)
+{
+	int i, fd, got = 0;
+
+	for (i = 0; i < NR_WATCHES; i++) {
+		set_tree_path(i);
+		fd = open(tree_path, O_PATH | O_CLOEXEC);
+		got += !watch(tree_queues[i % nr_tree_queues], WATCH_TYPE_MOUNT_NOTIFY,
+			      fd, i, WATCH_SUBTREE);
+		close(fd);
+	}
+	if (got < NR_WATCHES)
+		printf("# %s: only %d watches\n", scene->name, got);
+}
+
+static void tree_set(enum mode mode)
+{
+	static bool loaded;
+
+	if (mode == OFF)
+		return;
+	tree_build();
+	tree_watch();
+	for (int i = 0; i < nr_tree_queues; i++) {
+		if (loaded != (mode == WITH))
+			set_epolls(tree_queues[i], loaded ? EPOLL_CTL_DEL : EPOLL_CTL_ADD);
+		drain(tree_queues[i]);
+	}
+	loaded = mode == WITH;
+}
+
+static void tree_go(enum mode mode, struct reply *reply)
+{
+	uint64_t start = now();
+
+	(void)mode;
+	if (umount2("/tmp/tree", MNT_DETACH))
+		die("umount2");
+	reply->ns = now() - start;
+}
+
+/* Root mounts until the abuser has unmounted. The abuser has the other processor. */
+static void tree_sample(double *figures)
+{
+	struct pollfd p = { .fd = abuser, .events = POLLIN };
+	uint64_t start, ns, worst = 0;
+
+	bystander_begin(0);
+	request(GO);
+	do {
+		pause_for(PAUSE);
+		start = now();
+		if (mount("abuse", "/tmp/victim", "tmpfs", 0, NULL))
+			die("mount");
+		ns = now() - start;
+		if (ns > worst)
+			worst = ns;
+		umount2("/tmp/victim", 0);
+	} while (!poll(&p, 1, 0));
+	figures[1] = bystander_end();
+	figures[0] = receive_reply().ns;
+	figures[2] = worst;
+}
+
+/*
+ * remove: root watches all devices and stops it, while the abuser does so too, "with"
+ * on a queue that much waits for, else on another
+ */
+
+static void remove_loop(enum mode mode)
+{
+	int fd = mode == WITH ? queue : plain_queue;
+
+	if (watch(fd, WATCH_TYPE_DEVICE_NOTIFY, -1, ID, 0) ||
+	    unwatch(fd, WATCH_TYPE_DEVICE_NOTIFY, -1, 0))
+		die("watch all devices");
+}
+
+static void remove_gather(void)
+{
+	queue = queue_new(64, &write_end);
+	plain_queue = queue_new(64, &write_end);
+	start_reader(plain_queue);
+	start_helper(remove_loop);
+	load(queue, true);
+}
+
+static int own_queue;		/* of the victim */
+
+static void remove_prepare(void)
+{
+	own_queue = queue_new(64, NULL);
+}
+
+static void remove_op(void)
+{
+	if (watch(own_queue, WATCH_TYPE_DEVICE_NOTIFY, -1, ID, 0) ||
+	    unwatch(own_queue, WATCH_TYPE_DEVICE_NOTIFY, -1, 0))
+		die("watch all devices");
+}
+
+/*
+ * key: root updates a key that the abuser watches
+ */
+
+static void key_prepare(void)
+{
+	key = syscall(__NR_add_key, "user", "abuse", "data", 4, KEY_SPEC_SESSION_KEYRING);
+	/* All for the possessor and the owner, to view it for others */
+	if (key < 0 || syscall(__NR_keyctl, KEYCTL_SETPERM, key, 0x3f3f0001))
+		die("a key");
+}
+
+static void one_queue_gather(void)
+{
+	queue = queue_new(64, &write_end);
+	load(queue, true);
+}
+
+static int key_watch(bool on)
+{
+	return syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, on ? ID : -1);
+}
+
+static void key_op(void)
+{
+	if (syscall(__NR_keyctl, KEYCTL_UPDATE, key, "data", 4))
+		die("update a key");
+}
+
+/*
+ * device: root causes an event of a device, the abuser watches all of them
+ */
+
+static int device_watch(bool on)
+{
+	return on ? watch(queue, WATCH_TYPE_DEVICE_NOTIFY, -1, ID, 0) :
+		    unwatch(queue, WATCH_TYPE_DEVICE_NOTIFY, -1, 0);
+}
+
+static void device_op(void)
+{
+	write_file("/sys/devices/virtual/mem/null/uevent", "change");
+}
+
+/*
+ * close-writer: root closes the last descriptor for writing, which the abuser
+ * passed to it; "with" of a queue that much waits for
+ */
+
+static void writer_gather(void)
+{
+	queue = queue_new(64, NULL);
+	plain_queue = queue_new(64, NULL);
+	load(queue, false);
+}
+
+static void writer_go(enum mode mode, struct reply *reply)
+{
+	reply->fd = reopen(mode == WITH ? queue : plain_queue, O_WRONLY);
+	if (reply->fd < 0)
+		die("the write end");
+}
+
+static int fd_to_close;
+
+static void close_before(void)
+{
+	fd_to_close = ask(GO).fd;
+	ask(SYNC);		/* the abuser has closed its own */
+}
+
+static void close_op(void)
+{
+	close(fd_to_close);
+}
+
+/*
+ * close-queue: root closes the last descriptor of a queue, with epolls and O_ASYNC on
+ * it; "without" is an ordinary pipe with the same, as to end these is not the
+ * queue's work
+ */
+
+static void last_gather(void)
+{
+	int group = start_group(-1, NR_GROUP), nr = make_epolls();
+
+	printf("# %s: %d of %d epolls, O_ASYNC for %d of %d processes\n",
+	       scene->name, nr, NR_EPOLLS, group, NR_GROUP);
+}
+
+static void last_go(enum mode mode, struct reply *reply)
+{
+	int fds[2];
+
+	if (mode == WITH) {
+		fds[0] = queue_new(64, &fds[1]);
+		if (watch(fds[0], WATCH_TYPE_DEVICE_NOTIFY, -1, ID, 0))
+			die("watch all devices");
+	} else if (pipe2(fds, O_CLOEXEC)) {
+		die("pipe2");
+	}
+	if (make_async(fds[0]))
+		die("O_ASYNC");
+	set_epolls(fds[0], EPOLL_CTL_ADD);
+	close(fds[1]);
+	reply->fd = fds[0];
+}
+
+/*
+ * writeback: a file server of the abuser fails each write, which the abuser causes as
+ * fast as it can, and watches, "with" from a queue that much waits for
+ */
+
+static int fuse_root, fuse_file;
+
+static void fuse_attr(struct fuse_attr *attr, uint64_t node)
+{
+	attr->ino = node;
+	attr->mode = node == FUSE_ROOT_ID ? S_IFDIR | 0755 : S_IFREG | 0644;
+	attr->nlink = 1;
+	attr->blksize = 4096;
+}
+
+/* Returns the length of the answer, or a negative error code */
+static int fuse_answer(const struct fuse_in_header *in, void *answer)
+{
+	struct fuse_init_out *init = answer;
+	struct fuse_entry_out *entry = answer;
+	struct fuse_attr_out *attr = answer;
+
+	switch (in->opcode) {
+	case FUSE_INIT:
+		init->major = FUSE_KERNEL_VERSION;
+		init->minor = FUSE_KERNEL_MINOR_VERSION;
+		init->flags = FUSE_WRITEBACK_CACHE;
+		init->max_write = 4096;
+		return sizeof(*init);
+	case FUSE_LOOKUP:
+		entry->nodeid = FUSE_ROOT_ID + 1;
+		entry->entry_valid = 3600;
+		entry->attr_valid = 3600;
+		fuse_attr(&entry->attr, entry->nodeid);
+		return sizeof(*entry);
+	case FUSE_GETATTR:
+	case FUSE_SETATTR:
+		attr->attr_valid = 3600;
+		fuse_attr(&attr->attr, in->nodeid);
+		return sizeof(*attr);
+	case FUSE_OPEN:
+	case FUSE_OPENDIR:
+		return sizeof(struct fuse_open_out);
+	case FUSE_WRITE:
+		return -EIO;
+	default:
+		return -ENOSYS;
+	}
+}
+
+static void fuse_serve(int dev)
+{
+	static char in[65536];
+	const struct fuse_in_header *head = (void *)in;
+	struct { struct fuse_out_header head; char answer[256]; } out;
+	int ret;
+
+	while (read(dev, in, sizeof(in)) > 0) {
+		if (head->opcode == FUSE_FORGET || head->opcode == FUSE_BATCH_FORGET)
+			continue;
+		memset(&out, 0, sizeof(out));
+		ret = fuse_answer(head, out.answer);
+		out.head.unique = head->unique;
+		out.head.error = ret < 0 ? ret : 0;
+		out.head.len = sizeof(out.head) + (ret < 0 ? 0 : ret);
+		if (write(dev, &out, out.head.len) < 0 && errno != ENOENT)
+			break;
+	}
+	_exit(0);
+}
+
+static void fuse_mount(void)
+{
+	int dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char options[64];
+
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", dev);
+	if (dev < 0 || mount("abuse", "/tmp/tree", "fuse", 0, options))
+		die("fuse");
+	if (!start())
+		fuse_serve(dev);
+	close(dev);
+	fuse_root = open("/tmp/tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fuse_file = open("/tmp/tree/file", O_RDWR | O_CLOEXEC);
+	if (fuse_root < 0 || fuse_file < 0)
+		die("the file server");
+}
+
+static void fuse_loop(enum mode mode)
+{
+	static char page[4096];
+
+	(void)mode;
+	if (pwrite(fuse_file, page, sizeof(page), 0) != sizeof(page) || !fsync(fuse_file))
+		die("a write-back error");
+}
+
+static void fuse_gather(void)
+{
+	enter_own_namespace();
+	fuse_mount();
+	start_helper(fuse_loop);
+	queue = queue_new(64, &write_end);
+	plain_queue = queue_new(64, &write_end);
+	start_reader(plain_queue);
+	load(queue, true);
+}
+
+static void fuse_set(enum mode mode)
+{
+	static enum mode was;
+
+	if (was != OFF && unwatch(was == WITH ? queue : plain_queue,
+				  WATCH_TYPE_SB_NOTIFY, fuse_root, 0))
+		die("stop watching a filesystem");
+	if (mode != OFF && watch(mode == WITH ? queue : plain_queue,
+				 WATCH_TYPE_SB_NOTIFY, fuse_root, ID, 0))
+		die("watch a filesystem");
+	was = mode;
+	set_helper(mode);
+}
+
+static void fuse_prepare(void)
+{
+	/* As udev does */
+	if (chmod("/dev/fuse", 0666))
+		die("/dev/fuse");
+}
+
+/*
+ * read: one read() of a queue that holds one record, while two processes post to it
+ */
+
+#define NR_READS	1000
+
+static int count_records(const char *p, int len)
+{
+	struct watch_notification n;
+	int nr = 0;
+
+	for (; len > 0; nr++) {
+		memcpy(&n, p, sizeof(n));
+		p += n.info & WATCH_INFO_LENGTH;
+		len -= n.info & WATCH_INFO_LENGTH;
+	}
+	return nr;
+}
+
+static bool read_test(void)
+{
+	static char buf[65536];
+	int most = 0, fd = queue_new(1, &write_end), nr, len, i;
+	pid_t poster[2];
+
+	key_prepare();
+	if (syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, fd, ID))
+		die("watch a key");
+	for (i = 0; i < 2; i++) {
+		poster[i] = start();
+		if (poster[i])
+			continue;
+		run_on(i);
+		for (;;)
+			key_op();
+	}
+	for (i = 0; i < NR_READS; i++) {
+		len = read(fd, buf, sizeof(buf));
+		if (len <= 0)
+			die("read");
+		nr = count_records(buf, len);
+		if (nr > most)
+			most = nr;
+	}
+	for (i = 0; i < 2; i++)
+		kill(poster[i], SIGKILL);
+	printf("# read: at most %d records in one of %d reads, bar 3\n", most, NR_READS);
+	return most <= 3;
+}
+
+/*
+ * The scenes
+ */
+
+static const struct scene scenes[] = {
+	{
+		.name = "mount",
+		.figures = { "mount and umount", "bystander" },
+		.gather = mount_gather, .watch = mount_watch, .op = mount_op,
+	}, {
+		.name = "umount-queues",
+		.figures = { "umount", "bystander", "concurrent mount" },
+		.gather = tree_gather_many, .set = tree_set, .go = tree_go,
+		.sample = tree_sample,
+	}, {
+		.name = "umount-queue",
+		.figures = { "umount", "bystander", "concurrent mount" },
+		.gather = tree_gather_one, .set = tree_set, .go = tree_go,
+		.sample = tree_sample,
+	}, {
+		.name = "remove",
+		.figures = { "add and remove" },
+		.prepare = remove_prepare, .gather = remove_gather,
+		.set = set_helper, .op = remove_op, .batch = BATCH,
+	}, {
+		.name = "key",
+		.figures = { "update", "bystander" },
+		.prepare = key_prepare, .gather = one_queue_gather,
+		.watch = key_watch, .op = key_op, .batch = BATCH,
+	}, {
+		.name = "device",
+		.figures = { "uevent", "bystander" },
+		.gather = one_queue_gather, .watch = device_watch,
+		.op = device_op, .batch = BATCH,
+	}, {
+		.name = "writeback",
+		.figures = { "mount and umount", "bystander" },
+		.prepare = fuse_prepare, .gather = fuse_gather,
+		.set = fuse_set, .op = mount_op,
+	}, {
+		.name = "close-writer",
+		.figures = { "close" },
+		.gather = writer_gather, .go = writer_go,
+		.before = close_before, .op = close_op,
+	}, {
+		.name = "close-queue",
+		.figures = { "close" },
+		.gather = last_gather, .go = last_go,
+		.before = close_before, .op = close_op,
+	}, {
+		.name = "read",
+		.test = read_test,
+	},
+};
+
+/*
+ * Measuring
+ */
+
+/* One operation, in ns; a batch ends early where each takes long */
+static double time_op(void)
+{
+	uint64_t begin, ns;
+	int nr = 0;
+
+	if (scene->before)
+		scene->before();
+	begin = now();
+	do {
+		scene->op();
+		nr++;
+		ns = now() - begin;
+	} while (nr < scene->batch && ns < SAMPLE);
+	return (double)ns / nr;
+}
+
+static void sample_op(double *figures)
+{
+	uint64_t begin;
+	double sum = 0;
+	int nr = 0;
+
+	if (scene->figures[1])
+		bystander_begin(1);
+	begin = now();
+	do {
+		pause_for(PAUSE);
+		sum += time_op();
+		nr++;
+	} while (now() - begin < SAMPLE);
+	figures[0] = sum / nr;
+	if (scene->figures[1])
+		figures[1] = bystander_end();
+}
+
+static void sample(enum mode mode, double *figures)
+{
+	ask(OFF);
+	wait_for_idle();
+	ask(mode);
+	if (scene->sample)
+		scene->sample(figures);
+	else
+		sample_op(figures);
+}
+
+/* True if no figure is above the bar */
+static bool compare_figures(double (*with)[MAX_FIGURES], double (*without)[MAX_FIGURES],
+			    int nr)
+{
+	double a[NR_PAIRS], b[NR_PAIRS], ratio;
+	bool ok = true;
+
+	for (int f = 0; f < MAX_FIGURES && scene->figures[f]; f++) {
+		for (int i = 0; i < nr; i++) {
+			a[i] = with[i][f];
+			b[i] = without[i][f];
+		}
+		ratio = percentile(a, nr, 50) / percentile(b, nr, 50);
+		printf("# %s: %s: ratio %.2f, bar %.1f (%.0f us, without %.0f us, %d times)\n",
+		       scene->name, scene->figures[f], ratio, BAR,
+		       percentile(a, nr, 50) / 1000, percentile(b, nr, 50) / 1000, nr);
+		ok &= ratio <= BAR;
+	}
+	return ok;
+}
+
+static bool compare_modes(void)
+{
+	double with[NR_PAIRS][MAX_FIGURES], without[NR_PAIRS][MAX_FIGURES];
+	uint64_t begin;
+	int nr;
+
+	start_bystander();
+	start_abuser();
+	ask(OFF);
+	run_on(0);
+	set_priority(SCHED_FIFO, 10);
+	sample(WITHOUT, without[0]);	/* not counted: all is new */
+	begin = now();
+	for (nr = 0; nr < NR_PAIRS && (!nr || now() - begin < SCENE); nr++) {
+		sample(nr & 1 ? WITH : WITHOUT, nr & 1 ? with[nr] : without[nr]);
+		sample(nr & 1 ? WITHOUT : WITH, nr & 1 ? without[nr] : with[nr]);
+	}
+	return compare_figures(with, without, nr);
+}
+
+/* In a process of its own, which ends with all that it started */
+static bool run_scene(void)
+{
+	pid_t pid = start();
+	int status;
+
+	if (!pid) {
+		if (scene->prepare)
+			scene->prepare();
+		_exit(!(scene->test ? scene->test() : compare_modes()));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		status = 1;
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	return !status;
+}
+
+static bool is_wanted(int argc, char **argv, const char *name)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc <= 1;
+}
+
+int main(int argc, char **argv)
+{
+	int nr = 0, failed = 0;
+
+	if (argc > 1 && !strcmp(argv[1], "--full")) {
+		full = true;
+		argc--;
+		argv++;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED || mkdir("/tmp/victim", 0755) ||
+	    mkdir("/tmp/tree", 0755) || chown("/tmp/tree", USER, USER))
+		die("prepare");
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++)
+		nr += is_wanted(argc, argv, scenes[i].name);
+	printf("KTAP version 1\n1..%d\n", nr);
+	nr = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(scenes); i++) {
+		bool ok;
+
+		scene = &scenes[i];
+		if (!is_wanted(argc, argv, scene->name))
+			continue;
+		memset(shared, 0, sizeof(*shared));
+		ok = run_scene();
+		printf("%sok %d %s\n", ok ? "" : "not ", ++nr, scene->name);
+		failed += !ok;
+	}
+	return failed != 0;
+}
