@@ -14,8 +14,6 @@
 
 #include "watch_queue_internal.h"
 
-#define WATCH_FILTER_MAX_RULES	16
-
 static_assert(sizeof(struct watch_notification_type_filter) == 44);
 static_assert(sizeof(struct watch_notification_filter) == 8);
 

@@ -53,6 +53,8 @@
 
 struct fasync_struct;
 
+#define WATCH_FILTER_MAX_RULES	16
+
 struct watch_filter {
 	struct rcu_head rcu;
 	u32 nr_rules;

@@ -376,17 +376,17 @@ static void watch_queue_test_filter_subtypes(struct kunit *test)
 /* Type and info bits must match in one and the same rule, whichever it is */
 static void watch_queue_test_filter_rules(struct kunit *test)
 {
-	struct watch_filter *filter = test_filter(test, WATCH_QUEUE_MAX_RULES);
+	struct watch_filter *filter = test_filter(test, WATCH_FILTER_MAX_RULES);
 	struct watch_notification n = { .type = TEST_TYPE, .subtype = 1 };
 
-	for (u32 i = 0; i < WATCH_QUEUE_MAX_RULES; i++) {
+	for (u32 i = 0; i < WATCH_FILTER_MAX_RULES; i++) {
 		filter->rules[i].type = i % 2 ? TEST_TYPE : TEST_TYPE + 1;
 		filter->rules[i].subtype_filter[0] = BIT(1);
 		filter->rules[i].info_mask = WATCH_INFO_ID;
 		filter->rules[i].info_filter = i << WATCH_INFO_ID__SHIFT;
 	}
 	for (u32 id = 0; id < 256; id++)
-		KUNIT_EXPECT_EQ(test, id % 2 && id < WATCH_QUEUE_MAX_RULES,
+		KUNIT_EXPECT_EQ(test, id % 2 && id < WATCH_FILTER_MAX_RULES,
 				watch_filter_passes(filter, &n, id << 8 | 8));
 
 	filter->nr_rules = 0;
