@@ -973,6 +973,27 @@ TEST_F(limits, watches)
 	EXPECT_EQ(0, watch_add(keys[0], fd[0][0], 0));
 }
 
+/* With CAP_SYS_RESOURCE a user may have more than that, and they do not count. */
+TEST_F(limits, watches_privileged)
+{
+	struct rlimit limit = { .rlim_cur = 20, .rlim_max = 20 };
+	int i, keys[22], fd[2];
+	char name[16];
+
+	ASSERT_GT(keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), 0);
+	for (i = 0; i < 22; i++) {
+		snprintf(name, sizeof(name), "watches%d", i);
+		keys[i] = key_new(name);
+		ASSERT_GT(keys[i], 0);
+	}
+	ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	for (i = 0; i < 21; i++)
+		EXPECT_EQ(0, watch_add(keys[i], fd[0], i));
+	ASSERT_EQ(0, drop_resource_capability());
+	EXPECT_EQ(0, watch_add(keys[21], fd[0], 21));
+}
+
 /*
  * Watches on keys are removed by their ID, too, also if the user may not use the
  * ioctl to add them.

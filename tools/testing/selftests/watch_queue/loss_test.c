@@ -81,6 +81,8 @@ TEST_F(queue, no_loss)
  */
 TEST_F(queue, unsized)
 {
+	struct queue_info info;
+
 	EXPECT_EQ(0, poll_now(self->fd[0]));
 	ASSERT_TRUE(post(self->key, 3));
 	EXPECT_EQ(POLLIN | POLLRDNORM, poll_now(self->fd[0]));
@@ -94,6 +96,9 @@ TEST_F(queue, unsized)
 	ASSERT_TRUE(post(self->key, 1));
 	EXPECT_TRUE(got_updated(self->fd[0], 7, self->key));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
+	ASSERT_TRUE(queue_info(self->fd[0], &info));
+	EXPECT_EQ(5, info.lost);
+	EXPECT_EQ(6, info.posted);
 }
 
 /* What was not reported by SET_SIZE comes before the first record: [3]uu[1]. */
