@@ -69,7 +69,7 @@ fuzz:	## AFL++ on the queue's system calls, TIME=300 seconds, SEED=N (10 min)
 abuse:	## is the work of others bounded, whatever a user waits for? FULL=1 (5 min)
 	@bin/abuse
 
-coverage: ## which lines of kernel/watch_queue.c the tests reach (12 min)
+coverage: ## which lines of kernel/watch_*.[ch] the tests reach (12 min)
 	@bin/coverage
 
 mutate:	## break the code in each way of vm/mutations: is it noticed? (an hour)
