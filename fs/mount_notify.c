@@ -36,7 +36,7 @@
  *
  *	namespace_sem		see fs/namespace.c
  *	mount_lock		the tree, mnt_ns and mnt_flags
- *	wait.lock of a queue	see kernel/watch_queue.c
+ *	locks of the queue	see kernel/watch_queue_internal.h
  *
  * Lifetime
  *
@@ -469,12 +469,13 @@ static int mount_may_watch(const struct path *path)
 	return ret ?: security_path_notify(path, 0, FSNOTIFY_OBJ_TYPE_VFSMOUNT);
 }
 
-/* The cached ancestors are not valid any more, if they ever were */
-static void mount_invalidate_ancestors(int more_watches)
+/* Changes are not noticed while no mount is watched, so the cache is stale then */
+static void mount_watch_begin(void)
 {
 	read_seqlock_excl(&mount_lock);
-	mount_ancestor_gen++;
-	atomic_add(more_watches, &mount_nr_watches);
+	if (!atomic_read(&mount_nr_watches))
+		mount_ancestor_gen++;
+	atomic_inc(&mount_nr_watches);
 	read_sequnlock_excl(&mount_lock);
 }
 
@@ -506,15 +507,16 @@ static int mount_find(struct file *file, u32 flags, bool add,
 	target->list = watch_list_get_or_create(slot, mount_release_watch);
 	if (!target->list)
 		return -ENOMEM;
-	/* No ancestor is cached while no mount is watched */
-	mount_invalidate_ancestors(1);
+	mount_watch_begin();
 	return 0;
 }
 
 /* A change that missed the new watch is visible to the caller from here on */
 static void mount_watch_added(void)
 {
-	mount_invalidate_ancestors(0);
+	read_seqlock_excl(&mount_lock);
+	mount_ancestor_gen++;
+	read_sequnlock_excl(&mount_lock);
 }
 
 static const struct watch_source mount_source = {
