@@ -33,15 +33,17 @@
 #include "watch_queue_internal.h"
 
 /*
- * Default of user.max_watch_queue_watches: what programs that watch keys could
- * have with the default RLIMIT_NOFILE, when that was the only limit
+ * Default of user.max_watch_queue_watches.  It is low because every event costs
+ * time for each watch on its object, and events on mounts do so under mount_lock.
  */
-#define WATCH_QUEUE_DEFAULT_MAX_WATCHES 1024
+#define WATCH_QUEUE_DEFAULT_MAX_WATCHES 128
 
-/* Table size; leaves room for types defined by modules */
+/* Table size; leaves room for more types than the header has */
 #define WATCH_SOURCE_MAX 16
 
 static_assert(WATCH_SOURCE_MAX > WATCH_TYPE__NR);
+static_assert(sizeof(struct watch_notification_removal) == 16);
+static_assert(sizeof(struct key_notification) == 16);
 static_assert(sizeof(struct watch_queue_watch) == WATCH_QUEUE_WATCH_SIZE_VER0);
 
 static DECLARE_RWSEM(watch_source_lock);
@@ -159,6 +161,7 @@ static int watch_source_add(const struct watch_source *source,
 	return 0;
 
 err_release:
+	/* Without credentials: see init_watch_list() */
 	if (target.list->release_watch)
 		target.list->release_watch(watch);
 err_free:
