@@ -19,7 +19,8 @@
  * Sleeping readers
  *
  * A reader sleeps exclusively: one is woken when the queue becomes readable.  If
- * a reader that has slept leaves records behind, it wakes the next one.
+ * a reader that has slept leaves records behind, it wakes the next one, and again
+ * every poller.
  */
 
 #include <linux/capability.h>
@@ -123,7 +124,7 @@ static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 	struct watch_queue *wqueue = pipe->watch_queue;
 	int ret = 0;
 
-	/* There was nothing, and that was not the end of file */
+	/* The ring was empty, and with a write end it is not the end of file */
 	if (nowait && READ_ONCE(pipe->writers))
 		return -EAGAIN;
 
@@ -139,7 +140,7 @@ static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 		return ret;
 	if (watch_queue_eof(pipe))
 		return 0;
-	/* The write end was opened again since */
+	/* Watches are left, or the write end was opened again */
 	return nowait ? -EAGAIN : 1;
 }
 

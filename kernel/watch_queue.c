@@ -88,8 +88,8 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/watch_queue.h>
 
-static_assert(sizeof(struct watch_notification_removal) == 16);
-static_assert(sizeof(struct key_notification) == 16);
+/* Of its own, so that slow wake-ups of a user do not delay the work of others */
+static struct workqueue_struct *watch_queue_wq __ro_after_init;
 
 /*
  * Queue lifetime
@@ -168,20 +168,14 @@ void watch_queue_notify(struct watch_queue *wqueue)
 {
 	lockdep_assert_held(&wqueue->ring.lock);
 
-	/* Ordering (C): the record was stored before the check for sleepers */
-	smp_mb();
-	if (!waitqueue_active(&wqueue->wait) && !READ_ONCE(wqueue->fasync))
+	/* Ordering (C): the full barrier is in wq_has_sleeper() */
+	if (!wq_has_sleeper(&wqueue->wait) && !READ_ONCE(wqueue->fasync))
 		return;
 	if (!wqueue->closed)
-		queue_work(system_unbound_wq, &wqueue->notify_work);
+		queue_work(watch_queue_wq, &wqueue->notify_work);
 }
 
-/**
- * watch_queue_notify_all - wake every sleeper of a queue, soon
- * @wqueue: the queue, which may have come to its end
- *
- * Context: Process context.
- */
+/* The same for every sleeper of a queue, which may have come to its end */
 void watch_queue_notify_all(struct watch_queue *wqueue)
 {
 	guard(spinlock_irq)(&wqueue->ring.lock);
@@ -401,9 +395,8 @@ static void watch_free_rcu(struct rcu_head *rcu)
 
 /*
  * The watch that @wqueue has on the object @id.  It is on both lists or on
- * neither, so the shorter one is searched: many queues may watch the object, and
- * the queue may watch many objects.  The lock keeps in place what is on both; RCU
- * protects the other watches of the queue.
+ * neither, so the shorter one is searched.  The lock keeps in place what is on
+ * both; RCU protects the other watches of the queue.
  */
 static struct watch *watch_find(const struct watch_list *wlist,
 				const struct watch_queue *wqueue, u64 id)
@@ -430,9 +423,8 @@ static struct watch *watch_find(const struct watch_list *wlist,
 
 /*
  * Every event costs time for each watch on its object, in the context of the
- * event.  So watches are limited per user, over all queues and objects, and
- * counted in the parent user namespaces as well.  Keys are also subject to
- * RLIMIT_NOFILE, as they were before there was another limit.
+ * event.  So the watches of a user are limited, and counted for the creators of
+ * the parent user namespaces.  Keys are also subject to RLIMIT_NOFILE, as before.
  */
 static bool watch_charge(struct watch *watch)
 {
@@ -526,6 +518,7 @@ int add_watch_to_object(struct watch *watch, struct watch_list *wlist)
 	if (ret) {
 		watch_uncharge(watch);
 		put_cred(watch->cred);
+		watch->cred = NULL;
 		return ret;
 	}
 	/* Ordering (D): pairs with smp_mb__before_post() */
@@ -731,7 +724,7 @@ void watch_queue_close(struct watch_queue *wqueue)
 
 	scoped_guard(spinlock_irq, &wqueue->ring.lock)
 		wqueue->closed = true;
-	/* No work is queued any more; there is nobody to wake */
+	/* No work is queued from here on, and no sleeper is left */
 	cancel_work_sync(&wqueue->notify_work);
 	watch_ring_destroy(&wqueue->ring);
 
@@ -742,6 +735,14 @@ void watch_queue_close(struct watch_queue *wqueue)
 	if (filter)
 		kfree_rcu(filter, rcu);
 }
+
+static int __init watch_queue_workqueue_init(void)
+{
+	watch_queue_wq = alloc_workqueue("watch_queue", WQ_UNBOUND, 0) ?:
+			 system_unbound_wq;
+	return 0;
+}
+core_initcall(watch_queue_workqueue_init);
 
 #ifdef CONFIG_WATCH_QUEUE_KUNIT_TEST
 #include "tests/watch_queue_kunit.c"

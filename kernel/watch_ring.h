@@ -427,6 +427,7 @@ static inline u32 watch_ring_bytes(const struct watch_ring *ring)
 
 	if (!nr)
 		return bytes;
+	/* Without the lock: the count may be out of date, only 0 matters */
 	if (unlikely(data_race(ring->overrun)))
 		bytes += sizeof(struct watch_notification);
 	if (unlikely(watch_ring_has_marks(ring))) {
