@@ -35,7 +35,7 @@
  * Locks
  *
  *	rl.lock			errors of one device; any context, interrupts off
- *	locks of the queue	kernel/watch_queue.c
+ *	locks of the queue	kernel/watch_queue_internal.h
  *
  * bdev->bd_watchers is set once, by cmpxchg(), and read with acquire semantics.  An open
  * device and I/O in flight keep it valid.

@@ -53,7 +53,7 @@
  *				their records
  *	quota_lock		assignment of the rate limits of quota warnings
  *	rl.lock			errors of one kind; any context, interrupts off
- *	locks of the queue	kernel/watch_queue.c
+ *	locks of the queue	kernel/watch_queue_internal.h
  *
  * Ordering
  *
@@ -473,7 +473,7 @@ static void sb_errors_init(struct sb_errors *errors, struct sb_watchers *owner,
 	errors->subtype = subtype;
 }
 
-/* Those of @sb, made if need be, or NULL.  The caller keeps @sb active. */
+/* Get or create the watchers of @sb, or NULL.  The caller keeps @sb active. */
 static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 {
 	static atomic64_t last_id;
@@ -495,7 +495,7 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 	sb_errors_init(&new->wb_errors, new, NOTIFY_SB_WRITEBACK_ERROR);
 	sb_quota_init(new);
 
-	/* Pairs with rcu_dereference() above and where events are told */
+	/* Pairs with rcu_dereference() above and in posters */
 	sbw = unrcu_pointer(cmpxchg(&sb->s_watchers, NULL, RCU_INITIALIZER(new)));
 	if (!sbw)
 		return new;
@@ -505,10 +505,10 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 
 void __sb_notify_destroy(struct super_block *sb)
 {
-	/* No lock: no reference is left through which to set a watch */
+	/* No lock: no reference is left through which a watch could be added */
 	struct sb_watchers *sbw = rcu_replace_pointer(sb->s_watchers, NULL, true);
 
-	/* Nobody can post, watch or look @sbw up any more, but under RCU */
+	/* From here on @sbw is only reachable under RCU, by posters that found it before */
 	watch_ratelimit_destroy(&sbw->errors.rl);
 	watch_ratelimit_destroy(&sbw->wb_errors.rl);
 	sb_quota_destroy(sbw);
@@ -516,10 +516,13 @@ void __sb_notify_destroy(struct super_block *sb)
 	kfree_rcu(sbw, rcu);
 }
 
-/* See "Who may learn what" in the banner */
+/* See "Permission model" in the banner */
 static int sb_may_watch(const struct path *path, bool privileged)
 {
-	/* A link or a socket can be read by all, and opened by nobody */
+	/*
+	 * Symlinks and sockets are world-readable but cannot be opened: MAY_READ
+	 * proves nothing.
+	 */
 	if (!privileged &&
 	    (!our_mnt(path->mnt) || !(d_is_reg(path->dentry) || d_is_dir(path->dentry)) ||
 	     path_permission(path, MAY_READ)))

@@ -37,7 +37,7 @@ static inline void kobject_notify(const struct kobject *kobj, const struct net *
 	 * barrier in add_watch_to_object(): a program that adds a watch and then reads
 	 * sysfs sees the change or gets the event.
 	 */
-	smp_mb();
+	smp_mb__before_post();
 	if (!hlist_empty(&device_watchers.watchers))
 		__kobject_notify(kobj, net, env);
 #endif

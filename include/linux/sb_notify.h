@@ -28,12 +28,12 @@ void sb_notify_wb_error(const struct address_space *mapping, int error);
 static inline bool sb_has_watchers(const struct super_block *sb)
 {
 	/*
-	 * Pairs with smp_mb() at the end of add_watch_to_object(): a program adds a
+	 * Pairs with the barrier in add_watch_to_object(): a program adds a
 	 * watch, then reads the state; a poster stores the state, then checks for
 	 * watchers.  Without both barriers, the program could read the old state and
 	 * the poster find no watcher.
 	 */
-	smp_mb();
+	smp_mb__before_post();
 	return unlikely(rcu_access_pointer(sb->s_watchers));
 }
 

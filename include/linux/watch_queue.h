@@ -15,6 +15,8 @@
 #include <linux/types.h>
 #include <uapi/linux/watch_queue.h>
 
+#include <asm/barrier.h>
+
 struct cred;
 struct file;
 struct inode;
@@ -32,6 +34,24 @@ struct watch_queue;
 	((u32)(sizeof(record) << WATCH_INFO_LENGTH__SHIFT) +		\
 	 BUILD_BUG_ON_ZERO(sizeof(record) < sizeof(struct watch_notification)) + \
 	 BUILD_BUG_ON_ZERO(sizeof(record) > WATCH_INFO_LENGTH))
+
+/**
+ * smp_mb__before_post - order a change of state before the check for watches
+ *
+ * A program adds a watch and then reads the state of the object.  A source
+ * changes the state, calls this, and then checks for watches, as
+ * post_watch_notification() does.  So the program reads the new state, or is
+ * notified of the change, or both.  Pairs with the full barrier at the end of
+ * add_watch_to_object().  A source whose changes are ordered otherwise, by a
+ * lock that adding a watch also takes for example, does not need it.
+ *
+ * Context: Any.
+ */
+static inline void smp_mb__before_post(void)
+{
+	/* Pairs with the barrier at the end of add_watch_to_object() */
+	smp_mb();
+}
 
 #ifdef CONFIG_WATCH_QUEUE
 
@@ -112,7 +132,7 @@ struct watch_target {
  *	kind, -EPERM, -ENOMEM, or what a security module returns
  * @added: called after a watch was added, or NULL
  *
- * What @find acquires for @private with @add, the list's release_watch gives back:
+ * What @find acquires for @private with @add, the list's release_watch releases:
  * it is called when the watch has been removed, and if it could not be added.
  */
 struct watch_source {
@@ -153,8 +173,9 @@ void __remove_watch_list(struct watch_list *wlist, u64 id);
  *
  * The release function is called without a lock of the queue, may sleep, and may
  * use @id, @info_id, @type, @private and @cred of the watch: its list and its
- * queue may have been freed.  Closing a pipe calls it, too, so a module that has
- * one counts its watches and waits for the last release before it is unloaded.
+ * queue may have been freed.  @cred is NULL if the watch could not be added.
+ * Closing a pipe calls the function, too, so a module that has one counts its
+ * watches and waits for the last release before it is unloaded.
  *
  * Context: Any.
  */
@@ -184,23 +205,6 @@ static inline void init_watch(struct watch *watch, struct watch_queue *wqueue)
 	watch->queue = wqueue;
 	/* The key source relies on this; every other source overwrites it */
 	watch->type = WATCH_TYPE_KEY_NOTIFY;
-}
-
-/**
- * smp_mb__before_post - order a change of state before the check for watches
- *
- * A program adds a watch and then reads the state of the object.  A source
- * changes the state, calls this, and then checks for watches, as
- * post_watch_notification() does.  So the program reads the new state, or is
- * notified of the change, or both.  Pairs with the full barrier at the end of
- * add_watch_to_object().  A source whose changes are ordered otherwise, by a
- * lock that adding a watch also takes for example, does not need it.
- *
- * Context: Any.
- */
-static inline void smp_mb__before_post(void)
-{
-	smp_mb();
 }
 
 /**

@@ -2,8 +2,7 @@
 /*
  * Tracepoints of notification queues
  *
- * A queue is told by its address; in /sys/kernel/tracing that is hashed, and the
- * same for the same queue.
+ * Queues are identified by address, which is hashed in /sys/kernel/tracing.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM watch_queue
