@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/quota.h>
 #include <linux/types.h>
+#include <linux/watch_queue.h>
 
 struct address_space;
 
