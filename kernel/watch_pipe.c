@@ -41,12 +41,6 @@
 
 #include "watch_queue_internal.h"
 
-/*
- * Maximum number of descriptors with O_ASYNC of one queue.  Each of them can
- * signal all processes of a user, in one go.
- */
-#define WATCH_QUEUE_MAX_ASYNC	16
-
 static const struct file_operations watch_queue_fops;
 
 /**
@@ -243,9 +237,30 @@ static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
 }
 
 /*
- * The number of descriptors is limited because kill_fasync() signals all of them
- * without a chance to reschedule.
+ * kill_fasync() holds the RCU read lock for all entries of a list, and each may be
+ * for a group of many processes.  So a descriptor has a list of its own, which
+ * makes a signal no worse than a kill() of that group, and there are few of them.
  */
+static int watch_queue_fasync_add(struct watch_queue *wqueue, int fd,
+				  struct file *file)
+{
+	for (u32 i = 0; i < WATCH_QUEUE_MAX_ASYNC; i++) {
+		if (!wqueue->fasync[i])
+			return fasync_helper(fd, file, 1, &wqueue->fasync[i]);
+	}
+	return -ENOSPC;
+}
+
+static int watch_queue_fasync_remove(struct watch_queue *wqueue, int fd,
+				     struct file *file)
+{
+	int ret = 0;
+
+	for (u32 i = 0; !ret && i < WATCH_QUEUE_MAX_ASYNC; i++)
+		ret = fasync_helper(fd, file, 0, &wqueue->fasync[i]);
+	return ret;
+}
+
 static int watch_queue_fasync(int fd, struct file *file, int on)
 {
 	struct pipe_inode_info *pipe = file->private_data;
@@ -255,13 +270,13 @@ static int watch_queue_fasync(int fd, struct file *file, int on)
 	if (!(file->f_mode & FMODE_READ))
 		return 0;
 
-	if (on && !atomic_add_unless(&wqueue->nr_async, 1, WATCH_QUEUE_MAX_ASYNC))
-		return -ENOSPC;
-	ret = fasync_helper(fd, file, on, &wqueue->fasync);
-	/* Not added, or removed */
-	if (on ? ret <= 0 : ret > 0)
-		atomic_dec(&wqueue->nr_async);
-	if (!on || ret <= 0)
+	guard(mutex)(&pipe->mutex);
+	ret = on ? watch_queue_fasync_add(wqueue, fd, file) :
+		   watch_queue_fasync_remove(wqueue, fd, file);
+	if (ret <= 0)
+		return ret;
+	WRITE_ONCE(wqueue->nr_async, wqueue->nr_async + (on ? 1 : -1));
+	if (!on)
 		return ret;
 
 	/* Ordering (C); no post reports what was queued before */

@@ -31,9 +31,8 @@
  *
  * A queue is referenced by its pipe and by callers of get_watch_queue().  A watch
  * holds no reference: closing the pipe removes every watch of the queue before it
- * drops the pipe's reference.  Queue, watch, watch list and filter are freed after
- * a grace period, as posters find them under RCU.  None of them has an rcu_head
- * that shares storage with a field that a poster reads.
+ * drops its reference.  Queue, watch, list and filter are freed after a grace period,
+ * as posters find them under RCU.  No rcu_head shares storage with what these read.
  *
  * notify_work is queued under ring.lock, and not after closed is set.  Closing
  * sets closed and then cancels the work, so no work outlives the queue.
@@ -95,7 +94,7 @@ static struct workqueue_struct *watch_queue_wq __ro_after_init;
  * Queue lifetime
  */
 
-/* Wake and signal, in a context of its own: a user can make this take long */
+/* Wake and signal; a user can make this take long */
 static void watch_queue_notify_work(struct work_struct *work)
 {
 	struct watch_queue *wqueue = container_of(work, struct watch_queue,
@@ -106,12 +105,14 @@ static void watch_queue_notify_work(struct work_struct *work)
 		all = wqueue->wake_all;
 		wqueue->wake_all = false;
 	}
-
 	if (all)
 		wake_up_all(&wqueue->wait);
-	else	/* one of the sleeping readers, and every poller */
+	else	/* one reader, and every poller */
 		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
-	kill_fasync(&wqueue->fasync, SIGIO, POLL_IN);
+	for (u32 i = 0; i < WATCH_QUEUE_MAX_ASYNC; i++) {
+		kill_fasync(&wqueue->fasync[i], SIGIO, POLL_IN);
+		cond_resched();
+	}
 }
 
 /**
@@ -169,7 +170,7 @@ void watch_queue_notify(struct watch_queue *wqueue)
 	lockdep_assert_held(&wqueue->ring.lock);
 
 	/* Ordering (C): the full barrier is in wq_has_sleeper() */
-	if (!wq_has_sleeper(&wqueue->wait) && !READ_ONCE(wqueue->fasync))
+	if (!wq_has_sleeper(&wqueue->wait) && !READ_ONCE(wqueue->nr_async))
 		return;
 	if (!wqueue->closed)
 		queue_work(watch_queue_wq, &wqueue->notify_work);

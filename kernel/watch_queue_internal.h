@@ -28,8 +28,9 @@
  *	closed, wake_all	ring.lock
  *	watches			ring.lock; fdinfo and watch_find() walk it by RCU
  *	nr_watches		ring.lock to write, READ_ONCE() in watch_find()
- *	fasync			fasync_helper() and kill_fasync() protect it
- *	nr_async		atomic
+ *	fasync[]		fasync_helper() and kill_fasync() protect each;
+ *				pipe->mutex to choose one
+ *	nr_async		pipe->mutex to write, READ_ONCE() elsewhere
  *	atime			READ_ONCE() and WRITE_ONCE(); a stale value is
  *				harmless
  *	max_bytes		constant
@@ -53,6 +54,9 @@
 
 struct fasync_struct;
 
+/* Maximum number of descriptors of one queue that have O_ASYNC */
+#define WATCH_QUEUE_MAX_ASYNC	4
+
 #define WATCH_FILTER_MAX_RULES	16
 
 struct watch_filter {
@@ -63,15 +67,16 @@ struct watch_filter {
 
 struct watch_queue {
 	struct watch_filter __rcu *filter;	/* NULL: accept every record */
-	struct fasync_struct *fasync;	/* descriptors with O_ASYNC */
-	atomic_t nr_async;		/* number of these descriptors */
+	u32 nr_async;			/* entries of fasync[] in use */
 	bool wake_all;			/* for the next notify_work: end of file */
 	bool closed;			/* no more watches, no more records */
 
 	struct watch_ring ring;
 
 	wait_queue_head_t wait;		/* sleeping readers and pollers */
-	struct work_struct notify_work;	/* wakes and signals them */
+	struct work_struct notify_work;	/* wakes them, and signals ... */
+	/* ... descriptors with O_ASYNC, one in each entry */
+	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
 	struct hlist_head watches;
 	u32 nr_watches;
 	unsigned long atime;		/* when the inode's was last set, jiffies */

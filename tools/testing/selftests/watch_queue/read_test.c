@@ -580,29 +580,29 @@ TEST_F(queue, sigio_queued)
 }
 
 /*
- * A queue signals 16 descriptors at most, as each of them may stand for all
+ * A queue signals four descriptors at most, as each of them may stand for all
  * processes of a user.  A descriptor that is closed makes room for another.
  */
 TEST_F(queue, sigio_limit)
 {
-	int fd[17], i;
+	int fd[5], i;
 
-	for (i = 0; i < 17; i++) {
+	for (i = 0; i < 5; i++) {
 		fd[i] = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK);
 		ASSERT_GE(fd[i], 0);
-		EXPECT_EQ(i < 16 ? 0 : -ENOSPC,
+		EXPECT_EQ(i < 4 ? 0 : -ENOSPC,
 			  neg(fcntl(fd[i], F_SETFL, O_NONBLOCK | O_ASYNC)));
 	}
-	EXPECT_FALSE(fcntl(fd[16], F_GETFL) & O_ASYNC);
+	EXPECT_FALSE(fcntl(fd[4], F_GETFL) & O_ASYNC);
 	/* Switched on already, the write end, and switched off and on again */
 	EXPECT_EQ(0, fcntl(fd[0], F_SETFL, O_NONBLOCK | O_ASYNC));
 	EXPECT_EQ(0, fcntl(self->fd[1], F_SETFL, O_ASYNC));
 	EXPECT_EQ(0, fcntl(fd[0], F_SETFL, O_NONBLOCK));
-	EXPECT_EQ(0, fcntl(fd[16], F_SETFL, O_NONBLOCK | O_ASYNC));
+	EXPECT_EQ(0, fcntl(fd[4], F_SETFL, O_NONBLOCK | O_ASYNC));
 	EXPECT_EQ(-ENOSPC, neg(fcntl(fd[0], F_SETFL, O_NONBLOCK | O_ASYNC)));
 	EXPECT_EQ(0, close(fd[1]));
 	EXPECT_EQ(0, fcntl(fd[0], F_SETFL, O_NONBLOCK | O_ASYNC));
-	for (i = 0; i < 17; i++)
+	for (i = 0; i < 5; i++)
 		if (i != 1)
 			EXPECT_EQ(0, close(fd[i]));
 }
