@@ -2,10 +2,9 @@
 /*
  * General notification queue: queues, watches and posting
  *
- * Event sources post small records; a program reads them, in the order in
- * which they were posted, from a pipe opened with O_NOTIFICATION_PIPE.  See
- * Documentation/userspace-api/watch_queue.rst for readers of the pipe and
- * Documentation/core-api/watch_queue.rst for event sources.
+ * Event sources post small records; a program reads them, in order, from a pipe
+ * opened with O_NOTIFICATION_PIPE.  See watch_queue.rst in
+ * Documentation/userspace-api for programs, in Documentation/core-api for sources.
  *
  * Objects
  *
@@ -20,12 +19,9 @@
  * Cost of a post
  *
  * A post runs in the context of an event, with the locks of the event held, and
- * any user may be watching.  So it does a fixed amount of work for each watch on
- * the object: it stores the record or counts a loss, and if the queue becomes
- * readable it queues notify_work.  It neither wakes nor signals: a user can have
- * thousands of tasks poll one queue.  The work item does that, in a context of
- * its own.  The queue becomes readable when it was read empty before, so the work
- * is not queued for records that are posted faster than they are read.
+ * any user may be watching.  So it does a fixed amount of work per watch: it stores
+ * the record or counts a loss, and queues notify_work if the queue was empty.  It
+ * neither wakes nor signals, as a user can have thousands of tasks poll one queue.
  *
  * Lifetime
  *
@@ -47,9 +43,8 @@
  *
  *	R, L	exclude each other by watch_list->lock.
  *	R, C	C finds a watch on the queue's list, takes the lock of the
- *		object's list, and leaves the watch alone if it is off that list.
- *		While R holds that lock and sees the watch on the list, C has not
- *		finished: the queue exists.
+ *		object's list, and skips the watch if it is off that list.  While
+ *		R has the lock and sees the watch, C is not done: the queue exists.
  *	L, C	the same, and RCU keeps the list that C found until C is done.
  *
  * Ordering
@@ -63,10 +58,9 @@
  *	    poster in watch_queue_notify().  (SB+fencembonceonces)
  *	(D) A program adds a watch and then reads the state of the object.  The
  *	    source changes the state and then checks for watches.  Both have a
- *	    full barrier in between: the program in add_watch_to_object(), the
- *	    source in smp_mb__before_post().  So the program reads the new state,
- *	    or is notified of the change, or both.
- *	    (Documentation/litmus-tests/watch_queue/SB+watch+state.litmus)
+ *	    full barrier in between: in add_watch_to_object() and in
+ *	    smp_mb__before_post().  So the program reads the new state, or is
+ *	    notified.  (Documentation/litmus-tests/watch_queue/)
  */
 
 #include <linux/capability.h>
@@ -123,9 +117,8 @@ static void watch_queue_notify_work(struct work_struct *work)
  */
 struct watch_queue *watch_queue_alloc(void)
 {
-	struct watch_queue *wqueue;
+	struct watch_queue *wqueue = kzalloc(sizeof(*wqueue), GFP_KERNEL_ACCOUNT);
 
-	wqueue = kzalloc(sizeof(*wqueue), GFP_KERNEL_ACCOUNT);
 	if (!wqueue)
 		return NULL;
 
@@ -138,9 +131,7 @@ struct watch_queue *watch_queue_alloc(void)
 
 static void watch_queue_free(struct kref *ref)
 {
-	struct watch_queue *wqueue = container_of(ref, struct watch_queue, ref);
-
-	kfree_rcu(wqueue, rcu);
+	kfree_rcu(container_of(ref, struct watch_queue, ref), rcu);
 }
 
 /**
@@ -165,7 +156,7 @@ EXPORT_SYMBOL_GPL(put_watch_queue);
  *
  * Context: Any but NMI, with the ring locked.
  */
-void watch_queue_notify(struct watch_queue *wqueue)
+noinline void watch_queue_notify(struct watch_queue *wqueue)
 {
 	lockdep_assert_held(&wqueue->ring.lock);
 
@@ -176,11 +167,21 @@ void watch_queue_notify(struct watch_queue *wqueue)
 		queue_work(watch_queue_wq, &wqueue->notify_work);
 }
 
-/* The same for every sleeper of a queue, which may have come to its end */
+/* Wake every sleeper, as it may be the end of file */
 void watch_queue_notify_all(struct watch_queue *wqueue)
 {
 	guard(spinlock_irq)(&wqueue->ring.lock);
 	wqueue->wake_all = true;
+	watch_queue_notify(wqueue);
+}
+
+/* Ordering (C): store the record, then check for sleepers */
+static noinline void
+watch_queue_add_first(struct watch_queue *wqueue,
+		      const struct watch_notification *n, u32 info, u32 len)
+{
+	watch_ring_put(&wqueue->ring, n, info, len);
+	trace_watch_queue_post(wqueue, n, info);
 	watch_queue_notify(wqueue);
 }
 
@@ -190,18 +191,17 @@ watch_queue_add(struct watch_queue *wqueue, const struct watch_notification *n,
 		u32 info, u32 len)
 {
 	struct watch_ring *ring = &wqueue->ring;
-	bool was_empty;
 
 	if (unlikely(watch_ring_full(ring))) {
-		was_empty = watch_ring_lose(ring);
+		if (unlikely(watch_ring_lose(ring)))
+			watch_queue_notify(wqueue);
 		trace_watch_queue_lost(wqueue, n, info);
+	} else if (unlikely(watch_ring_empty(ring))) {
+		watch_queue_add_first(wqueue, n, info, len);
 	} else {
-		was_empty = watch_ring_empty(ring);
 		watch_ring_put(ring, n, info, len);
 		trace_watch_queue_post(wqueue, n, info);
 	}
-	if (unlikely(was_empty))
-		watch_queue_notify(wqueue);
 }
 
 static __always_inline void
@@ -264,7 +264,7 @@ static bool watch_info_valid(u32 info)
 	       watch_info_len(info) <= WATCH_INFO_LENGTH;
 }
 
-/* Report a bug in the event source at @caller.  Usable in any context. */
+/* Report a bug in the event source at @caller, in any context */
 static noinline __cold void post_refused(const void *caller, const char *why)
 {
 	pr_warn_ratelimited("watch_queue: record of %pS refused: %s\n", caller, why);

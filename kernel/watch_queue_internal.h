@@ -66,12 +66,12 @@ struct watch_filter {
 };
 
 struct watch_queue {
+	struct watch_ring ring;
+
 	struct watch_filter __rcu *filter;	/* NULL: accept every record */
 	u32 nr_async;			/* entries of fasync[] in use */
 	bool wake_all;			/* for the next notify_work: end of file */
 	bool closed;			/* no more watches, no more records */
-
-	struct watch_ring ring;
 
 	wait_queue_head_t wait;		/* sleeping readers and pollers */
 	struct work_struct notify_work;	/* wakes them, and signals ... */

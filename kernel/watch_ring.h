@@ -294,8 +294,9 @@ static inline int watch_ring_copy_iter(const struct watch_ring *ring, u32 *tail,
 }
 
 /* The same for the plain buffer of read(), many times as fast */
-static inline int watch_ring_copy_ubuf(const struct watch_ring *ring, u32 *tail,
-				       u32 end, struct iov_iter *to)
+static __always_inline int
+watch_ring_copy_ubuf(const struct watch_ring *ring, u32 *tail, u32 end,
+		     struct iov_iter *to)
 {
 	const struct watch_slot *slots = ring->slots;
 	char __user *buf = to->ubuf + to->iov_offset;
@@ -361,21 +362,30 @@ static inline int watch_ring_copy_lost(struct watch_ring *ring,
 	return 0;
 }
 
-/* Copy and consume records up to @end, a loss or a chunk, whichever is first */
+/* Index up to which to copy: @end, a loss or a chunk, whichever is first */
+static inline u32 watch_ring_chunk_end(const struct watch_ring *ring, u32 end,
+				       size_t room)
+{
+	u32 tail = ring->tail;
+
+	end = tail + min(end - tail, WATCH_RING_CHUNK);
+	if (!watch_ring_has_marks(ring))
+		return end;
+	/* No need to search beyond what can fit */
+	room /= sizeof(struct watch_notification);
+	end = tail + min_t(size_t, end - tail, room + 1);
+	return watch_ring_next_mark(ring, end);
+}
+
+/* Copy and consume the next chunk of records */
 static __always_inline int watch_ring_copy_chunk(struct watch_ring *ring, u32 end,
 						 struct iov_iter *to)
 {
 	u32 tail = ring->tail;
 	int err;
 
-	end = tail + min(end - tail, WATCH_RING_CHUNK);
-	if (unlikely(watch_ring_has_marks(ring))) {
-		/* No need to search beyond what can fit */
-		size_t fit = iov_iter_count(to) / sizeof(struct watch_notification);
-
-		end = tail + min_t(size_t, end - tail, fit + 1);
-		end = watch_ring_next_mark(ring, end);
-	}
+	if (unlikely(end - tail > WATCH_RING_CHUNK || watch_ring_has_marks(ring)))
+		end = watch_ring_chunk_end(ring, end, iov_iter_count(to));
 
 	if (likely(iter_is_ubuf(to)))
 		err = watch_ring_copy_ubuf(ring, &tail, end, to);
