@@ -62,7 +62,7 @@ static const struct {
 	{ "ADD_WATCH", EOPNOTSUPP, "this kernel was built without the option for such events" },
 	{ "ADD_WATCH", EINVAL, "nothing that can be watched is right there" },
 	{ "ADD_WATCH", EPERM, "neither privileged, nor is it yours to look at" },
-	{ "ADD_WATCH", EAGAIN, "the user holds too many watches, see user.max_watch_queue_watches" },
+	{ "ADD_WATCH", EAGAIN, "too many watches, see user.max_watch_queue_watches" },
 };
 
 static void die(const char *call)
