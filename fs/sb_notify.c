@@ -427,8 +427,8 @@ static void sb_report_quota(struct sb_watchers *sbw,
 	if (hlist_empty(&sbw->watchers.watchers))
 		return;
 
-	guard(spinlock_irqsave)(&sbw->quota_lock);
-	watch_ratelimit_post(&sb_quota_limit(sbw, w)->rl, w, sizeof(*w));
+	scoped_guard(spinlock_irqsave, &sbw->quota_lock)
+		watch_ratelimit_post(&sb_quota_limit(sbw, w)->rl, w, sizeof(*w));
 }
 
 void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning)

@@ -107,9 +107,11 @@ static ssize_t watch_queue_read_locked(struct pipe_inode_info *pipe,
 static bool watch_queue_ready(const struct pipe_inode_info *pipe)
 {
 	struct watch_queue *wqueue = pipe->watch_queue;
+	bool ready;
 
-	guard(spinlock_irq)(&wqueue->ring.lock);
-	return watch_ring_readable(&wqueue->ring) || watch_queue_eof(pipe);
+	scoped_guard(spinlock_irq, &wqueue->ring.lock)
+		ready = watch_ring_readable(&wqueue->ring) || watch_queue_eof(pipe);
+	return ready;
 }
 
 /* Returns 1 if the caller should read again, 0 at the end of file */
@@ -127,15 +129,15 @@ static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 		ret = wait_event_interruptible_exclusive(wqueue->wait,
 							 watch_queue_ready(pipe));
 
-	guard(spinlock_irq)(&wqueue->ring.lock);
+	spin_lock_irq(&wqueue->ring.lock);
 	if (watch_ring_readable(&wqueue->ring))
-		return 1;
-	if (ret)
-		return ret;
-	if (watch_queue_eof(pipe))
-		return 0;
-	/* Watches are left, or the write end was opened again */
-	return nowait ? -EAGAIN : 1;
+		ret = 1;
+	else if (!ret && !watch_queue_eof(pipe))
+		/* Watches are left, or the write end was opened again */
+		ret = nowait ? -EAGAIN : 1;
+	spin_unlock_irq(&wqueue->ring.lock);
+
+	return ret;
 }
 
 /* Once a tick is as exact as the clock that atime is read from */
@@ -282,8 +284,9 @@ static int watch_queue_fasync(int fd, struct file *file, int on)
 	/* Ordering (C); no post reports what was queued before */
 	smp_mb();
 	if (watch_ring_readable(&wqueue->ring)) {
-		guard(spinlock_irq)(&wqueue->ring.lock);
+		spin_lock_irq(&wqueue->ring.lock);
 		watch_queue_notify(wqueue);
+		spin_unlock_irq(&wqueue->ring.lock);
 	}
 	return ret;
 }

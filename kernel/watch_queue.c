@@ -170,9 +170,10 @@ noinline void watch_queue_notify(struct watch_queue *wqueue)
 /* Wake every sleeper, as it may be the end of file */
 void watch_queue_notify_all(struct watch_queue *wqueue)
 {
-	guard(spinlock_irq)(&wqueue->ring.lock);
+	spin_lock_irq(&wqueue->ring.lock);
 	wqueue->wake_all = true;
 	watch_queue_notify(wqueue);
+	spin_unlock_irq(&wqueue->ring.lock);
 }
 
 /* Ordering (C): store the record, then check for sleepers */
@@ -457,16 +458,18 @@ static int watch_link(struct watch *watch, struct watch_list *wlist)
 
 	lockdep_assert_held(&wlist->lock);
 
-	guard(spinlock_irq)(&wqueue->ring.lock);
-	if (wqueue->closed)
+	spin_lock_irq(&wqueue->ring.lock);
+	if (wqueue->closed) {
+		spin_unlock_irq(&wqueue->ring.lock);
 		return -ENOENT;
-
+	}
 	watch->list = wlist;
 	wlist->nr_watches++;
 	WRITE_ONCE(wqueue->nr_watches, wqueue->nr_watches + 1);
 	hlist_add_head_rcu(&watch->queue_node, &wqueue->watches);
 	hlist_add_head_rcu(&watch->list_node, &wlist->watchers);
 	trace_watch_queue_add_watch(watch);
+	spin_unlock_irq(&wqueue->ring.lock);
 	return 0;
 }
 
@@ -558,11 +561,13 @@ static void watch_remove(struct watch *watch, u64 id)
 
 	/* Off its lists, the watch does not keep the queue from being freed */
 	guard(rcu)();
-	guard(spinlock_irq)(&wqueue->ring.lock);
 
+	spin_lock_irq(&wqueue->ring.lock);
 	watch_unlink(watch);
-	if (wqueue->closed)
+	if (wqueue->closed) {
+		spin_unlock_irq(&wqueue->ring.lock);
 		return;
+	}
 	/* Cast, as the whole record is copied and not only its header */
 	watch_queue_add(wqueue, (const void *)&removal,
 			removal.watch.info | watch->info_id, removal.watch.info);
@@ -571,6 +576,7 @@ static void watch_remove(struct watch *watch, u64 id)
 		wqueue->wake_all = true;
 		watch_queue_notify(wqueue);
 	}
+	spin_unlock_irq(&wqueue->ring.lock);
 }
 
 /* @release is that of the list, which may have been freed */
