@@ -30,8 +30,8 @@
  * drops its reference.  Queue, watch, list and filter are freed after a grace period,
  * as posters find them under RCU.  No rcu_head shares storage with what these read.
  *
- * notify_work is queued under ring.lock, and not after closed is set.  Closing
- * sets closed and then cancels the work, so no work outlives the queue.
+ * notify_work is queued under ring.lock unless closed is set.  Closing sets closed
+ * and then cancels the work, so no work outlives the queue.
  *
  * A watch ends in one of three ways.  Whichever takes it off its object's list,
  * under that list's lock, ends it:
@@ -265,7 +265,6 @@ static bool watch_info_valid(u32 info)
 	       watch_info_len(info) <= WATCH_INFO_LENGTH;
 }
 
-/* Report a bug in the event source at @caller, in any context */
 static noinline __cold void post_refused(const void *caller, const char *why)
 {
 	pr_warn_ratelimited("watch_queue: record of %pS refused: %s\n", caller, why);
@@ -396,9 +395,8 @@ static void watch_free_rcu(struct rcu_head *rcu)
 }
 
 /*
- * The watch that @wqueue has on the object @id.  It is on both lists or on
- * neither, so the shorter one is searched.  The lock keeps in place what is on
- * both; RCU protects the other watches of the queue.
+ * The watch that @wqueue has on the object @id.  The shorter list is searched: the
+ * lock keeps in place what is on both, RCU protects the other watches.
  */
 static struct watch *watch_find(const struct watch_list *wlist,
 				const struct watch_queue *wqueue, u64 id)
@@ -424,9 +422,8 @@ static struct watch *watch_find(const struct watch_list *wlist,
 }
 
 /*
- * Every event costs time for each watch on its object, in the context of the
- * event.  So the watches of a user are limited, and counted for the creators of
- * the parent user namespaces.  Keys are also subject to RLIMIT_NOFILE, as before.
+ * Every event costs time for each watch on its object, so the watches of a user are
+ * limited.  Keys are also subject to RLIMIT_NOFILE, as before.
  */
 static bool watch_charge(struct watch *watch)
 {
@@ -564,13 +561,11 @@ static void watch_remove(struct watch *watch, u64 id)
 
 	spin_lock_irq(&wqueue->ring.lock);
 	watch_unlink(watch);
-	if (wqueue->closed) {
-		spin_unlock_irq(&wqueue->ring.lock);
-		return;
-	}
 	/* Cast, as the whole record is copied and not only its header */
-	watch_queue_add(wqueue, (const void *)&removal,
-			removal.watch.info | watch->info_id, removal.watch.info);
+	if (!wqueue->closed)
+		watch_queue_add(wqueue, (const void *)&removal,
+				removal.watch.info | watch->info_id,
+				removal.watch.info);
 	/* It may be the end of file, for every sleeper */
 	if (!wqueue->nr_watches) {
 		wqueue->wake_all = true;
@@ -663,7 +658,7 @@ static struct watch *watch_queue_find(const struct watch_queue *wqueue,
 	return NULL;
 }
 
-/* Remove one watch of a queue, found by its type and ID.  Returns false if none. */
+/* Remove one watch, found by its type and ID.  Returns false if there is none. */
 static bool watch_queue_remove_one(struct watch_queue *wqueue, u32 type,
 				   u32 info_id)
 {
@@ -700,8 +695,7 @@ static bool watch_queue_remove_one(struct watch_queue *wqueue, u32 type,
  * @type: type of the watches
  * @info_id: ID, shifted to WATCH_INFO_ID
  *
- * The objects need not be accessible any more.  A removal record is posted for
- * each watch.
+ * The objects need not be accessible.  A removal record is posted for each watch.
  *
  * Context: Process context.  May sleep.
  * Return: 0, or -EBADSLT if there is no such watch.
