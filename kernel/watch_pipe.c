@@ -239,42 +239,42 @@ static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
 }
 
 /*
+ * The list of a descriptor, or an empty one, or NULL if there is none.
+ *
  * kill_fasync() holds the RCU read lock for all entries of a list, and each may be
  * for a group of many processes.  So a descriptor has a list of its own, which
  * makes a signal no worse than a kill() of that group, and there are few of them.
  */
-static int watch_queue_fasync_add(struct watch_queue *wqueue, int fd,
-				  struct file *file)
+static struct fasync_struct **
+watch_queue_fasync_list(struct watch_queue *wqueue, const struct file *file)
 {
+	struct fasync_struct **unused = NULL;
+
 	for (u32 i = 0; i < WATCH_QUEUE_MAX_ASYNC; i++) {
 		if (!wqueue->fasync[i])
-			return fasync_helper(fd, file, 1, &wqueue->fasync[i]);
+			unused = &wqueue->fasync[i];
+		else if (wqueue->fasync[i]->fa_file == file)
+			return &wqueue->fasync[i];
 	}
-	return -ENOSPC;
-}
-
-static int watch_queue_fasync_remove(struct watch_queue *wqueue, int fd,
-				     struct file *file)
-{
-	int ret = 0;
-
-	for (u32 i = 0; !ret && i < WATCH_QUEUE_MAX_ASYNC; i++)
-		ret = fasync_helper(fd, file, 0, &wqueue->fasync[i]);
-	return ret;
+	return unused;
 }
 
 static int watch_queue_fasync(int fd, struct file *file, int on)
 {
 	struct pipe_inode_info *pipe = file->private_data;
 	struct watch_queue *wqueue = pipe->watch_queue;
+	struct fasync_struct **list;
 	int ret;
 
 	if (!(file->f_mode & FMODE_READ))
 		return 0;
 
 	guard(mutex)(&pipe->mutex);
-	ret = on ? watch_queue_fasync_add(wqueue, fd, file) :
-		   watch_queue_fasync_remove(wqueue, fd, file);
+	/* Two threads may set O_ASYNC of one descriptor at the same time */
+	list = watch_queue_fasync_list(wqueue, file);
+	if (!list)
+		return on ? -ENOSPC : 0;
+	ret = fasync_helper(fd, file, on, list);
 	if (ret <= 0)
 		return ret;
 	WRITE_ONCE(wqueue->nr_async, wqueue->nr_async + (on ? 1 : -1));
