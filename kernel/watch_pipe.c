@@ -84,8 +84,8 @@ static bool watch_queue_eof(const struct pipe_inode_info *pipe)
  * reported where they occurred.  Returns the number of bytes, 0 if nothing is
  * queued, or an error if nothing could be copied.
  */
-static ssize_t watch_queue_read_locked(struct pipe_inode_info *pipe,
-				       struct iov_iter *to)
+static __always_inline ssize_t
+watch_queue_read_locked(struct pipe_inode_info *pipe, struct iov_iter *to)
 {
 	struct watch_ring *ring = &pipe->watch_queue->ring;
 	size_t room = iov_iter_count(to);
@@ -120,10 +120,6 @@ static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 	struct watch_queue *wqueue = pipe->watch_queue;
 	int ret = 0;
 
-	/* The ring was empty, and with a write end it is not the end of file */
-	if (nowait && READ_ONCE(pipe->writers))
-		return -EAGAIN;
-
 	/* Ordering (C) */
 	if (!nowait)
 		ret = wait_event_interruptible_exclusive(wqueue->wait,
@@ -151,42 +147,59 @@ static void watch_queue_update_atime(struct watch_queue *wqueue, struct file *fi
 	file_accessed(file);
 }
 
+/* Read, and wait for the mutex even with IOCB_NOWAIT, as any pipe does */
+static __always_inline ssize_t watch_queue_read(struct pipe_inode_info *pipe,
+						struct iov_iter *to)
+{
+	ssize_t ret;
+
+	mutex_lock(&pipe->mutex);
+	ret = watch_queue_read_locked(pipe, to);
+	mutex_unlock(&pipe->mutex);
+	return ret;
+}
+
+static noinline ssize_t watch_queue_wait_and_read(struct pipe_inode_info *pipe,
+						  struct iov_iter *to, bool nowait)
+{
+	struct watch_queue *wqueue = pipe->watch_queue;
+	ssize_t ret;
+
+	do {
+		ret = watch_queue_wait(pipe, nowait);
+		if (ret <= 0)
+			return ret;
+		ret = watch_queue_read(pipe, to);
+	} while (!ret);
+
+	/* See "Sleeping readers" in the banner */
+	if (watch_ring_readable(&wqueue->ring))
+		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
+	return ret;
+}
+
 static ssize_t watch_queue_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct pipe_inode_info *pipe = file->private_data;
-	struct watch_queue *wqueue = pipe->watch_queue;
-	bool nowait = (file->f_flags & O_NONBLOCK) ||
-		      (iocb->ki_flags & IOCB_NOWAIT);
-	bool slept = false;
+	bool nowait;
 	ssize_t ret;
 
 	if (!iov_iter_count(to))
 		return 0;
 
-	for (;;) {
-		/*
-		 * Wait for the mutex with IOCB_NOWAIT, too, as any pipe does:
-		 * EAGAIN means that there is nothing to read.
-		 */
-		mutex_lock(&pipe->mutex);
-		ret = watch_queue_read_locked(pipe, to);
-		mutex_unlock(&pipe->mutex);
-		if (ret)
-			break;
-
-		ret = watch_queue_wait(pipe, nowait);
-		if (ret <= 0)
-			return ret;
-		slept = true;
+	ret = watch_queue_read(pipe, to);
+	if (!ret) {
+		nowait = (file->f_flags & O_NONBLOCK) ||
+			 (iocb->ki_flags & IOCB_NOWAIT);
+		/* The ring was empty, and with a write end it is not the end of file */
+		if (nowait && READ_ONCE(pipe->writers))
+			return -EAGAIN;
+		ret = watch_queue_wait_and_read(pipe, to, nowait);
 	}
-
-	/* See "Sleeping readers" in the banner */
-	if (slept && watch_ring_readable(&wqueue->ring))
-		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
 	if (ret > 0) {
-		trace_watch_queue_read(wqueue, ret);
-		watch_queue_update_atime(wqueue, file);
+		trace_watch_queue_read(pipe->watch_queue, ret);
+		watch_queue_update_atime(pipe->watch_queue, file);
 	}
 	return ret;
 }

@@ -245,18 +245,26 @@ static inline u32 watch_ring_next_mark(const struct watch_ring *ring, u32 end)
 	return end;
 }
 
-/* Free the slots before @tail */
-static __always_inline void watch_ring_consume(struct watch_ring *ring, u32 tail)
+/* Move the count of an overrun to its slot, and that of slot @tail - 1 to lost */
+static noinline __maybe_unused void
+watch_ring_move_losses(struct watch_ring *ring, u32 tail)
 {
 	u16 *lost_after = &ring->lost_after[(tail - 1) & ring->mask];
 
-	/* Ordering (B): the loads from the slots precede the unlock */
-	spin_lock_irq(&ring->lock);
 	watch_ring_mark_overrun(ring);
-	if (unlikely(*lost_after)) {
+	if (*lost_after) {
 		WRITE_ONCE(ring->lost, ring->lost + *lost_after);
 		*lost_after = 0;
 	}
+}
+
+/* Free the slots before @tail */
+static __always_inline void watch_ring_consume(struct watch_ring *ring, u32 tail)
+{
+	/* Ordering (B): the loads from the slots precede the unlock */
+	spin_lock_irq(&ring->lock);
+	if (unlikely(ring->overrun || watch_ring_has_marks(ring)))
+		watch_ring_move_losses(ring, tail);
 	ring->nr_read += tail - ring->tail;
 	/* Pairs with watch_ring_readable() */
 	smp_store_release(&ring->tail, tail);
@@ -278,72 +286,103 @@ static inline int watch_ring_copy_one(const void *record, size_t len,
 	return -EFAULT;
 }
 
-/* Copy whole records from *@tail up to @end, and advance *@tail past them */
-static inline int watch_ring_copy_iter(const struct watch_ring *ring, u32 *tail,
-				       u32 end, struct iov_iter *to)
+/* Copy whole records before @end.  Returns the index after the last of them. */
+static noinline __maybe_unused u32
+watch_ring_copy_iter(const struct watch_ring *ring, u32 end, struct iov_iter *to)
 {
-	for (; *tail != end; ++*tail) {
-		const struct watch_slot *slot = &ring->slots[*tail & ring->mask];
-		int err = watch_ring_copy_one(slot, slot->n.info & WATCH_INFO_LENGTH,
-					      to);
+	u32 i;
 
-		if (err)
-			return err;
+	for (i = ring->tail; i != end; i++) {
+		const struct watch_slot *slot = &ring->slots[i & ring->mask];
+
+		if (watch_ring_copy_one(slot, slot->n.info & WATCH_INFO_LENGTH, to))
+			break;
 	}
-	return 0;
+	return i;
+}
+
+/*
+ * Copy a record between user_write_access_begin() and _end(), without a loop.
+ * Returns false on a fault.
+ */
+static __always_inline bool
+watch_ring_copy_record(char __user *to, const char *from, u32 len)
+{
+	/* Most records */
+	if (likely(len == 16)) {
+		unsafe_copy_to_user(to, from, 16, fault);
+		return true;
+	}
+	if (len & 64) {
+		unsafe_copy_to_user(to, from, 16, fault);
+		unsafe_copy_to_user(to + 16, from + 16, 16, fault);
+		unsafe_copy_to_user(to + 32, from + 32, 16, fault);
+		unsafe_copy_to_user(to + 48, from + 48, 16, fault);
+		to += 64;
+		from += 64;
+	}
+	if (len & 32) {
+		unsafe_copy_to_user(to, from, 16, fault);
+		unsafe_copy_to_user(to + 16, from + 16, 16, fault);
+		to += 32;
+		from += 32;
+	}
+	if (len & 16) {
+		unsafe_copy_to_user(to, from, 16, fault);
+		to += 16;
+		from += 16;
+	}
+	if (len & 8) {
+		unsafe_copy_to_user(to, from, 8, fault);
+		to += 8;
+		from += 8;
+	}
+	if (unlikely(len & 7))
+		unsafe_copy_to_user(to, from, len & 7, fault);
+	return true;
+
+fault:
+	return false;
 }
 
 /* The same for the plain buffer of read(), many times as fast */
-static __always_inline int
-watch_ring_copy_ubuf(const struct watch_ring *ring, u32 *tail, u32 end,
-		     struct iov_iter *to)
+static __always_inline u32
+watch_ring_copy_ubuf(const struct watch_ring *ring, u32 end, struct iov_iter *to)
 {
-	const struct watch_slot *slots = ring->slots;
-	char __user *buf = to->ubuf + to->iov_offset;
-	size_t room = iov_iter_count(to), left = room;
-	u32 mask = ring->mask, i = *tail;
-	int err = 0;
+	char __user *start = to->ubuf + to->iov_offset, *buf = start;
+	char __user *limit = start + iov_iter_count(to);
+	u32 i = ring->tail;
 
 	might_fault();
-	if (should_fail_usercopy() || !user_write_access_begin(buf, room))
-		return -EFAULT;
-	for (; i != end; i++) {
-		const char *slot = (const char *)&slots[i & mask];
-		size_t len = slots[i & mask].n.info & WATCH_INFO_LENGTH;
+	if (should_fail_usercopy() || !user_write_access_begin(buf, limit - buf))
+		return i;
+	do {
+		const struct watch_slot *slot = &ring->slots[i & ring->mask];
+		u32 len = slot->n.info & WATCH_INFO_LENGTH;
 
-		if (unlikely(len > left)) {
-			err = -EMSGSIZE;
+		if (unlikely(len > limit - buf) ||
+		    unlikely(!watch_ring_copy_record(buf, (const char *)slot, len)))
 			break;
-		}
-		left -= len;
-		/* Most records: a constant length needs no loop */
-		if (likely(len == 16)) {
-			unsafe_copy_to_user(buf, slot, 16, fault);
-			buf += 16;
-			continue;
-		}
-		/* Copy 16 bytes per iteration */
-		for (; len >= 16; buf += 16, slot += 16, len -= 16)
-			unsafe_copy_to_user(buf, slot, 16, fault);
-		unsafe_copy_to_user(buf, slot, len, fault);
 		buf += len;
-	}
-end:
+	} while (++i != end);
 	user_write_access_end();
-	iov_iter_advance(to, room - left);
-	*tail = i;
-	return err;
+	iov_iter_advance(to, buf - start);
+	return i;
+}
 
-fault:
-	/* A record that was copied in part stays in the ring */
-	left += slots[i & mask].n.info & WATCH_INFO_LENGTH;
-	err = -EFAULT;
-	goto end;
+/* Why the record at @tail was not copied */
+static noinline __maybe_unused int
+watch_ring_copy_error(const struct watch_ring *ring, u32 tail,
+		      const struct iov_iter *to)
+{
+	u32 len = ring->slots[tail & ring->mask].n.info & WATCH_INFO_LENGTH;
+
+	return len > iov_iter_count(to) ? -EMSGSIZE : -EFAULT;
 }
 
 /* Report the losses that are due */
-static inline int watch_ring_copy_lost(struct watch_ring *ring,
-				       struct iov_iter *to)
+static noinline __maybe_unused int
+watch_ring_copy_lost(struct watch_ring *ring, struct iov_iter *to)
 {
 	u32 lost = READ_ONCE(ring->lost);
 	struct watch_notification n = {
@@ -363,7 +402,8 @@ static inline int watch_ring_copy_lost(struct watch_ring *ring,
 }
 
 /* Index up to which to copy: @end, a loss or a chunk, whichever is first */
-static inline u32 watch_ring_chunk_end(const struct watch_ring *ring, u32 end,
+static noinline __maybe_unused u32
+watch_ring_chunk_end(const struct watch_ring *ring, u32 end,
 				       size_t room)
 {
 	u32 tail = ring->tail;
@@ -377,23 +417,22 @@ static inline u32 watch_ring_chunk_end(const struct watch_ring *ring, u32 end,
 	return watch_ring_next_mark(ring, end);
 }
 
-/* Copy and consume the next chunk of records */
+/* Copy and consume the next chunk of records; there is one at least */
 static __always_inline int watch_ring_copy_chunk(struct watch_ring *ring, u32 end,
 						 struct iov_iter *to)
 {
 	u32 tail = ring->tail;
-	int err;
 
 	if (unlikely(end - tail > WATCH_RING_CHUNK || watch_ring_has_marks(ring)))
 		end = watch_ring_chunk_end(ring, end, iov_iter_count(to));
 
 	if (likely(iter_is_ubuf(to)))
-		err = watch_ring_copy_ubuf(ring, &tail, end, to);
+		tail = watch_ring_copy_ubuf(ring, end, to);
 	else
-		err = watch_ring_copy_iter(ring, &tail, end, to);
-	if (tail != ring->tail)
+		tail = watch_ring_copy_iter(ring, end, to);
+	if (likely(tail != ring->tail))
 		watch_ring_consume(ring, tail);
-	return err;
+	return likely(tail == end) ? 0 : watch_ring_copy_error(ring, tail, to);
 }
 
 /**
