@@ -75,6 +75,8 @@ static inline uint64_t ticks(void)
 int keep(int fd);			/* ends the program if it is negative */
 int open_object(void);
 bool open_queue(int fds[2], unsigned int depth);
+#define TICK_USEC	10000		/* CONFIG_HZ_100 in config/bench.config */
+
 pid_t child(void (*sleeper)(int fd), int fd);	/* returns when it sleeps */
 
 void drain(int fd);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -178,19 +179,48 @@ static void sleep_in_read(int fd)
 			_exit(1);
 }
 
+/* Until the sleeper has read everything and sleeps again */
+static void wait_for_sleeper(void (*sleeper)(int fd))
+{
+	int n;
+
+	do {
+		sched_yield();
+		if (ioctl(queues[0][0], FIONREAD, &n))
+			die("FIONREAD");
+	} while (n);
+	child(sleeper, queues[0][0]);
+}
+
+/* The queue wakes once a tick: let one pass */
+static void prepare_sleeper(void (*sleeper)(int fd))
+{
+	wait_for_sleeper(sleeper);
+	usleep(3 * TICK_USEC);
+	wait_for_sleeper(sleeper);
+}
+
 static void prepare_poller(const struct scenario *s)
 {
-	child(sleep_in_poll, queues[0][0]);
+	prepare_sleeper(sleep_in_poll);
 }
 
 static void prepare_epoll_waiter(const struct scenario *s)
 {
-	child(sleep_in_epoll, queues[0][0]);
+	prepare_sleeper(sleep_in_epoll);
 }
 
 static void prepare_reader(const struct scenario *s)
 {
-	child(sleep_in_read, queues[0][0]);
+	prepare_sleeper(sleep_in_read);
+}
+
+/* It has been woken in this tick */
+static void prepare_woken(const struct scenario *s)
+{
+	prepare_sleeper(sleep_in_read);
+	run_post(s);
+	wait_for_sleeper(sleep_in_read);
 }
 
 /* In an epoll set, and nobody asks that at the moment */
@@ -252,6 +282,7 @@ struct group post_rows(void)
 		WAKE("wakes-poll", prepare_poller),
 		WAKE("wakes-epoll", prepare_epoll_waiter),
 		WAKE("wakes-read", prepare_reader),
+		WAKE("wakes-again", prepare_woken),
 		{ "update-0w", .setup = setup_key, .run = run_update,
 		  .ops = UPDATES },
 		UPDATE("1w", 1),

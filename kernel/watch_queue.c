@@ -23,6 +23,10 @@
  * the record or counts a loss, and queues notify_work if the queue was empty.  It
  * neither wakes nor signals, as a user can have thousands of tasks poll one queue.
  *
+ * notify_work runs immediately if it has not run in the current tick, and one tick
+ * later otherwise.  A reader that empties the queue after every record thus adds
+ * little to the cost of a burst.
+ *
  * Lifetime
  *
  * A queue is referenced by its pipe and by callers of get_watch_queue().  A watch
@@ -67,6 +71,7 @@
 #include <linux/cred.h>
 #include <linux/export.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/poll.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
@@ -91,13 +96,14 @@ static struct workqueue_struct *watch_queue_wq __ro_after_init;
 /* Wake and signal; a user can make this take long */
 static void watch_queue_notify_work(struct work_struct *work)
 {
-	struct watch_queue *wqueue = container_of(work, struct watch_queue,
-						  notify_work);
+	struct watch_queue *wqueue = container_of(to_delayed_work(work),
+						  struct watch_queue, notify_work);
 	bool all;
 
 	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
 		all = wqueue->wake_all;
 		wqueue->wake_all = false;
+		wqueue->notified = jiffies;
 	}
 	if (all)
 		wake_up_all(&wqueue->wait);
@@ -124,7 +130,7 @@ struct watch_queue *watch_queue_alloc(void)
 
 	watch_ring_init(&wqueue->ring);
 	init_waitqueue_head(&wqueue->wait);
-	INIT_WORK(&wqueue->notify_work, watch_queue_notify_work);
+	INIT_DELAYED_WORK(&wqueue->notify_work, watch_queue_notify_work);
 	kref_init(&wqueue->ref);
 	return wqueue;
 }
@@ -164,7 +170,8 @@ noinline void watch_queue_notify(struct watch_queue *wqueue)
 	if (!wq_has_sleeper(&wqueue->wait) && !READ_ONCE(wqueue->nr_async))
 		return;
 	if (!wqueue->closed)
-		queue_work(watch_queue_wq, &wqueue->notify_work);
+		queue_delayed_work(watch_queue_wq, &wqueue->notify_work,
+				   wqueue->notified == jiffies);
 }
 
 /* Wake every sleeper, as it may be the end of file */
@@ -726,7 +733,7 @@ void watch_queue_close(struct watch_queue *wqueue)
 	scoped_guard(spinlock_irq, &wqueue->ring.lock)
 		wqueue->closed = true;
 	/* No work is queued from here on, and no sleeper is left */
-	cancel_work_sync(&wqueue->notify_work);
+	cancel_delayed_work_sync(&wqueue->notify_work);
 	watch_ring_destroy(&wqueue->ring);
 
 	while (watch_queue_remove_one(wqueue, WATCH_TYPE_ANY, 0))

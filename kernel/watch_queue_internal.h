@@ -25,7 +25,8 @@
  *	ring			see kernel/watch_ring.h; pipe->mutex excludes
  *				readers
  *	filter			pipe->mutex to write, RCU to read
- *	closed, wake_all	ring.lock
+ *	closed, wake_all,	ring.lock
+ *	notified
  *	watches			ring.lock; fdinfo and watch_find() walk it by RCU
  *	nr_watches		ring.lock to write, READ_ONCE() in watch_find()
  *	fasync[]		fasync_helper() and kill_fasync() protect each;
@@ -42,7 +43,6 @@
 #ifndef _KERNEL_WATCH_QUEUE_INTERNAL_H
 #define _KERNEL_WATCH_QUEUE_INTERNAL_H
 
-#include <linux/atomic.h>
 #include <linux/kref.h>
 #include <linux/lockdep.h>
 #include <linux/rcupdate.h>
@@ -74,9 +74,10 @@ struct watch_queue {
 	bool closed;			/* no more watches, no more records */
 
 	wait_queue_head_t wait;		/* sleeping readers and pollers */
-	struct work_struct notify_work;	/* wakes them, and signals ... */
+	struct delayed_work notify_work;	/* wakes them, and signals ... */
 	/* ... descriptors with O_ASYNC, one in each entry */
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
+	unsigned long notified;		/* when notify_work last ran, jiffies */
 	struct hlist_head watches;
 	u32 nr_watches;
 	unsigned long atime;		/* when the inode's was last set, jiffies */

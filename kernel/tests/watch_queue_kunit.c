@@ -779,7 +779,7 @@ static unsigned int test_waiter_wakes(struct test_context *ctx,
 {
 	unsigned int wakes;
 
-	flush_work(&ctx->wqueue->notify_work);
+	flush_delayed_work(&ctx->wqueue->notify_work);
 	wakes = w->wakes;
 	w->wakes = 0;
 	return wakes;
@@ -815,6 +815,42 @@ static void watch_queue_test_notify(struct kunit *test)
 							  TEST_OBJECT, false));
 	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w));
 	KUNIT_EXPECT_EQ(test, 0, w.wakes_by_poster);
+	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
+}
+
+/* Is the work that wakes delayed, @age ticks after it ran last? */
+static bool test_wake_delayed(struct test_context *ctx, unsigned long age)
+{
+	struct delayed_work *work = &ctx->wqueue->notify_work;
+	unsigned long now;
+	bool delayed;
+
+	do {
+		test_read(ctx, sizeof(ctx->buf));
+		flush_delayed_work(work);
+		now = jiffies;
+		ctx->wqueue->notified = now - age;
+		test_post(ctx, 1);
+		delayed = timer_pending(&work->timer);
+	} while (now != jiffies);
+	flush_delayed_work(work);
+	return delayed;
+}
+
+/* Sleepers are woken immediately, but at most once a tick */
+static void watch_queue_test_notify_again(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct test_waiter w = { .poster = current };
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->wqueue->ring, 4));
+	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
+	add_wait_queue(&ctx->wqueue->wait, &w.entry);
+
+	KUNIT_EXPECT_FALSE(test, test_wake_delayed(ctx, 1));
+	KUNIT_EXPECT_TRUE(test, test_wake_delayed(ctx, 0));
+	/* What is delayed still comes */
+	KUNIT_EXPECT_GE(test, test_waiter_wakes(ctx, &w), 2);
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
@@ -1269,6 +1305,7 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_remove_id),
 	KUNIT_CASE(watch_queue_test_end_orders),
 	KUNIT_CASE(watch_queue_test_notify),
+	KUNIT_CASE(watch_queue_test_notify_again),
 	KUNIT_CASE(watch_queue_test_post_closed),
 	KUNIT_CASE(watch_queue_test_fan_out),
 	KUNIT_CASE(watch_queue_test_irqs_off),
