@@ -504,7 +504,8 @@ FIXTURE_SETUP(wake)
 			       &event));
 	if (self->w.how == WAIT_READ)
 		ASSERT_EQ(0, fcntl(self->q.fd[0], F_SETFL, 0));
-	self->w.rounds = nr_rounds(200);
+	/* A round may take a tick: that is how often a queue wakes */
+	self->w.rounds = nr_rounds(1000);
 }
 
 FIXTURE_TEARDOWN(wake)
@@ -974,6 +975,61 @@ TEST_F_TIMEOUT(queue, writers_come_and_go, LIMIT)
 		TH_LOG("errno %d", -ender.error);
 	EXPECT_GT(ender.ends, 0);
 	close(ender.fd);
+}
+
+/* A thread that sets O_ASYNC on the descriptor that it is given */
+struct async_setter {
+	pthread_t thread;
+	int fd;
+	int result;
+	unsigned long round;	/* that may begin */
+	unsigned long done;
+	unsigned long rounds;
+};
+
+static void *async_setter_run(void *arg)
+{
+	struct async_setter *a = arg;
+
+	while (a->done < a->rounds) {
+		while (__atomic_load_n(&a->round, __ATOMIC_ACQUIRE) == a->done)
+			;
+		a->result = fcntl(a->fd, F_SETFL, O_NONBLOCK | O_ASYNC);
+		__atomic_store_n(&a->done, a->done + 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/*
+ * Two threads set O_ASYNC on one descriptor, which then takes one of the four
+ * lists of the queue, not two, and gives it back when it is closed.
+ */
+TEST_F_TIMEOUT(queue, async_by_two, LIMIT)
+{
+	struct async_setter setter = { .rounds = nr_rounds(500) };
+	unsigned long i;
+	int fd[4], j;
+
+	run_on(0);
+	ASSERT_EQ(0, pthread_create(&setter.thread, NULL, async_setter_run, &setter));
+	for (i = 0; i < setter.rounds; i++) {
+		setter.fd = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		ASSERT_GE(setter.fd, 0);
+		__atomic_store_n(&setter.round, i + 1, __ATOMIC_RELEASE);
+		ASSERT_EQ(0, fcntl(setter.fd, F_SETFL, O_NONBLOCK | O_ASYNC));
+		while (__atomic_load_n(&setter.done, __ATOMIC_ACQUIRE) == i)
+			sched_yield();
+		ASSERT_EQ(0, setter.result);
+		ASSERT_EQ(0, close(setter.fd));
+	}
+	ASSERT_EQ(0, pthread_join(setter.thread, NULL));
+	for (j = 0; j < 4; j++) {
+		fd[j] = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		ASSERT_GE(fd[j], 0);
+		EXPECT_EQ(0, fcntl(fd[j], F_SETFL, O_NONBLOCK | O_ASYNC));
+	}
+	for (j = 0; j < 4; j++)
+		EXPECT_EQ(0, close(fd[j]));
 }
 
 TEST_HARNESS_MAIN

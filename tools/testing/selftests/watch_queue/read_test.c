@@ -536,47 +536,54 @@ TEST_F(queue, epoll_edge)
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 }
 
+/* Block SIGIO, and have it sent to this process for @fd from now on. */
+static int sigio_on(int fd, sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGIO);
+	return sigprocmask(SIG_BLOCK, set, NULL) ?:
+	       fcntl(fd, F_SETOWN, getpid()) ?:
+	       fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK);
+}
+
+/* SIGIO, or -EAGAIN if it does not come within @seconds. */
+static int sigio_within(const sigset_t *set, int seconds)
+{
+	struct timespec patience = { .tv_sec = seconds };
+
+	return neg(sigtimedwait(set, NULL, &patience));
+}
+
+#define PATIENCE_S (PATIENCE_MS / 1000)
+
 /* With O_ASYNC there is a SIGIO for a post, and again after the queue was read. */
 TEST_F(queue, sigio)
 {
-	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
-	siginfo_t si;
 	sigset_t set;
 	int i;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGIO);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
-	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
-	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
 	ASSERT_EQ(O_ASYNC, fcntl(self->fd[0], F_GETFL) & O_ASYNC);
 	for (i = 0; i < 4; i++) {
 		ASSERT_TRUE(post_stream(self->key, 0, i + 1));
-		ASSERT_EQ(SIGIO, sigtimedwait(&set, &si, &patience));
+		ASSERT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
 		EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, i + 1));
 	}
 
 	/* No longer, once it is switched off. */
 	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_NONBLOCK));
-	patience.tv_sec = 0;
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
-	EXPECT_EQ(-EAGAIN, neg(sigtimedwait(&set, &si, &patience)));
+	EXPECT_EQ(-EAGAIN, sigio_within(&set, 0));
 }
 
 /* A record that was posted before O_ASYNC was set is a SIGIO, too. */
 TEST_F(queue, sigio_queued)
 {
-	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
-	siginfo_t si;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGIO);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
-	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
-	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
-	EXPECT_EQ(SIGIO, sigtimedwait(&set, &si, &patience));
+	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
+	EXPECT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
 }
 
 /*
@@ -630,52 +637,34 @@ TEST_F(queue, sigio_info)
 /* The record of a removal is one like any other. */
 TEST_F(queue, sigio_removal)
 {
-	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
-	siginfo_t si;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGIO);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
-	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
-	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
 	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
-	EXPECT_EQ(SIGIO, sigtimedwait(&set, &si, &patience));
+	EXPECT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
 }
 
 /* The write end has nothing to read: no SIGIO for a post. */
 TEST_F(queue, sigio_write_end)
 {
-	struct timespec patience = {};
-	siginfo_t si;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGIO);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
-	ASSERT_EQ(0, fcntl(self->fd[1], F_SETOWN, getpid()));
-	ASSERT_EQ(0, fcntl(self->fd[1], F_SETFL, O_ASYNC));
+	ASSERT_EQ(0, sigio_on(self->fd[1], &set));
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
-	EXPECT_EQ(-EAGAIN, neg(sigtimedwait(&set, &si, &patience)));
+	EXPECT_EQ(-EAGAIN, sigio_within(&set, 0));
 }
 
 /* The end of the queue is a SIGIO, too. */
 TEST_F(queue, sigio_end)
 {
-	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
-	siginfo_t si;
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGIO);
-	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &set, NULL));
 	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
 	EXPECT_TRUE(got_removal(self->fd[0], 7, self->key));
-	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
-	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
 	EXPECT_EQ(0, close(self->fd[1]));
 	self->fd[1] = -1;
-	EXPECT_EQ(SIGIO, sigtimedwait(&set, &si, &patience));
+	EXPECT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
 }
 
 /* A thread that sleeps in one of the calls below */
