@@ -109,7 +109,7 @@ static struct mount_notification mount_record(const struct mount *mnt,
 	};
 
 	if (mnt->mnt.mnt_flags & MNT_READONLY)
-		n.watch.info |= NOTIFY_MOUNT_IS_RO;
+		n.watch.info |= NOTIFY_MOUNT_IS_RDONLY;
 	if (mnt->mnt.mnt_flags & MNT_SHRINKABLE)
 		n.watch.info |= NOTIFY_MOUNT_AUTOMOUNT;
 	if (propagated)
@@ -374,7 +374,8 @@ void __mount_notify_attr(struct mount *mnt, unsigned int old_flags)
 	if (!mount_is_visible(mnt))
 		return;
 	if (changed & MNT_READONLY)
-		mount_post_at(mnt, NOTIFY_MOUNT_READONLY, false);
+		mount_post_at(mnt, mnt->mnt.mnt_flags & MNT_READONLY ?
+			      NOTIFY_MOUNT_RDONLY : NOTIFY_MOUNT_RDWR, false);
 	if (changed & ~MNT_READONLY)
 		mount_post_at(mnt, NOTIFY_MOUNT_SETATTR, false);
 }

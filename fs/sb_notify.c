@@ -223,7 +223,7 @@ void __sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 	lockdep_assert_held_write(&sb->s_umount);
 
 	if (sb_rdonly(sb) != was_ro)
-		subtype = was_ro ? NOTIFY_SB_READ_WRITE : NOTIFY_SB_READ_ONLY;
+		subtype = was_ro ? NOTIFY_SB_RDWR : NOTIFY_SB_RDONLY;
 	sb_post(sb, subtype, current_cred(), NULL);
 }
 

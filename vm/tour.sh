@@ -61,15 +61,15 @@ scene 'MOUNTS, a tree of them: no need to read /proc/self/mountinfo again' \
 	--mount tree --subtree
 try new mount -t tmpfs cargo tree/old
 try move-to mount --move tree/old tree/new
-try readonly mount -o remount,bind,ro tree/new
+try rdonly mount -o remount,bind,ro tree/new
 try unmount umount tree/new
 finish
 umount tree || exit
 
 damaged tree
 scene 'FILESYSTEMS: this one has a damaged directory, and stops when it finds out' --sb tree
-try read-only mount -o remount,ro tree
-try read-write mount -o remount,rw tree
+try rdonly mount -o remount,ro tree
+try rdwr mount -o remount,rw tree
 echo '$ ls tree/cellar'
 ls tree/cellar >said 2>&1
 await shutdown

@@ -124,6 +124,7 @@ refused 2 'not a number from 1' --devices --timeout 1.5
 refused 2 'not a number from 1' --devices --queue -1
 refused 2 'none, or more records than' --devices --queue 99999999999
 refused 2 'the sources are key, mount' --devices --filter disk
+refused 2 'key has no event "read-only"' --key @s --filter key=read-only
 refused 2 'key has no event "moved"' --key @s --filter key=linked,moved
 refused 2 'key has no event ""' --key @s --filter key=linked,
 refused 2 'nothing of the kind is watched' --key @s --filter device
@@ -368,14 +369,14 @@ c"
 umount "tree/b
 c"
 finish
-fields <out | jq -c '[.event, .path, .fs_type, .parent_path, .old_parent_path, .read_only]' |
+fields <out | jq -c '[.event, .path, .fs_type, .parent_path, .old_parent_path, .rdonly]' |
 	sed "s,$PWD/,," >got
 same mounts got <<'END'
 ["new","tree/a","tmpfs","/tmp/watchq/tree",null,false]
 ["new","tree/a/deep","ramfs","/tmp/watchq/tree/a",null,false]
 ["move-to","tree/b\nc","tmpfs","/tmp/watchq/tree","/tmp/watchq/tree",false]
 ["unmount","tree/b\nc/deep","ramfs","/tmp/watchq/tree/b\nc",null,false]
-["readonly","tree/b\nc","tmpfs","/tmp/watchq/tree",null,true]
+["rdonly","tree/b\nc","tmpfs","/tmp/watchq/tree",null,true]
 ["setattr","tree/b\nc","tmpfs","/tmp/watchq/tree",null,true]
 ["propagation","tree/b\nc","tmpfs","/tmp/watchq/tree",null,true]
 ["unmount","tree/b\nc","tmpfs","/tmp/watchq/tree",null,true]
@@ -416,7 +417,7 @@ c/x/y"
 finish
 jq -c '[.event, .path]' <out >got
 same 'a mount is where it is now' got <<'END'
-["readonly","/tmp/watchq/tree/b\nc/x/y"]
+["rdonly","/tmp/watchq/tree/b\nc/x/y"]
 END
 umount "tree/b
 c/x/y" "tree/b
@@ -435,7 +436,7 @@ mount  new             /tmp/watchq/tree/a   fs_type=tmpfs parent_path=/tmp/watch
 mount  unmount         /tmp/watchq/tree/a   fs_type=tmpfs parent_path=/tmp/watchq/tree
 END
 # shellcheck disable=SC2016
-start --mount tree --filter mount=new --exec 'echo $WATCHQ_PATH $WATCHQ_READ_ONLY $WATCHQ_PROPAGATED'
+start --mount tree --filter mount=new --exec 'echo $WATCHQ_PATH $WATCHQ_RDONLY $WATCHQ_PROPAGATED'
 mount -t tmpfs -o ro cargo tree/a
 upto 1
 umount tree/a
@@ -447,15 +448,15 @@ umount tree
 
 truncate -s 8M disk && mkfs.ext4 -q disk && losetup /dev/loop0 disk &&
 	mount -t ext4 -o errors=continue /dev/loop0 tree || exit
-start --sb tree --json
+start --sb tree --json --filter sb=readonly,read-write,error
 mount -o remount,ro tree
 mount -o remount,rw tree
 echo provoked >/sys/fs/ext4/loop0/trigger_fs_error
 finish
 fields <out >got
 same filesystems got <<'END'
-{"source":"sb","event":"read-only","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0"}
-{"source":"sb","event":"read-write","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0"}
+{"source":"sb","event":"rdonly","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0"}
+{"source":"sb","event":"rdwr","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0"}
 {"source":"sb","event":"error","watch":0,"on":"tree","dev":"7:0","dev_name":"loop0","error":117,"errno":"EUCLEAN","suppressed":0}
 END
 holds 'number of a filesystem' '.[0].sb > 0 and all(.[]; .sb) and ([.[].sb] | unique | length) == 1'

@@ -84,7 +84,8 @@ static void show_mount(const struct mount_notification *n)
 		[NOTIFY_MOUNT_UNMOUNT]	= "unmounted",
 		[NOTIFY_MOUNT_MOVE_FROM] = "moved away",
 		[NOTIFY_MOUNT_MOVE_TO]	= "moved here",
-		[NOTIFY_MOUNT_READONLY]	= "read-only or writable",
+		[NOTIFY_MOUNT_RDONLY]	= "read-only",
+		[NOTIFY_MOUNT_RDWR]	= "writable",
 		[NOTIFY_MOUNT_SETATTR]	= "attributes changed",
 		[NOTIFY_MOUNT_PROPAGATION] = "propagation changed",
 	};
@@ -93,7 +94,7 @@ static void show_mount(const struct mount_notification *n)
 		const char *text;
 	} flags[] = {
 		{ NOTIFY_MOUNT_IN_SUBTREE, "further down" },
-		{ NOTIFY_MOUNT_IS_RO, "read-only now" },
+		{ NOTIFY_MOUNT_IS_RDONLY, "read-only now" },
 		{ NOTIFY_MOUNT_AUTOMOUNT, "automount" },
 		{ NOTIFY_MOUNT_PROPAGATED, "propagated" },
 		{ NOTIFY_MOUNT_EXPIRED, "expired" },
@@ -117,8 +118,8 @@ static void show_mount(const struct mount_notification *n)
 static void show_sb(const union watch_record *rec)
 {
 	static const char * const sb_events[] = {
-		[NOTIFY_SB_READ_ONLY]	= "read-only now",
-		[NOTIFY_SB_READ_WRITE]	= "read-write now",
+		[NOTIFY_SB_RDONLY]	= "read-only now",
+		[NOTIFY_SB_RDWR]	= "read-write now",
 		[NOTIFY_SB_RECONFIGURED] = "remounted",
 		[NOTIFY_SB_FROZEN]	= "frozen",
 		[NOTIFY_SB_THAWED]	= "thawed",

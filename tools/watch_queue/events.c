@@ -156,7 +156,8 @@ static const char * const mount_events[] = {
 	[NOTIFY_MOUNT_UNMOUNT]	= "unmount",
 	[NOTIFY_MOUNT_MOVE_FROM] = "move-from",
 	[NOTIFY_MOUNT_MOVE_TO]	= "move-to",
-	[NOTIFY_MOUNT_READONLY]	= "readonly",
+	[NOTIFY_MOUNT_RDONLY]	= "rdonly",
+	[NOTIFY_MOUNT_RDWR]	= "rdwr",
 	[NOTIFY_MOUNT_SETATTR]	= "setattr",
 	[NOTIFY_MOUNT_PROPAGATION] = "propagation",
 };
@@ -168,7 +169,7 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
 		const char *name;
 	} flags[] = {
 		{ NOTIFY_MOUNT_IN_SUBTREE, "in_subtree" },
-		{ NOTIFY_MOUNT_IS_RO, "read_only" },
+		{ NOTIFY_MOUNT_IS_RDONLY, "rdonly" },
 		{ NOTIFY_MOUNT_AUTOMOUNT, "automount" },
 		{ NOTIFY_MOUNT_PROPAGATED, "propagated" },
 		{ NOTIFY_MOUNT_EXPIRED, "expired" },
@@ -214,8 +215,8 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
  */
 
 static const char * const sb_events[] = {
-	[NOTIFY_SB_READ_ONLY]	= "read-only",
-	[NOTIFY_SB_READ_WRITE]	= "read-write",
+	[NOTIFY_SB_RDONLY]	= "rdonly",
+	[NOTIFY_SB_RDWR]	= "rdwr",
 	[NOTIFY_SB_RECONFIGURED] = "reconfigured",
 	[NOTIFY_SB_FROZEN]	= "frozen",
 	[NOTIFY_SB_THAWED]	= "thawed",

@@ -106,6 +106,35 @@ bool watches_any(unsigned int type)
 	return false;
 }
 
+/* Other spellings of some events */
+static const struct {
+	const char *alias, *event;
+} aliases[] = {
+	{ "read-only", "rdonly" }, { "readonly", "rdonly" }, { "ro", "rdonly" },
+	{ "read-write", "rdwr" }, { "readwrite", "rdwr" }, { "rw", "rdwr" },
+};
+
+static bool same_word(const char *word, const char *text, size_t len)
+{
+	return strlen(word) == len && !strncmp(word, text, len);
+}
+
+/* The subtype of the event that @text names, or the number of events */
+static unsigned int event_by_name(const struct source *source, const char *text,
+				  size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(aliases); i++)
+		if (same_word(aliases[i].alias, text, len))
+			return event_by_name(source, aliases[i].event,
+					     strlen(aliases[i].event));
+	for (i = 0; i < source->nr_events; i++)
+		if (same_word(source->events[i], text, len))
+			break;
+	return i;
+}
+
 /* SOURCE or SOURCE=EVENT,EVENT... */
 void filter_ask(const char *text)
 {
@@ -126,10 +155,7 @@ void filter_ask(const char *text)
 	}
 	while (*p) {
 		len = strcspn(++p, ",");
-		for (i = 0; i < source->nr_events; i++)
-			if (strlen(source->events[i]) == len &&
-			    !strncmp(source->events[i], p, len))
-				break;
+		i = event_by_name(source, p, len);
 		if (i == source->nr_events)
 			fail(EXIT_USAGE, "--filter %s: %s has no event \"%.*s\", see watchq(1)",
 			     text, source->name, (int)len, p);

@@ -210,7 +210,8 @@ struct key_notification {
  * @NOTIFY_MOUNT_UNMOUNT: it was unmounted, for whatever reason
  * @NOTIFY_MOUNT_MOVE_FROM: it was moved to where this watch does not see it
  * @NOTIFY_MOUNT_MOVE_TO: it was moved, and is now where this watch sees it
- * @NOTIFY_MOUNT_READONLY: it became read-only or writable
+ * @NOTIFY_MOUNT_RDONLY: it became read-only
+ * @NOTIFY_MOUNT_RDWR: it became writable
  * @NOTIFY_MOUNT_SETATTR: another of its attributes changed
  * @NOTIFY_MOUNT_PROPAGATION: it became shared, private, unbindable or a slave,
  *	or has another master
@@ -220,14 +221,15 @@ enum mount_notification_subtype {
 	NOTIFY_MOUNT_UNMOUNT	= 1,
 	NOTIFY_MOUNT_MOVE_FROM	= 2,
 	NOTIFY_MOUNT_MOVE_TO	= 3,
-	NOTIFY_MOUNT_READONLY	= 4,
-	NOTIFY_MOUNT_SETATTR	= 5,
-	NOTIFY_MOUNT_PROPAGATION = 6,
+	NOTIFY_MOUNT_RDONLY	= 4,
+	NOTIFY_MOUNT_RDWR	= 5,
+	NOTIFY_MOUNT_SETATTR	= 6,
+	NOTIFY_MOUNT_PROPAGATION = 7,
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_MOUNT_NOTIFY */
 #define NOTIFY_MOUNT_IN_SUBTREE	WATCH_INFO_FLAG_0 /* The watched mount is not named */
-#define NOTIFY_MOUNT_IS_RO	WATCH_INFO_FLAG_1 /* The mount is read-only now */
+#define NOTIFY_MOUNT_IS_RDONLY	WATCH_INFO_FLAG_1 /* The mount is read-only now */
 #define NOTIFY_MOUNT_AUTOMOUNT	WATCH_INFO_FLAG_2 /* By the kernel, which may expire it */
 #define NOTIFY_MOUNT_PROPAGATED	WATCH_INFO_FLAG_3 /* Follows from what another mount did */
 #define NOTIFY_MOUNT_EXPIRED	WATCH_INFO_FLAG_4 /* Unmounted as nobody used it */
@@ -251,9 +253,9 @@ struct mount_notification {
 
 /**
  * enum superblock_notification_subtype - what happened to a filesystem
- * @NOTIFY_SB_READ_ONLY: it was remounted and is read-only now; other options may
+ * @NOTIFY_SB_RDONLY: it was remounted and is read-only now; other options may
  *	have changed as well
- * @NOTIFY_SB_READ_WRITE: it was remounted and is read-write now, likewise
+ * @NOTIFY_SB_RDWR: it was remounted and is read-write now, likewise
  * @NOTIFY_SB_RECONFIGURED: it was remounted, maybe with other options, and stays
  *	read-only or read-write
  * @NOTIFY_SB_FROZEN: it was frozen: who writes to it waits.  Needs privilege
@@ -271,8 +273,8 @@ struct mount_notification {
  * when the watch was set.
  */
 enum superblock_notification_subtype {
-	NOTIFY_SB_READ_ONLY		= 0,
-	NOTIFY_SB_READ_WRITE		= 1,
+	NOTIFY_SB_RDONLY		= 0,
+	NOTIFY_SB_RDWR		= 1,
 	NOTIFY_SB_RECONFIGURED		= 2,
 	NOTIFY_SB_FROZEN		= 3,
 	NOTIFY_SB_THAWED		= 4,

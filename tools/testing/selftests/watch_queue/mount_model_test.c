@@ -124,7 +124,7 @@ static void event(struct space *s, const union watch_record *r)
 		memset(node, 0, sizeof(*node));
 		node->id = n->mnt_id;
 		node->parent = n->parent_id;
-		node->read_only = bits & NOTIFY_MOUNT_IS_RO;
+		node->read_only = bits & NOTIFY_MOUNT_IS_RDONLY;
 		/* What it is like is not known yet */
 		node->type = ~0ULL;
 		return;
@@ -132,8 +132,9 @@ static void event(struct space *s, const union watch_record *r)
 	if (!node)
 		fail("subtype %u of mount %llx, which nobody told of",
 		     r->watch.subtype, n->mnt_id);
-	if (!!(bits & NOTIFY_MOUNT_IS_RO) != node->read_only &&
-	    r->watch.subtype != NOTIFY_MOUNT_READONLY)
+	if (!!(bits & NOTIFY_MOUNT_IS_RDONLY) != node->read_only &&
+	    r->watch.subtype != NOTIFY_MOUNT_RDONLY &&
+	    r->watch.subtype != NOTIFY_MOUNT_RDWR)
 		fail("subtype %u of mount %llx is wrong about read-only",
 		     r->watch.subtype, n->mnt_id);
 	if (node->parent != (n->old_parent_id ?: n->parent_id))
@@ -148,10 +149,13 @@ static void event(struct space *s, const union watch_record *r)
 	case NOTIFY_MOUNT_MOVE_TO:
 		node->parent = n->parent_id;
 		break;
-	case NOTIFY_MOUNT_READONLY:
-		if (!!(bits & NOTIFY_MOUNT_IS_RO) == node->read_only)
+	case NOTIFY_MOUNT_RDONLY:
+	case NOTIFY_MOUNT_RDWR:
+		if (node->read_only == (r->watch.subtype == NOTIFY_MOUNT_RDONLY))
 			fail("mount %llx was read-only or not before", n->mnt_id);
 		node->read_only = !node->read_only;
+		if (!!(bits & NOTIFY_MOUNT_IS_RDONLY) != node->read_only)
+			fail("flag and event of mount %llx differ", n->mnt_id);
 		break;
 	case NOTIFY_MOUNT_SETATTR:
 		node->new_attr = true;

@@ -77,11 +77,12 @@ TEST(header)
 	EXPECT_EQ(1, NOTIFY_MOUNT_UNMOUNT);
 	EXPECT_EQ(2, NOTIFY_MOUNT_MOVE_FROM);
 	EXPECT_EQ(3, NOTIFY_MOUNT_MOVE_TO);
-	EXPECT_EQ(4, NOTIFY_MOUNT_READONLY);
-	EXPECT_EQ(5, NOTIFY_MOUNT_SETATTR);
-	EXPECT_EQ(6, NOTIFY_MOUNT_PROPAGATION);
+	EXPECT_EQ(4, NOTIFY_MOUNT_RDONLY);
+	EXPECT_EQ(5, NOTIFY_MOUNT_RDWR);
+	EXPECT_EQ(6, NOTIFY_MOUNT_SETATTR);
+	EXPECT_EQ(7, NOTIFY_MOUNT_PROPAGATION);
 	EXPECT_EQ(0x010000, NOTIFY_MOUNT_IN_SUBTREE);
-	EXPECT_EQ(0x020000, NOTIFY_MOUNT_IS_RO);
+	EXPECT_EQ(0x020000, NOTIFY_MOUNT_IS_RDONLY);
 	EXPECT_EQ(0x040000, NOTIFY_MOUNT_AUTOMOUNT);
 	EXPECT_EQ(0x080000, NOTIFY_MOUNT_PROPAGATED);
 	EXPECT_EQ(0x100000, NOTIFY_MOUNT_EXPIRED);
@@ -102,11 +103,11 @@ TEST_F(mounts, new_and_unmount)
 	ASSERT_NE(0, c);
 	GOT(NEW, a, self->base, 0, 0);
 	GOT(NEW, b, a, 0, BY_SUBTREE);
-	GOT(NEW, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	GOT(NEW, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
 	ASSERT_EQ(0, do_umount("a/b/c", 0));
 	ASSERT_EQ(0, do_umount("a/b", 0));
 	ASSERT_EQ(0, do_umount("a", 0));
-	GOT(UNMOUNT, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	GOT(UNMOUNT, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
 	GOT(UNMOUNT, b, a, 0, BY_SUBTREE);
 	GOT(UNMOUNT, a, self->base, 0, 0);
 	GOT_NO_MORE();
@@ -131,8 +132,8 @@ TEST_F(mounts, one_mount)
 	GOT_NO_MORE();
 	ASSERT_EQ(0, do_setattr("a/b", false, MOUNT_ATTR_RDONLY, 0, 0));
 	ASSERT_EQ(0, do_umount("a/b", 0));
-	GOT_BY(2, READONLY, b, a, 0, NOTIFY_MOUNT_IS_RO);
-	GOT_BY(2, UNMOUNT, b, a, 0, NOTIFY_MOUNT_IS_RO);
+	GOT_BY(2, RDONLY, b, a, 0, NOTIFY_MOUNT_IS_RDONLY);
+	GOT_BY(2, UNMOUNT, b, a, 0, NOTIFY_MOUNT_IS_RDONLY);
 	GOT_NO_MORE();
 }
 
@@ -329,14 +330,14 @@ TEST_F(mounts, attributes)
 	GOT(NEW, a, self->base, 0, 0);
 	GOT(NEW, b, a, 0, BY_SUBTREE);
 	ASSERT_EQ(0, do_setattr("a", false, MOUNT_ATTR_RDONLY, 0, 0));
-	GOT(READONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
+	GOT(RDONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RDONLY);
 	ASSERT_EQ(0, do_setattr("a", false, MOUNT_ATTR_RDONLY, 0, 0));
 	GOT_NO_MORE();
 	ASSERT_EQ(0, do_setattr("a", false, MOUNT_ATTR_NOSUID, 0, 0));
-	GOT(SETATTR, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
+	GOT(SETATTR, a, self->base, 0, NOTIFY_MOUNT_IS_RDONLY);
 	ASSERT_EQ(0, do_setattr("a", true, MOUNT_ATTR_NODEV,
 				MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0));
-	GOT(READONLY, a, self->base, 0, 0);
+	GOT(RDWR, a, self->base, 0, 0);
 	GOT(SETATTR, a, self->base, 0, 0);
 	GOT(SETATTR, b, a, 0, BY_SUBTREE);
 	ASSERT_EQ(0, do_setattr("a", true, MOUNT_ATTR_NODEV, 0, 0));
@@ -354,18 +355,18 @@ TEST_F(mounts, attributes)
 	/* The old calls: of the mount, and of mount and superblock */
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY |
 			      MS_NODEV | MS_RELATIME, NULL));
-	GOT(READONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
+	GOT(RDONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RDONLY);
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC |
 			      MS_RELATIME, NULL));
-	GOT(READONLY, a, self->base, 0, 0);
+	GOT(RDWR, a, self->base, 0, 0);
 	GOT(SETATTR, a, self->base, 0, 0);
 	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV |
 			      MS_RELATIME, NULL));
-	GOT(READONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	GOT(RDONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
 	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV |
 			      MS_RELATIME, NULL));
 	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT | MS_RELATIME, NULL));
-	GOT(READONLY, b, a, 0, BY_SUBTREE);
+	GOT(RDWR, b, a, 0, BY_SUBTREE);
 	GOT(SETATTR, b, a, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 }
@@ -401,10 +402,10 @@ TEST_F(mounts, propagation_type)
 	GOT(PROPAGATION, a, self->base, 0, 0);
 	GOT(PROPAGATION, b, a, 0, BY_SUBTREE);
 	ASSERT_EQ(0, do_setattr("a", true, MOUNT_ATTR_RDONLY, 0, MS_UNBINDABLE));
-	GOT(READONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
-	GOT(PROPAGATION, a, self->base, 0, NOTIFY_MOUNT_IS_RO);
-	GOT(READONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
-	GOT(PROPAGATION, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	GOT(RDONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RDONLY);
+	GOT(PROPAGATION, a, self->base, 0, NOTIFY_MOUNT_IS_RDONLY);
+	GOT(RDONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
+	GOT(PROPAGATION, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
 	GOT_NO_MORE();
 }
 
@@ -1376,7 +1377,7 @@ TEST_F(mounts, filter)
 		.rules = {
 			{ .type = MOUNT, .subtype_filter[0] = 1 << NOTIFY_MOUNT_NEW,
 			  .info_mask = BY_SUBTREE, .info_filter = BY_SUBTREE },
-			{ .type = MOUNT, .subtype_filter[0] = 1 << NOTIFY_MOUNT_READONLY },
+			{ .type = MOUNT, .subtype_filter[0] = 1 << NOTIFY_MOUNT_RDONLY },
 		},
 	};
 	__u64 a, b;
@@ -1388,7 +1389,7 @@ TEST_F(mounts, filter)
 	ASSERT_EQ(0, do_setattr("a/b", false, MOUNT_ATTR_NOSUID, 0, 0));
 	ASSERT_EQ(0, do_umount("a/b", 0));
 	GOT(NEW, b, a, 0, BY_SUBTREE);
-	GOT(READONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RO);
+	GOT(RDONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
 	GOT_NO_MORE();
 }
 

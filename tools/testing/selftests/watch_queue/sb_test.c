@@ -431,8 +431,8 @@ TEST_F(sb, any_file)
 	EXPECT_EQ(self->s.sb_id[1], second.sb_id[3]);
 	close(fd);
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
-	EXPECT_TRUE(got(&second, 3, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
+	EXPECT_TRUE(got(&second, 3, NOTIFY_SB_RDONLY));
 	EXPECT_TRUE(nothing(&self->s));
 }
 
@@ -461,11 +461,11 @@ TEST_F(sb, remount)
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", "size=1M"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, "size=2M"));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
 	ASSERT_EQ(0, remount("mnt", 0, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_WRITE));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDWR));
 	ASSERT_EQ(0, remount("mnt", 0, "size=3M"));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
 	EXPECT_TRUE(nothing(&self->s));
@@ -540,7 +540,7 @@ TEST_F(sb, freeze)
 	EXPECT_TRUE(nothing(&self->s));
 
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
@@ -902,7 +902,7 @@ TEST_F(sb, overlay)
 	ASSERT_EQ(0, watch(&self->s, "other", 1));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 2));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 2, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(got(&self->s, 2, NOTIFY_SB_RDONLY));
 	ASSERT_EQ(0, remount("other", 0, "size=1M"));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
 	ASSERT_EQ(0, do_umount("mnt", 0));
@@ -1126,7 +1126,7 @@ TEST_F(quota, quota_burst)
 		warnings = 0;
 		ASSERT_TRUE(count_quota(s[i], i + 1, SOME_USER, variant->type,
 					&warnings));
-		ASSERT_TRUE(got(s[i], i + 1, NOTIFY_SB_READ_ONLY));
+		ASSERT_TRUE(got(s[i], i + 1, NOTIFY_SB_RDONLY));
 		/* The last warnings of each kind follow when the period ends */
 		for (;;) {
 			ASSERT_TRUE(count_quota(s[i], i + 1, SOME_USER,
@@ -1139,7 +1139,7 @@ TEST_F(quota, quota_burst)
 		EXPECT_EQ(2 * MANY_TIMES, warnings);
 		EXPECT_TRUE(nothing(s[i]));
 	}
-	EXPECT_TRUE(got(&self->other, 3, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(got(&self->other, 3, NOTIFY_SB_RDONLY));
 	EXPECT_TRUE(nothing(&self->other));
 }
 
@@ -1261,9 +1261,9 @@ TEST_F(sb, unprivileged)
 	read_damaged();
 	EXPECT_TRUE(nothing(&self->s));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	ASSERT_EQ(0, remount("mnt", 0, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_WRITE));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDWR));
 	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
 	EXPECT_TRUE(nothing(&self->s));
@@ -1387,7 +1387,7 @@ TEST_F(sb, container)
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
 	EXPECT_TRUE(nothing(&self->s));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_READ_ONLY));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	close(fd);
 }
 
