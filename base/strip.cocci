@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Takes the shipped notification queue out of fs/pipe.c and pipe_fs_i.h, after
-// unifdef has taken the conditional parts.  What is left must do what stock
-// does with the option off: pipe_has_watch_queue() is false there, and pipe2()
-// answers O_EXCL, the value of O_NOTIFICATION_PIPE, with ENOPKG.
+// Remove the 6.12 notification queue from fs/pipe.c and pipe_fs_i.h, after unifdef
+// has removed the conditional parts.  The result must do what the stock kernel does
+// with the option off: pipe_has_watch_queue() is false there, and pipe2() returns
+// ENOPKG for O_EXCL, which equals O_NOTIFICATION_PIPE.
 //
-// base/strip counts each construct before and after, so a rule that did not
-// match is an error.
+// base/strip counts each construct before and after, so a rule that does not match
+// is an error.
 
 @@ @@
 - #include <linux/watch_queue.h>
 
-// What a queue's pipe does differently
+// Special cases for the pipe of a queue
 @@
 expression pipe;
 statement S;
@@ -46,7 +46,7 @@ statement S;
 + if (a > b)
 + 	a = b;
 
-// Records are posted without the pipe's mutex; all else moves head under it
+// The acquire load is for posts, which do not take the mutex of the pipe
 @@
 expression pipe;
 @@
