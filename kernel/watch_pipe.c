@@ -497,7 +497,7 @@ static int watch_queue_release(struct inode *inode, struct file *file)
 			WRITE_ONCE(pipe->readers, pipe->readers - 1);
 		if (file->f_mode & FMODE_WRITE)
 			WRITE_ONCE(pipe->writers, pipe->writers - 1);
-		/* All sleepers: one end is closed, so they get EOF or an error */
+		/* All sleepers: one end is closed, so they may get EOF or an error */
 		if (!pipe->readers != !pipe->writers)
 			watch_queue_notify_all(wqueue);
 	}
