@@ -2,16 +2,16 @@
 /*
  * Notifications about block devices
  *
- * Posts a record to notification queues when I/O fails on a block device.  The events
- * are documented in Documentation/userspace-api/watch_queue.rst.
+ * An event source for the general notification queue: it reports I/O errors of block
+ * devices.  See Documentation/userspace-api/watch_queue.rst.
  *
  * Where errors are reported
  *
- * A request-based driver's errors are reported once per failed request, in
- * blk_update_request(), which also logs most of them.  A bio-based driver's errors are
- * reported in bio_endio(), the only function that all such drivers share, when the bio
- * that was submitted to the device ends.  The same applies to a bio that fails before
- * it becomes a request.
+ * blk_update_request(), which also logs most errors, reports the errors of
+ * request-based drivers once per failed request.  bio_endio(), the only function that
+ * all bio-based drivers share, reports their errors when the bio that was submitted to
+ * the device ends.  bio_endio() also reports a bio that fails before it becomes a
+ * request.
  *
  * If a driver splits a bio, the bio that ends is the remainder, so the reported sector
  * and length are those of the last part.  Only the driver can determine which part
@@ -20,25 +20,25 @@
  * same after completing a clone, so that error is reported twice.
  *
  * A stacked device reports errors of its own bios, independently of the devices below.
- * A watch on one device sees each error once.  A watch on all devices sees one record
- * for each layer, with NOTIFY_BLOCK_STACKED in those of the upper layers.
+ * A watch on one device gets one record of each error.  A watch on all devices gets one
+ * record per layer, with NOTIFY_BLOCK_STACKED set in those of the upper layers.
  *
  * Objects
  *
  *	block_device --1:1-- blk_watchers --1:n-- watch
  *
- * A block device (a disk or a partition) gets its blk_watchers with the first watch, or
- * with the first error while there is a watch on all devices.  They are freed with the
- * device, when it is not open and has no I/O in flight; its disk still exists then.
- * Nothing here holds a reference to a device.
+ * The blk_watchers of a block device (a disk or a partition) are created with its first
+ * watch, or with its first error while its disk or all devices are watched.  They are
+ * freed with the device, which is then not open and has no I/O in flight, but before
+ * its disk.  Nothing here holds a reference to a device.
  *
  * Locks
  *
  *	rl.lock			errors of one device; any context, interrupts off
  *	locks of the queue	kernel/watch_queue_internal.h
  *
- * bdev->bd_watchers is set once, by cmpxchg(), and read with acquire semantics.  An open
- * device and I/O in flight keep it valid.
+ * bdev->bd_watchers is set once, with cmpxchg(), and read with acquire semantics.  It
+ * remains valid as long as the device is open or has I/O in flight.
  */
 
 #include <linux/blk-mq.h>
@@ -68,7 +68,7 @@ struct blk_watchers {
 
 struct blk_error {
 	u64 sector;
-	u64 disk_seq;		/* when the error occurred; the medium may change */
+	u64 disk_seq;		/* at the time of the error; the medium may change */
 	u32 length;
 	u32 operation;
 	u8 class;
@@ -77,10 +77,10 @@ struct blk_error {
 
 static_assert(sizeof(struct blk_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 
-/* Object ID of the watches on all devices; disk sequence numbers start at 1 */
+/* Object ID of watches on all devices; unused, as disk sequence numbers start at 1 */
 #define BLK_ALL_DEVICES	0
 
-/* Bits of an object ID below the disk's sequence number.  User ABI. */
+/* Position of the disk's sequence number in an object ID.  User ABI. */
 #define BLK_ID_PARTNO_BITS	8
 
 static_assert(DISK_MAX_PARTS <= 1 << BLK_ID_PARTNO_BITS);
@@ -201,7 +201,7 @@ static u64 blk_object_id(struct block_device *bdev)
 	return bdev->bd_disk->diskseq << BLK_ID_PARTNO_BITS | bdev_partno(bdev);
 }
 
-/* Return @bdev's watchers, or allocate them; NULL without memory.  Caller pins @bdev. */
+/* Get or create @bdev's watchers; NULL if out of memory.  The caller pins @bdev. */
 static struct blk_watchers *blk_watchers_get(struct block_device *bdev, gfp_t gfp)
 {
 	struct blk_watchers *bw = blk_watchers(bdev), *new;
@@ -232,7 +232,7 @@ static bool blk_has_watches(struct block_device *bdev)
 	return bw && !hlist_empty(&bw->watchers.watchers);
 }
 
-/* True if built on other block devices, as most of device-mapper and md are */
+/* True if the disk is built on other block devices, as most dm and md devices are */
 static bool blk_is_stacked(const struct gendisk *disk)
 {
 #ifdef CONFIG_BLOCK_HOLDER_DEPRECATED
@@ -273,8 +273,8 @@ static bool blk_is_probe(const struct request *rq, blk_status_t status)
  * Discard and write-zeroes are optional: the caller falls back when they are refused,
  * so a refusal is not an I/O error.  The first BLK_STS_TARGET, from which a driver
  * detects that the device does not support the command, is not an I/O error either.
- * The driver has cleared the queue limit before it completes the request, and a stacked
- * device has its limit cleared too.  dm clears max_hw_discard_sectors only, from which
+ * The driver clears the queue limit before it completes the request, and the limit of a
+ * stacked device is also cleared.  dm only clears max_hw_discard_sectors, from which
  * max_discard_sectors is computed later.
  */
 static bool blk_op_is_optional(struct block_device *bdev, enum req_op op,
@@ -324,9 +324,9 @@ void blk_notify_request(struct request *rq, blk_status_t status,
 	    blk_op_is_optional(rq->bio->bi_bdev, req_op(rq), status))
 		return;
 	/*
-	 * A write with a flush before or after it completes twice: the write itself,
-	 * and the whole sequence.  The latter has no bytes left, and its bio has the
-	 * status that was reported for the write.
+	 * A write with a flush before or after it completes twice: first the write,
+	 * then the whole sequence.  The second time no bytes are left, and the bio
+	 * has the status that was reported for the write.
 	 */
 	if (bytes || !rq->bio->bi_status)
 		blk_report_error(rq->bio->bi_bdev, &e);
@@ -346,12 +346,12 @@ static bool bio_is_part(const struct bio *bio)
 
 /**
  * blk_notify_bio - report a failed bio
- * @bio: the bio, completed together with the bios that were split off it; it was
- *	submitted to its device and was not part of a request
+ * @bio: the bio, which was submitted to its device, was not part of a request, and is
+ *	complete together with the bios that were split off it
  * @chained: bio_chain() set its completion, so bi_private is the parent bio
  *
- * Not reported are bios that failed because of REQ_NOWAIT or REQ_POLLED, and
- * readahead, which drivers may drop under load.
+ * Bios that failed because of REQ_NOWAIT or REQ_POLLED are not reported, and neither
+ * is readahead, which drivers may drop under load.
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
@@ -379,12 +379,12 @@ void blk_notify_bio(struct bio *bio, bool chained)
 }
 
 /**
- * blk_notify_gone - remove the watches of a block device
+ * blk_notify_destroy - remove all watches on a block device
  * @bdev: the device, which is being released and has no users
  *
  * Context: Process context.  May sleep.
  */
-void blk_notify_gone(struct block_device *bdev)
+void blk_notify_destroy(struct block_device *bdev)
 {
 	struct blk_watchers *bw = bdev->bd_watchers;
 
@@ -419,7 +419,7 @@ static int blk_find(struct file *file, u32 flags, bool add,
 	if (!file) {
 		target->list = &blk_global_watchers;
 		target->id = BLK_ALL_DEVICES;
-		/* Devices belong to the initial user namespace */
+		/* Block devices belong to the initial user namespace */
 		return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 	}
 

@@ -2,17 +2,17 @@
 /*
  * Notifications about mounts
  *
- * An event source for the general notification queue: it reports what happens to
- * the mounts of a namespace to the watchers of a mount or of a subtree.  See
+ * An event source for the general notification queue: it reports changes of mounts
+ * to the watchers of a mount or of a subtree.  See
  * Documentation/userspace-api/watch_queue.rst.
  *
  * When events are posted
  *
- * Under mount_lock, in the section that makes the change.  Posting neither sleeps
- * nor allocates, so nothing has to be remembered until the lock is dropped, and no
- * event is lost because memory is short.  Pollers of /proc/PID/mountinfo are woken
- * under this lock as well.  The lock orders the events and keeps the tree stable
- * during the search for watches.  A program that calls statmount() for a mount
+ * Events are posted under mount_lock, in the section that makes the change.  Posting
+ * neither sleeps nor allocates, so events need not be stored until the lock is
+ * dropped, and none is lost for lack of memory.  Pollers of /proc/PID/mountinfo are
+ * woken under this lock as well.  The lock orders the events and keeps the tree
+ * stable during the search for watches.  A program that calls statmount() for a mount
  * after reading a record waits for namespace_sem and sees the change.  Flags that
  * are changed without namespace_sem are stored before the record is posted.
  *
@@ -24,13 +24,13 @@
  *
  * Which watches get an event
  *
- * Each watch gets one record of an event.  A watch on a mount gets the events about
- * this mount and those that have the mount as a parent, old or new.  A watch with
- * WATCH_SUBTREE also gets the events about all mounts below it.
+ * Each watch gets one record of an event.  A watch on a mount gets the events of
+ * this mount and of mounts that have or had it as their parent.  A watch with
+ * WATCH_SUBTREE also gets the events of all mounts below it.
  *
  * All mounts of a tree are in one namespace and stay in it until they are unmounted.
- * The exception is a detached tree, which may be attached in a namespace that the
- * watcher may not inspect.  So detached mounts cannot be watched.
+ * A detached tree is an exception: it may be attached in a namespace that the
+ * watcher is not permitted to inspect.  Therefore detached mounts cannot be watched.
  *
  * Locks, outer to inner
  *
@@ -41,17 +41,17 @@
  * Lifetime
  *
  * The lists of watches of a mount are created with the first watch, by a task that
- * holds a reference on the mount, and freed with the mount.  A poster holds
- * mount_lock.  It starts at a mount that its caller holds and walks to the parents:
- * before a mount is freed, its children are removed from it under mount_lock.  A
- * watch holds no reference on the mount.
+ * holds a reference on the mount, and freed with the mount.  A watch does not hold a
+ * reference on the mount.  A poster holds mount_lock.  It starts at a mount that its
+ * caller references and walks to the parents.  This is safe, as the children of a
+ * mount are removed from it under mount_lock before it is freed.
  *
  * Ordering
  *
  * A list is initialized and then published with cmpxchg(), which is ordered.
  * Posters load it with smp_load_acquire().  mount_nr_watches is incremented before
- * a watch is added, and mount_lock taken once more afterwards: a change that the
- * program does not see when it then reads the state of the mounts is reported.
+ * a watch is added, and mount_lock is taken again afterwards.  A program that adds a
+ * watch and then reads the state of the mounts sees a change or gets its record.
  */
 
 #include <linux/cred.h>
@@ -89,8 +89,8 @@ atomic_t mount_nr_watches = ATOMIC_INIT(0);
  */
 static u64 mount_ancestor_gen = 1;
 
-/* Number of the last pass that marked mounts with ->lca_seq.  Protected by mount_lock. */
-static u64 mount_lca_seq;
+/* Number of the last walk that set ->visit_seq of mounts.  Protected by mount_lock. */
+static u64 mount_visit_seq;
 
 /*
  * Posting
@@ -125,7 +125,7 @@ static void mount_post_direct(const struct mount *at,
 				&n->watch, NULL, at->mnt_id_unique);
 }
 
-/* @named: the record has the ID of @at */
+/* @named: the record contains the ID of @at */
 static void mount_post_subtree(const struct mount *at,
 			       struct mount_notification *n, bool named)
 {
@@ -139,7 +139,7 @@ static void mount_post_subtree(const struct mount *at,
 	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
 }
 
-/* An empty list left by removed watches does not count. */
+/* An empty list left by removed watches does not count */
 static bool mount_has_subtree_watch(const struct mount *at)
 {
 	const struct watch_list *wlist;
@@ -150,8 +150,8 @@ static bool mount_has_subtree_watch(const struct mount *at)
 }
 
 /*
- * Return the nearest ancestor of @mnt that has subtree watches, or NULL.  It is also
- * cached in all mounts on the path to it.
+ * Return the nearest ancestor of @mnt that has subtree watches, or NULL, and cache it
+ * in all mounts on the path to it.
  */
 static struct mount *mount_watched_ancestor(struct mount *mnt)
 {
@@ -206,16 +206,16 @@ static void mount_post_at(struct mount *mnt, u8 subtype, bool propagated)
 /* Return the lowest common ancestor, which may be @a or @b; NULL if there is none */
 static struct mount *mount_common_ancestor(struct mount *a, struct mount *b)
 {
-	u64 nr = ++mount_lca_seq;
+	u64 nr = ++mount_visit_seq;
 
 	lockdep_assert_held(&mount_lock.lock);
 
-	/* Alternate, so that the root is not reached if the mounts are close */
+	/* Alternate, so as not to walk to the root if the mounts are close */
 	while (a || b) {
 		if (a) {
-			if (a->mnt_watches.lca_seq == nr)
+			if (a->mnt_watches.visit_seq == nr)
 				return a;
-			a->mnt_watches.lca_seq = nr;
+			a->mnt_watches.visit_seq = nr;
 			a = a == a->mnt_parent ? NULL : a->mnt_parent;
 		}
 		swap(a, b);
@@ -293,9 +293,9 @@ static struct mount *mount_next(struct mount *mnt, struct mount *root,
 }
 
 /*
- * A mount without a namespace is not visible yet, or not any more.  A detached mount
- * cannot be watched.  It must not cache its ancestors either, as it gets others when
- * it is attached; then nothing need be invalidated.
+ * A mount without a namespace is not attached yet, or has been unmounted.  A detached
+ * mount cannot be watched.  Neither must it cache its watched ancestor, as attaching
+ * the mount changes its ancestors without invalidating the cache.
  */
 static bool mount_is_visible(const struct mount *mnt)
 {
@@ -306,12 +306,12 @@ void __mount_notify_new(struct mount *tree, bool propagated)
 {
 	struct mount *mnt, *over = NULL;
 
-	/* An automount below a detached mount */
+	/* For example an automount below a detached mount */
 	if (!mount_is_visible(tree->mnt_parent))
 		return;
 
 	for (mnt = tree; mnt; mnt = mount_next(mnt, tree, over)) {
-		/* Only the mount that @tree was mounted beneath is in the namespace */
+		/* If a mount is attached already, @tree was mounted beneath it */
 		if (mnt_ns_attached(mnt))
 			over = mnt;
 		else
@@ -329,14 +329,14 @@ void __mount_notify_new(struct mount *tree, bool propagated)
 static struct mount *mount_last_requested(struct list_head *list)
 {
 	struct mount *mnt, *last = NULL;
-	u64 nr = ++mount_lca_seq;
+	u64 nr = ++mount_visit_seq;
 
 	lockdep_assert_held(&mount_lock.lock);
 
 	list_for_each_entry(mnt, list, mnt_list) {
-		if (last && mnt->mnt_parent->mnt_watches.lca_seq != nr)
+		if (last && mnt->mnt_parent->mnt_watches.visit_seq != nr)
 			break;
-		mnt->mnt_watches.lca_seq = nr;
+		mnt->mnt_watches.visit_seq = nr;
 		last = mnt;
 	}
 	return last;
@@ -347,13 +347,13 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 	struct mount *mnt, *last = mount_last_requested(list);
 	bool propagated = true;
 
-	/* Children first, in the order in which umount(2) would accept them */
+	/* Children first, in an order that umount(2) would accept */
 	list_for_each_entry_reverse(mnt, list, mnt_list) {
 		struct mount_notification n;
 
 		if (mnt == last)
 			propagated = false;
-		/* Mounts that are undone after an error were never visible */
+		/* New mounts that are undone after an error were never visible */
 		if (!mount_is_visible(mnt))
 			continue;
 
@@ -370,7 +370,7 @@ void __mount_notify_attr(struct mount *mnt, unsigned int old_flags)
 	unsigned int changed = (mnt->mnt.mnt_flags ^ old_flags) &
 			       MNT_USER_SETTABLE_MASK;
 
-	/* It may have been unmounted in the meantime, which was reported */
+	/* A concurrent unmount has been reported already */
 	if (!mount_is_visible(mnt))
 		return;
 	if (changed & MNT_READONLY)
@@ -402,12 +402,12 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 
 	if (mount_is_visible(mnt) && mount_propagation_changes(mnt, type))
 		mount_post_at(mnt, NOTIFY_MOUNT_PROPAGATION, false);
-	/* As long as there are peers, the slaves remain slaves of the group */
+	/* If there are peers, the slaves remain slaves of the peer group */
 	if (type == MS_SHARED || !list_empty(&mnt->mnt_share))
 		return;
 
 	list_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
-		/* Not after the record of its unmounting */
+		/* The unmount record must remain the last one */
 		if (mount_is_visible(slave) && !(slave->mnt.mnt_flags & MNT_UMOUNT))
 			mount_post_at(slave, NOTIFY_MOUNT_PROPAGATION, true);
 	}
@@ -428,7 +428,7 @@ void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id)
 }
 
 /*
- * Setting and removing watches
+ * Watches
  */
 
 static void mount_release_watch(struct watch *watch)
@@ -437,8 +437,9 @@ static void mount_release_watch(struct watch *watch)
 }
 
 /*
- * As statmount() has it: the mount is in the caller's namespace and can be reached
- * from the caller's root, or the caller has CAP_SYS_ADMIN over its namespace.
+ * Same rule as for statmount(): the mount must be in the caller's namespace and
+ * reachable from the caller's root, or the caller must have CAP_SYS_ADMIN in the user
+ * namespace that owns the mount's namespace.
  */
 static int mount_may_watch(const struct path *path)
 {
@@ -450,7 +451,7 @@ static int mount_may_watch(const struct path *path)
 
 	get_fs_root(current->fs, &root);
 	read_seqlock_excl(&mount_lock);
-	/* Not a mount of the kernel's own, unmounted, or detached */
+	/* Refuse kernel-internal, unmounted and detached mounts */
 	if (!is_mounted(&mnt->mnt) || is_anon_ns(mnt->mnt_ns)) {
 		ret = -EINVAL;
 	} else {
@@ -470,7 +471,7 @@ static int mount_may_watch(const struct path *path)
 	return ret ?: security_path_notify(path, 0, FSNOTIFY_OBJ_TYPE_VFSMOUNT);
 }
 
-/* Changes are not noticed while no mount is watched, so the cache is stale then */
+/* Moves are not tracked while no mount is watched, so the cache may be stale */
 static void mount_watch_begin(void)
 {
 	read_seqlock_excl(&mount_lock);
@@ -512,7 +513,7 @@ static int mount_find(struct file *file, u32 flags, bool add,
 	return 0;
 }
 
-/* A change that missed the new watch is visible to the caller from here on */
+/* After this, the caller sees any change that was not reported to the new watch */
 static void mount_watch_added(void)
 {
 	read_seqlock_excl(&mount_lock);

@@ -20,8 +20,8 @@ struct watch_list;
  * @subtree_watches: watches with WATCH_SUBTREE, likewise
  * @watched_ancestor: cached nearest ancestor with @subtree_watches, or NULL
  * @ancestor_gen: generation of @watched_ancestor, see mount_notify.c
- * @cached_gen: generation in which other mounts cached this one
- * @lca_seq: the last pass that visited this mount
+ * @cached_gen: generation in which other mounts last cached this mount
+ * @visit_seq: number of the last walk that visited this mount
  *
  * The last four are protected by mount_lock.
  */
@@ -31,7 +31,7 @@ struct mount_watches {
 	struct mount *watched_ancestor;
 	u64 ancestor_gen;
 	u64 cached_gen;
-	u64 lca_seq;
+	u64 visit_seq;
 };
 
 extern atomic_t mount_nr_watches;
@@ -45,15 +45,15 @@ void __mount_notify_propagation(struct mount *mnt, int type);
 void __mount_notify_group(struct mount *mnt);
 void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id);
 
-/* The only cost of the hooks while no mount is watched */
+/* The hooks cost no more than this check while no mount is watched */
 static inline bool mount_watched(void)
 {
 	return unlikely(atomic_read(&mount_nr_watches));
 }
 
 /**
- * mount_notify_destroy - remove the watches on a mount that is being freed
- * @watches: member of the mount, to which no reference is left
+ * mount_notify_destroy - remove all watches on a mount that is being freed
+ * @watches: member of the mount, which has no users
  * @mnt_id: unique ID of the mount
  *
  * Context: Process context.  May sleep.
@@ -109,8 +109,8 @@ static inline void mount_notify_destroy(struct mount_watches *watches, u64 mnt_i
 /**
  * mount_notify_new - notify watchers of a tree of new mounts
  * @tree: the root; its parent is set, and none of the new mounts is in the
- *	namespace yet.  If it was mounted beneath another mount, that mount is on
- *	top of it already
+ *	namespace yet.  If the tree was mounted beneath another mount, this other
+ *	mount is already on top of it
  * @propagated: the tree is a copy made by propagation
  *
  * Context: mount_lock held for write.
@@ -123,8 +123,7 @@ static inline void mount_notify_new(struct mount *tree, bool propagated)
 
 /**
  * mount_notify_move - notify watchers that a mount moves to another parent
- * @mnt: the mount; may be called before or after the move, as long as neither
- *	parent is below it
+ * @mnt: the mount, before or after the move; neither parent may be below it
  * @from: the old parent
  * @to: the new parent
  * @propagated: the move is a consequence of another operation
@@ -140,11 +139,11 @@ static inline void mount_notify_move(struct mount *mnt, struct mount *from,
 
 /**
  * mount_notify_umount - notify watchers of mounts that are being unmounted
- * @list: the mounts, linked by mnt_list, parents still set: first the tree that
- *	umount_tree() was called for, then the mounts that propagation adds
- * @expired: they are unmounted because they expired
+ * @list: the mounts, linked by mnt_list, with their parents still set: first the tree
+ *	that umount_tree() was called for, then the mounts that propagation adds
+ * @expired: true if the mounts expired
  *
- * Mounts without a namespace were never visible, and are skipped.
+ * Mounts without a namespace were never visible and are skipped.
  *
  * Context: mount_lock held for write.
  */
@@ -155,7 +154,7 @@ static inline void mount_notify_umount(struct list_head *list, bool expired)
 }
 
 /**
- * mount_notify_attr - notify watchers that the flags of a mount were set
+ * mount_notify_attr - notify watchers of changed flags of a mount
  * @mnt: the mount
  * @old_flags: the old mnt_flags
  *
@@ -168,11 +167,11 @@ static inline void mount_notify_attr(struct mount *mnt, unsigned int old_flags)
 }
 
 /**
- * mount_notify_propagation - notify watchers of a change of propagation type
+ * mount_notify_propagation - notify watchers of a new propagation type
  * @mnt: the mount, before the change
  * @type: MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE
  *
- * Reports the mount if its type changes, and the slaves that it loses.
+ * Reports the mount if its type changes, and its slaves if they lose their master.
  *
  * Context: mount_lock held for write.
  */

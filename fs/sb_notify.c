@@ -2,50 +2,49 @@
 /*
  * Notifications about superblocks
  *
- * An event source for the general notification queue: it reports what happens to a
- * filesystem as a whole.  It was remounted, frozen, thawed or shut down, it found an
- * error in itself, data could not be written back, or a quota limit was crossed.
- * See Documentation/userspace-api/watch_queue.rst.
+ * An event source for the general notification queue: it reports events of a filesystem
+ * as a whole.  These are remounts, freezing, thawing, shutdown, filesystem errors,
+ * write-back errors and crossed quota limits.  See
+ * Documentation/userspace-api/watch_queue.rst.
  *
  * Objects
  *
  *	super_block --1:1-- sb_watchers --1:n-- watch
  *
- * The sb_watchers of a superblock is created with its first watch and freed when
- * the superblock is killed.  Nothing here holds a reference on a superblock or a
- * mount.
+ * The sb_watchers of a superblock are created with its first watch and freed when the
+ * superblock is killed.  Nothing here holds a reference on a superblock or a mount.
  *
  * Permission model
  *
- * A program that adds a watch needs CAP_SYS_ADMIN in the user namespace that owns
- * the filesystem, or a file that it can read, through a mount in its mount
- * namespace.  Without the capability it gets the events that it could have found
- * through this file:
+ * A program that adds a watch needs CAP_SYS_ADMIN in the user namespace that owns the
+ * filesystem, or a file that it can read through a mount in its mount namespace.
+ * Without the capability it only gets events that it can also detect with this file:
  *
  *	remounts		/proc/self/mountinfo, fstatfs()
  *	shutdown		fsync(), which fails from then on
  *	write-back errors	syncfs(), which does not return the inode
  *	its own quota		quotactl(Q_GETQUOTA)
  *
- * All other events need the capability: freezing, which no system call shows; errors
- * in the filesystem, as with fanotify; inode numbers; and the quota of other users.
+ * The capability is needed for freezing, which no system call shows; for filesystem
+ * errors, as with fanotify; for inode numbers; and for the quota of other users.
  *
  * Rate limit
  *
- * Errors of each kind are limited, see kernel/watch_ratelimit.c.  They are counted as
- * often as they are recorded.
+ * Filesystem errors and write-back errors have one rate limit each, see
+ * kernel/watch_ratelimit.c.
  *
- * A user at a quota limit can cause thousands of quota warnings a second, by writing
- * and deleting.  They are limited for each quota (a user, group or project) and kind
+ * A user at a quota limit can cause thousands of quota warnings per second by writing
+ * and deleting.  Warnings are limited per quota (of a user, group or project) and kind
  * of warning.  A superblock has SB_QUOTA_LIMITS rate limits for this purpose, as
- * posting must not allocate.  One is assigned to a quota and kind of warning while
- * its period is open, and never to another in the meantime: a summary is about one
- * quota, and reaches the watchers that may see this quota.
+ * posting must not allocate.  A rate limit is assigned to one quota and kind of warning
+ * while its period is open.  So a summary is about one quota, and is posted to the
+ * watchers that may see this quota.
  *
- * Warnings that find no free rate limit share one more.  The first ones in a period
- * are posted individually, like any other.  The summary of the rest cannot be about
- * one quota.  It names none, and only privileged watchers get the number; the other
- * watchers learn that some warnings, maybe theirs, have no record.
+ * If no rate limit is free, warnings share an additional one.  The first warnings in
+ * its period are posted individually.  The summary of the others may be about several
+ * quotas, so it does not name a quota.  It contains the number of warnings for
+ * privileged watchers only.  For other watchers it only means that some warnings,
+ * possibly about their quota, were suppressed.
  *
  * Locks, outer to inner
  *
@@ -57,9 +56,9 @@
  *
  * Ordering
  *
- * Each poster stores the new state and then calls sb_has_watchers(), which has the
- * barrier that pairs with the one in add_watch_to_object(): a program that adds a
- * watch and then reads the state either reads the new state or gets the record.
+ * Posters store the new state and then call sb_has_watchers(), whose barrier pairs
+ * with the barrier in add_watch_to_object().  A program that adds a watch and then
+ * reads the state either reads the new state or gets the record.
  *
  * Protection of members
  *
@@ -102,14 +101,14 @@ static_assert(sizeof(struct superblock_quota_notification) == 40);
 
 struct sb_watchers;
 
-/* Errors of one kind, of one superblock */
+/* Errors of one kind on one superblock */
 struct sb_errors {
 	struct watch_ratelimit rl;
 	struct sb_watchers *owner;
 	u32 subtype;
 };
 
-/* One of them */
+/* One such error */
 struct sb_error {
 	u64 ino;
 	u32 error;		/* positive */
@@ -117,7 +116,7 @@ struct sb_error {
 
 static_assert(sizeof(struct sb_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 
-/* Such that struct sb_watchers takes 4 KiB at most, on a kernel without debugging */
+/* Limits struct sb_watchers to 4 KiB, except in debug configurations */
 #define SB_QUOTA_LIMITS	24
 
 struct sb_quota_warning {
@@ -131,12 +130,12 @@ static_assert(sizeof(struct sb_quota_warning) <= WATCH_RATELIMIT_EVENT_SIZE);
 struct sb_quota_limit {
 	struct watch_ratelimit rl;
 	struct sb_watchers *owner;
-	struct sb_quota_warning key;	/* valid while the period of rl is open */
+	struct sb_quota_warning key;	/* valid while rl is open */
 };
 
 struct sb_watchers {
 	struct watch_list watchers;
-	u64 id;				/* never used again */
+	u64 id;				/* not reused */
 	dev_t dev;
 	atomic_t shut_down;		/* the shutdown was reported */
 	struct sb_errors errors;
@@ -144,13 +143,13 @@ struct sb_watchers {
 #ifdef CONFIG_QUOTACTL
 	spinlock_t quota_lock;		/* assignment of the limits */
 	struct sb_quota_limit quota[SB_QUOTA_LIMITS];
-	struct sb_quota_limit quota_rest;	/* shared, has no key */
+	struct sb_quota_limit quota_rest;	/* shared, key is unused */
 #endif
 	struct rcu_head rcu;
 };
 
 /*
- * Permission of a watch; watch->private is set for a privileged one
+ * Permission of a watch; watch->private is not NULL if the watch is privileged
  */
 
 static bool sb_watch_privileged(const struct watch *watch, const void *unused)
@@ -298,10 +297,10 @@ EXPORT_SYMBOL_GPL(__sb_notify_error);
  * @mapping: the address space that could not be written back
  * @error: negative errno
  *
- * Called by __filemap_set_wb_err() when the error is recorded in @mapping.
- * mapping_set_error() has then recorded it in the superblock, too, so that a
- * program that reads the record finds the error with fsync() and syncfs().
- * Rate limited, see the banner of this file.
+ * __filemap_set_wb_err() calls this after it has recorded the error in @mapping.
+ * mapping_set_error() has recorded the error in the superblock before.  So a program
+ * that reads the record gets the error from fsync() and syncfs() as well.  Rate
+ * limited, see the banner of this file.
  *
  * Context: Any but NMI.
  */
@@ -325,7 +324,7 @@ void sb_notify_wb_error(const struct address_space *mapping, int error)
  */
 
 #ifdef CONFIG_QUOTACTL
-/* No credentials: a summary is about warnings that several tasks may have caused. */
+/* No credentials: a summary may be about warnings of several tasks */
 static void sb_post_quota(struct watch_ratelimit *rl, const void *event,
 			  u32 suppressed)
 {
@@ -360,7 +359,7 @@ static void sb_post_quota_rest(struct watch_ratelimit *rl, const void *event,
 		return;
 	}
 
-	/* Several warnings, which may be about several quotas: name none */
+	/* The warnings may be about several quotas: do not name one */
 	n.sb = sb_record(sbw, NOTIFY_SB_QUOTA, watch_sizeof(n));
 	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
 				   sb_watch_privileged, NULL);
@@ -395,9 +394,9 @@ static void sb_quota_destroy(struct sb_watchers *sbw)
 }
 
 /*
- * The rate limit for @w: the one that is assigned to its quota and kind of warning;
- * or a free one, which is assigned now; or the shared one.  Only posters open a
- * period, so a rate limit that is free under quota_lock stays free.
+ * Return the rate limit that is assigned to the quota and kind of warning of @w, or
+ * assign a free one, or return the shared one.  Only posters open a period, under
+ * quota_lock, so a rate limit that is found free remains free.
  */
 static struct sb_quota_limit *sb_quota_limit(struct sb_watchers *sbw,
 					     const struct sb_quota_warning *w)
@@ -435,7 +434,7 @@ void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning)
 {
 	const struct sb_quota_warning w = {
 		.qid		= qid,
-		/* All quotas of a filesystem are of its own user namespace */
+		/* Quota IDs of a filesystem always map into its user namespace */
 		.id		= from_kqid_munged(sb->s_user_ns, qid),
 		.warning	= warning,
 	};
@@ -473,13 +472,13 @@ static void sb_errors_init(struct sb_errors *errors, struct sb_watchers *owner,
 	errors->subtype = subtype;
 }
 
-/* Get or create the watchers of @sb, or NULL.  The caller keeps @sb active. */
+/* Get or create the watchers of @sb, which the caller keeps active */
 static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 {
 	static atomic64_t last_id;
 	struct sb_watchers *sbw, *new;
 
-	/* Pairs with cmpxchg() below, and is not freed as long as @sb is active */
+	/* Pairs with cmpxchg() below; not freed as long as @sb is active */
 	scoped_guard(rcu)
 		sbw = rcu_dereference(sb->s_watchers);
 	if (sbw)
@@ -505,10 +504,10 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb)
 
 void __sb_notify_destroy(struct super_block *sb)
 {
-	/* No lock: no reference is left through which a watch could be added */
+	/* No lock: without a reference to @sb, no watch can be added */
 	struct sb_watchers *sbw = rcu_replace_pointer(sb->s_watchers, NULL, true);
 
-	/* From here on @sbw is only reachable under RCU, by posters that found it before */
+	/* From here on only posters that have found @sbw under RCU use it */
 	watch_ratelimit_destroy(&sbw->errors.rl);
 	watch_ratelimit_destroy(&sbw->wb_errors.rl);
 	sb_quota_destroy(sbw);
@@ -542,7 +541,7 @@ static int sb_find(struct file *file, u32 flags, bool add,
 	if (!file)
 		return -EBADF;
 	path = &file->f_path;
-	/* Only mounted by the kernel: pipes, sockets, anonymous memory, ... */
+	/* Refuse kernel-internal mounts: pipes, sockets, anonymous memory, ... */
 	if (path->mnt->mnt_flags & MNT_INTERNAL)
 		return -EINVAL;
 
@@ -560,7 +559,7 @@ static int sb_find(struct file *file, u32 flags, bool add,
 		sb_quota_flush(sbw);
 		target->private = privileged ? sbw : NULL;
 	} else {
-		/* The file keeps the superblock active, and so what is found */
+		/* The file keeps the superblock active, so @sbw is not freed */
 		scoped_guard(rcu)
 			sbw = rcu_dereference(sb->s_watchers);
 		if (!sbw)

@@ -2,9 +2,9 @@
 /*
  * General notification queue: filters
  *
- * A filter is a list of rules.  A record enters the queue if one of them accepts
- * it, which watch_filter_passes() checks for every post.  So everything that can
- * be checked once is checked here, when the filter is set.
+ * A filter is a list of rules.  A record enters the queue if any rule accepts it.
+ * watch_filter_passes() evaluates the rules for every post, so they are validated
+ * once, when the filter is set.
  */
 
 #include <linux/err.h>
@@ -18,12 +18,12 @@ static_assert(sizeof(struct watch_notification_type_filter) == 44);
 static_assert(sizeof(struct watch_notification_filter) == 8);
 
 /**
- * watch_filter_check - check the rules of a filter, and drop useless ones
- * @filter: the filter; rules for types that do not exist are dropped
+ * watch_filter_check - validate the rules of a filter and drop useless ones
+ * @filter: the filter; rules for unknown types are dropped
  *
  * Context: Any.
- * Return: 0, or -EINVAL if a rule compares the length, or compares bits with a
- * value that is not within its mask.
+ * Return: 0, or -EINVAL if the mask of a rule includes the length, or its value has
+ * bits outside the mask.
  */
 int watch_filter_check(struct watch_filter *filter)
 {
@@ -50,9 +50,9 @@ int watch_filter_check(struct watch_filter *filter)
  * Return: A filter, to be freed with kfree(), or
  *
  * * ERR_PTR(-EFAULT) - @arg cannot be read
- * * ERR_PTR(-EINVAL) - no rule, too many, a reserved member that is not 0, or
- *   what watch_filter_check() refuses
- * * ERR_PTR(-ENOMEM) - no memory
+ * * ERR_PTR(-EINVAL) - no rules, too many rules, a reserved member that is not 0, or
+ *   an invalid rule
+ * * ERR_PTR(-ENOMEM) - out of memory
  */
 struct watch_filter *
 watch_filter_copy(const struct watch_notification_filter __user *arg)

@@ -2,25 +2,25 @@
 /*
  * General notification queue: the pipe
  *
- * A notification pipe has file operations of its own, so that ordinary pipes run
- * the code that they ran before.  This file has these operations and what
- * fs/pipe.c calls.
+ * A notification pipe has its own file operations, so that the code of ordinary
+ * pipes does not change.  This file contains these operations and the functions
+ * that fs/pipe.c calls.
  *
- * Locks are described in kernel/watch_queue_internal.h, orderings by letter in
- * kernel/watch_queue.c and kernel/watch_ring.h.
+ * kernel/watch_queue_internal.h describes the locks.  The banners of
+ * kernel/watch_queue.c and kernel/watch_ring.h describe the orderings (A) to (D).
  *
  * End of file
  *
  * A read returns 0 when the ring is empty, no watch is left and the write end is
- * closed.  The last watch is unlinked, and its removal record stored, in one
- * section of ring.lock, so a reader that checks all three under the lock does
- * not miss the record.  The write end may be opened again through /proc/PID/fd.
+ * closed.  A reader checks these conditions under ring.lock.  It cannot miss the
+ * removal record of the last watch, which is stored in the section of ring.lock
+ * that unlinks the watch.  The write end can be reopened through /proc/PID/fd.
  *
  * Sleeping readers
  *
- * A reader sleeps exclusively: one is woken when the queue becomes readable.  If
- * a reader that has slept leaves records behind, it wakes the next one, and again
- * every poller.
+ * Readers are exclusive waiters: one is woken when the queue becomes readable.  If
+ * a reader that has slept leaves records behind, it wakes the next reader, and all
+ * pollers again.
  */
 
 #include <linux/capability.h>
@@ -80,9 +80,9 @@ static bool watch_queue_eof(const struct pipe_inode_info *pipe)
 }
 
 /*
- * Copy to @to the records that were queued when the call began, with losses
- * reported where they occurred.  Returns the number of bytes, 0 if nothing is
- * queued, or an error if nothing could be copied.
+ * Copy to @to the records that were queued when the call began, and report losses
+ * where they occurred.  Return the number of bytes, 0 if the queue is empty, or an
+ * error if nothing could be copied.
  */
 static __always_inline ssize_t
 watch_queue_read_locked(struct pipe_inode_info *pipe, struct iov_iter *to)
@@ -103,7 +103,7 @@ watch_queue_read_locked(struct pipe_inode_info *pipe, struct iov_iter *to)
 	return room - iov_iter_count(to) ?: err;
 }
 
-/* A reader need not sleep */
+/* True if a reader need not sleep */
 static bool watch_queue_ready(const struct pipe_inode_info *pipe)
 {
 	struct watch_queue *wqueue = pipe->watch_queue;
@@ -114,7 +114,7 @@ static bool watch_queue_ready(const struct pipe_inode_info *pipe)
 	return ready;
 }
 
-/* Returns 1 if the caller should read again, 0 at the end of file */
+/* Return 1 if the caller should read again, 0 at the end of file, or an error */
 static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 {
 	struct watch_queue *wqueue = pipe->watch_queue;
@@ -129,14 +129,14 @@ static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 	if (watch_ring_readable(&wqueue->ring))
 		ret = 1;
 	else if (!ret && !watch_queue_eof(pipe))
-		/* Watches are left, or the write end was opened again */
+		/* The queue is empty, but this is not the end of file */
 		ret = nowait ? -EAGAIN : 1;
 	spin_unlock_irq(&wqueue->ring.lock);
 
 	return ret;
 }
 
-/* Once a tick is as exact as the clock that atime is read from */
+/* Once per tick: the clock that atime is read from is not more precise */
 static void watch_queue_update_atime(struct watch_queue *wqueue, struct file *file)
 {
 	unsigned long now = jiffies;
@@ -147,7 +147,7 @@ static void watch_queue_update_atime(struct watch_queue *wqueue, struct file *fi
 	file_accessed(file);
 }
 
-/* Read, and wait for the mutex even with IOCB_NOWAIT, as any pipe does */
+/* Wait for the mutex even with IOCB_NOWAIT, as ordinary pipes do */
 static __always_inline ssize_t watch_queue_read(struct pipe_inode_info *pipe,
 						struct iov_iter *to)
 {
@@ -192,7 +192,7 @@ static ssize_t watch_queue_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	if (!ret) {
 		nowait = (file->f_flags & O_NONBLOCK) ||
 			 (iocb->ki_flags & IOCB_NOWAIT);
-		/* The ring was empty, and with a write end it is not the end of file */
+		/* The ring was empty; an open write end excludes the end of file */
 		if (nowait && READ_ONCE(pipe->writers))
 			return -EAGAIN;
 		ret = watch_queue_wait_and_read(pipe, to, nowait);
@@ -217,7 +217,7 @@ static noinline __poll_t watch_queue_poll_mask(const struct pipe_inode_info *pip
 	__poll_t mask = 0;
 
 	if (mode & FMODE_READ) {
-		/* Before the check for records: see "End of file" in the banner */
+		/* Precedes the check for records: see "End of file" in the banner */
 		scoped_guard(spinlock_irq, &wqueue->ring.lock)
 			if (watch_queue_eof(pipe))
 				mask |= EPOLLHUP;
@@ -226,7 +226,7 @@ static noinline __poll_t watch_queue_poll_mask(const struct pipe_inode_info *pip
 	}
 
 	if (mode & FMODE_WRITE) {
-		/* write() fails immediately, so it does not block */
+		/* write() does not block, as it always fails */
 		mask |= EPOLLOUT | EPOLLWRNORM;
 		if (!READ_ONCE(pipe->readers))
 			mask |= EPOLLERR;
@@ -240,11 +240,11 @@ static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
 	const struct pipe_inode_info *pipe = file->private_data;
 	fmode_t mode;
 
-	/* Ordering (C): poll_wait() has a full barrier after the wait queue */
+	/* Ordering (C): poll_wait() ends with a full barrier */
 	poll_wait(file, &pipe->watch_queue->wait, wait);
 
 	mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
-	/* The usual case, a read end while a write end is open, needs no lock */
+	/* Fast path without a lock: a read end while a write end is open */
 	if (likely(mode == FMODE_READ && READ_ONCE(pipe->writers)))
 		return watch_ring_readable(&pipe->watch_queue->ring) ?
 		       EPOLLIN | EPOLLRDNORM : 0;
@@ -252,11 +252,11 @@ static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
 }
 
 /*
- * The list of a descriptor, or an empty one, or NULL if there is none.
+ * Return the list of a descriptor, or else an unused list, or NULL if there is none.
  *
- * kill_fasync() holds the RCU read lock for all entries of a list, and each may be
- * for a group of many processes.  So a descriptor has a list of its own, which
- * makes a signal no worse than a kill() of that group, and there are few of them.
+ * kill_fasync() holds the RCU read lock while it signals all entries of a list, each
+ * of which may be for a large process group.  With one list per descriptor, an RCU
+ * read-side section is not longer than that of a kill() of the group.
  */
 static struct fasync_struct **
 watch_queue_fasync_list(struct watch_queue *wqueue, const struct file *file)
@@ -283,7 +283,7 @@ static int watch_queue_fasync(int fd, struct file *file, int on)
 		return 0;
 
 	guard(mutex)(&pipe->mutex);
-	/* Two threads may set O_ASYNC of one descriptor at the same time */
+	/* Under the mutex, as two threads may set O_ASYNC on one descriptor */
 	list = watch_queue_fasync_list(wqueue, file);
 	if (!list)
 		return on ? -ENOSPC : 0;
@@ -294,7 +294,7 @@ static int watch_queue_fasync(int fd, struct file *file, int on)
 	if (!on)
 		return ret;
 
-	/* Ordering (C); no post reports what was queued before */
+	/* Ordering (C).  Records that are queued already cause no further signal. */
 	smp_mb();
 	if (watch_ring_readable(&wqueue->ring)) {
 		spin_lock_irq(&wqueue->ring.lock);
@@ -397,7 +397,7 @@ static long watch_queue_ioctl(struct file *file, unsigned int cmd,
 static long watch_queue_compat_ioctl(struct file *file, unsigned int cmd,
 				     unsigned long arg)
 {
-	/* The argument is a number; compat_ptr() may mask it */
+	/* The argument is a number, in which compat_ptr() may clear bits */
 	if (cmd == IOC_WATCH_QUEUE_SET_SIZE)
 		return watch_queue_ioctl(file, cmd, arg);
 	return compat_ptr_ioctl(file, cmd, arg);
@@ -455,7 +455,7 @@ static void watch_queue_show_fdinfo(struct seq_file *m, struct file *file)
 }
 
 /*
- * The pipe: open, close, and what fs/pipe.c calls
+ * Opening and closing, and functions for fs/pipe.c
  */
 
 /* Only called for /proc/PID/fd: pipe2() creates its files without open() */
@@ -497,7 +497,7 @@ static int watch_queue_release(struct inode *inode, struct file *file)
 			WRITE_ONCE(pipe->readers, pipe->readers - 1);
 		if (file->f_mode & FMODE_WRITE)
 			WRITE_ONCE(pipe->writers, pipe->writers - 1);
-		/* It may be the end of file, or an error, for every sleeper */
+		/* All sleepers: one end is closed, so they may get EOF or an error */
 		if (!pipe->readers != !pipe->writers)
 			watch_queue_notify_all(wqueue);
 	}
@@ -514,7 +514,7 @@ static int watch_queue_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Without .splice_read and .splice_write, splice(2) and its kin refuse the file */
+/* No .splice_read and .splice_write, so that splice(2) refuses the file */
 static const struct file_operations watch_queue_fops = {
 	.open		= watch_queue_open,
 	.read_iter	= watch_queue_read_iter,
@@ -530,7 +530,7 @@ static const struct file_operations watch_queue_fops = {
 /**
  * watch_queue_init - turn a new pipe into a notification pipe
  * @inode: the pipe's inode
- * @max_bytes: fs.pipe-max-size, maximum size in bytes of an unprivileged user's
+ * @max_bytes: fs.pipe-max-size, the maximum size in bytes of an unprivileged user's
  *	ring
  *
  * On success the caller creates the pipe's files with inode->i_fop.
@@ -538,7 +538,7 @@ static const struct file_operations watch_queue_fops = {
  * Context: Process context.  May sleep.
  * Return: 0 or
  *
- * * -ENOMEM - no memory
+ * * -ENOMEM - out of memory
  */
 int watch_queue_init(struct inode *inode, const unsigned int *max_bytes)
 {
@@ -548,7 +548,7 @@ int watch_queue_init(struct inode *inode, const unsigned int *max_bytes)
 	if (!wqueue)
 		return -ENOMEM;
 
-	/* The ring of an ordinary pipe is not used */
+	/* A notification pipe has no use for the ring of an ordinary pipe */
 	kfree(pipe->bufs);
 	pipe->bufs = NULL;
 	pipe->ring_size = 0;
@@ -560,8 +560,8 @@ int watch_queue_init(struct inode *inode, const unsigned int *max_bytes)
 }
 
 /**
- * watch_queue_exit - remove the queue from a pipe that is about to be freed
- * @pipe: the pipe, which may be an ordinary one; no file refers to it any more
+ * watch_queue_exit - destroy the queue of a pipe that is about to be freed
+ * @pipe: the pipe, which may be an ordinary one; no file refers to it
  *
  * Context: Process context.  May sleep.
  */
@@ -575,15 +575,15 @@ void watch_queue_exit(struct pipe_inode_info *pipe)
 }
 
 /**
- * watch_queue_fcntl - F_GETPIPE_SZ and F_SETPIPE_SZ of a notification pipe
+ * watch_queue_fcntl - implement F_GETPIPE_SZ and F_SETPIPE_SZ
  * @file: a file that is not an ordinary pipe
  * @cmd: the command
  *
  * Context: Process context.  May sleep.
- * Return: Size of the ring in bytes, 0 before the size is set, or
+ * Return: The size of the ring in bytes, 0 before the size is set, or
  *
- * * -EBADF - @file is not a pipe of any kind
- * * -EBUSY - F_SETPIPE_SZ: the size is set by IOC_WATCH_QUEUE_SET_SIZE
+ * * -EBADF - @file is not a pipe
+ * * -EBUSY - F_SETPIPE_SZ is refused; use IOC_WATCH_QUEUE_SET_SIZE
  */
 long watch_queue_fcntl(struct file *file, unsigned int cmd)
 {
@@ -612,7 +612,7 @@ long watch_queue_fcntl(struct file *file, unsigned int cmd)
  * Return:
  *
  * * -ENODEV - the command is for notification pipes only
- * * -ENOIOCTLCMD - some other command
+ * * -ENOIOCTLCMD - any other command
  */
 long watch_queue_plain_pipe_ioctl(struct file *file, unsigned int cmd,
 				  unsigned long arg)

@@ -10,18 +10,17 @@
  *
  *	pipe_inode_info --1:1-- watch_queue --1:n-- watch --n:1-- watch_list
  *
- * A queue contains a ring of records.  An object that can be watched has a list
- * of watches; a watch ties one object to one queue.  A watch is on both lists,
- * that of its object and that of its queue, or on neither.
+ * A queue contains a ring of records.  A watch ties one object to one queue.  It
+ * is on both the object's list of watches and the queue's list, or on neither.
  *
  * Locks are described in kernel/watch_queue_internal.h.
  *
  * Cost of a post
  *
- * A post runs in the context of an event, with the locks of the event held, and
- * any user may be watching.  So it does a fixed amount of work per watch: it stores
- * the record or counts a loss, and queues notify_work if the queue was empty.  It
- * neither wakes nor signals, as a user can have thousands of tasks poll one queue.
+ * A post runs in the context of an event, often under the locks of the source, and
+ * any user may be watching.  It therefore does a fixed amount of work per watch: it
+ * stores the record or counts a loss, and queues notify_work if the queue was empty.
+ * It neither wakes nor signals, as a user can have thousands of tasks poll one queue.
  *
  * notify_work runs immediately if it has not run in the current tick, and one tick
  * later otherwise.  A reader that empties the queue after every record thus adds
@@ -31,14 +30,15 @@
  *
  * A queue is referenced by its pipe and by callers of get_watch_queue().  A watch
  * holds no reference: closing the pipe removes every watch of the queue before it
- * drops its reference.  Queue, watch, list and filter are freed after a grace period,
- * as posters find them under RCU.  No rcu_head shares storage with what these read.
+ * drops its reference.  Queues, watches, lists and filters are freed after a grace
+ * period, as posters find them under RCU.  No rcu_head shares storage with a field
+ * that posters read.
  *
- * notify_work is queued under ring.lock unless closed is set.  Closing sets closed
- * and then cancels the work, so no work outlives the queue.
+ * notify_work is queued under ring.lock unless closed is set.  watch_queue_close()
+ * sets closed and then cancels the work, so that it does not outlive the queue.
  *
- * A watch ends in one of three ways.  Whichever takes it off its object's list,
- * under that list's lock, ends it:
+ * A watch ends in one of three ways.  The first of them to unlink the watch from
+ * its object's list, under the lock of this list, also releases it:
  *
  *	R  remove_watch_from_object()	the watch is removed by its owner,
  *	   watch_queue_remove_id()	by object or by ID
@@ -47,9 +47,9 @@
  *
  *	R, L	exclude each other by watch_list->lock.
  *	R, C	C finds a watch on the queue's list, takes the lock of the
- *		object's list, and skips the watch if it is off that list.  While
- *		R has the lock and sees the watch, C is not done: the queue exists.
- *	L, C	the same, and RCU keeps the list that C found until C is done.
+ *		object's list, and skips the watch if it is off this list.  While
+ *		R holds the lock and finds the watch, the queue cannot be freed.
+ *	L, C	as R, C; in addition, RCU protects the list that C found.
  *
  * Ordering
  *
@@ -86,14 +86,14 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/watch_queue.h>
 
-/* Of its own, so that slow wake-ups of a user do not delay the work of others */
+/* Separate, so that slow wake-ups do not delay unrelated work items */
 static struct workqueue_struct *watch_queue_wq __ro_after_init;
 
 /*
  * Queue lifetime
  */
 
-/* Wake and signal; a user can make this take long */
+/* Wake and signal the readers.  A user can make this slow. */
 static void watch_queue_notify_work(struct work_struct *work)
 {
 	struct watch_queue *wqueue = container_of(to_delayed_work(work),
@@ -107,7 +107,7 @@ static void watch_queue_notify_work(struct work_struct *work)
 	}
 	if (all)
 		wake_up_all(&wqueue->wait);
-	else	/* one reader, and every poller */
+	else	/* one reader, all pollers */
 		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
 	for (u32 i = 0; i < WATCH_QUEUE_MAX_ASYNC; i++) {
 		kill_fasync(&wqueue->fasync[i], SIGIO, POLL_IN);
@@ -119,7 +119,7 @@ static void watch_queue_notify_work(struct work_struct *work)
  * watch_queue_alloc - allocate a queue without a size
  *
  * Context: Process context.  May sleep.
- * Return: The queue, with one reference, or NULL if there is no memory.
+ * Return: The queue, with one reference, or NULL if out of memory.
  */
 struct watch_queue *watch_queue_alloc(void)
 {
@@ -157,7 +157,7 @@ EXPORT_SYMBOL_GPL(put_watch_queue);
  */
 
 /**
- * watch_queue_notify - wake and signal the readers of a queue, soon
+ * watch_queue_notify - schedule the wake-up of a queue's readers
  * @wqueue: the queue, which has become readable
  *
  * Context: Any but NMI, with the ring locked.
@@ -174,7 +174,7 @@ noinline void watch_queue_notify(struct watch_queue *wqueue)
 				   wqueue->notified == jiffies);
 }
 
-/* Wake every sleeper, as it may be the end of file */
+/* Wake all sleepers, as the end of file may have been reached */
 void watch_queue_notify_all(struct watch_queue *wqueue)
 {
 	spin_lock_irq(&wqueue->ring.lock);
@@ -193,7 +193,7 @@ watch_queue_add_first(struct watch_queue *wqueue,
 	watch_queue_notify(wqueue);
 }
 
-/* Store or lose a record of @len bytes, which is also the length in @info */
+/* Store a record or count its loss; @len is the length in @info */
 static __always_inline void
 watch_queue_add(struct watch_queue *wqueue, const struct watch_notification *n,
 		u32 info, u32 len)
@@ -220,7 +220,7 @@ watch_queue_post(struct watch *watch, const struct watch_notification *n,
 	unsigned long flags;
 
 	spin_lock_irqsave(&wqueue->ring.lock, flags);
-	/* Nothing may follow the record of the watch's removal */
+	/* No record of a watch may follow its removal record */
 	if (likely(!hlist_unhashed(&watch->queue_node)))
 		watch_queue_add(wqueue, n, info | watch->info_id, len);
 	spin_unlock_irqrestore(&wqueue->ring.lock, flags);
@@ -286,18 +286,17 @@ static noinline __cold void post_refused(const void *caller, const char *why)
  * @id: the object; watches with another ID on the list are skipped
  *
  * Puts a copy of the record, with the ID of the watch filled in, into the queue
- * of every watch on the object whose filter and the security modules accept it.
- * A queue without room loses the record and reports the loss to its reader.  A
- * record with a length below 8 or above 127 is refused with a warning, and so is
- * any record from an NMI.
+ * of every watch on the object if the queue's filter and the security modules
+ * accept it.  A full queue loses the record and reports the loss to its reader.
+ * A record with a length below 8 or above 127 is refused with a warning, and so
+ * is any record from an NMI.
  *
- * The work per watch is bounded, whatever the reader's processes do: readers are
- * woken and signalled by a work item.
+ * The work per watch is bounded, as readers are woken and signalled by a work item.
  *
- * Context: Any context but NMI, with interrupts enabled or disabled; a scheduler
- *	lock must not be held, as a work item is queued.  Never sleeps, never
- *	allocates.  With PREEMPT_RT, where the ring's lock sleeps, not from hard
- *	interrupt context, nor under a raw_spinlock_t, nor with interrupts or
+ * Context: Any context but NMI, with interrupts enabled or disabled; no scheduler
+ *	lock may be held, as a work item is queued.  Neither sleeps nor allocates.
+ *	With PREEMPT_RT the ring's lock may sleep: not from hard interrupt
+ *	context, and not with a raw_spinlock_t held or with interrupts or
  *	preemption disabled.
  */
 void __post_watch_notification(struct watch_list *wlist,
@@ -306,7 +305,7 @@ void __post_watch_notification(struct watch_list *wlist,
 {
 	if (unlikely(in_nmi()))
 		post_refused(__builtin_return_address(0), "in an NMI");
-	/* Most records: a constant length is copied in two moves */
+	/* Most records: a constant length compiles to two moves */
 	else if (likely(watch_info_len(n->info) == 16))
 		post_to_watchers(wlist, n, cred, id, 16, NULL, NULL);
 	else if (likely(watch_info_valid(n->info)))
@@ -323,14 +322,14 @@ EXPORT_SYMBOL_GPL(__post_watch_notification);
  * @cred: credentials of the task that caused the event, for the security
  *	modules, or NULL
  * @id: the object; watches with another ID on the list are skipped
- * @may_notify: returns whether a watch may have the record; NULL for all watches
+ * @may_notify: returns true if the watch may get the record; NULL for all watches
  * @data: passed to @may_notify
  *
  * Like __post_watch_notification(), for a source whose watchers have different
- * rights.  @may_notify is called for each watch, under RCU and in the context of
- * the caller, so it must not sleep.  It may use @id, @info_id, @type, @private
- * and @cred of the watch.  The list's release function may have been called for
- * the watch, so what @private points to must stay valid for a grace period.
+ * permissions.  @may_notify is called for each watch under RCU, in the caller's
+ * context, and must not sleep.  It may use @id, @info_id, @type, @private and @cred
+ * of the watch.  The list's release function may already have been called for the
+ * watch, so the object behind @private must stay valid for a grace period.
  *
  * Context: Any but NMI; see __post_watch_notification().
  */
@@ -359,14 +358,14 @@ EXPORT_SYMBOL_GPL(post_watch_notification_if);
 
 /**
  * watch_list_get_or_create - get an object's list of watches
- * @slot: where the object has its list; NULL until the first call
+ * @slot: the object's pointer to its list; NULL until the first call
  * @release_watch: see init_watch_list()
  *
  * The list is published with release semantics, so posters read *@slot with
  * smp_load_acquire().  The object frees it with remove_watch_list().
  *
  * Context: Process context.  May sleep.
- * Return: The list, or NULL if there is no memory.
+ * Return: The list, or NULL if out of memory.
  */
 struct watch_list *
 watch_list_get_or_create(struct watch_list **slot,
@@ -402,8 +401,8 @@ static void watch_free_rcu(struct rcu_head *rcu)
 }
 
 /*
- * The watch that @wqueue has on the object @id.  The shorter list is searched: the
- * lock keeps in place what is on both, RCU protects the other watches.
+ * Find the watch of @wqueue on the object @id.  Search the shorter list: the lock
+ * pins watches that are on both lists, RCU protects the others.
  */
 static struct watch *watch_find(const struct watch_list *wlist,
 				const struct watch_queue *wqueue, u64 id)
@@ -429,8 +428,8 @@ static struct watch *watch_find(const struct watch_list *wlist,
 }
 
 /*
- * Every event costs time for each watch on its object, so the watches of a user are
- * limited.  Keys are also subject to RLIMIT_NOFILE, as before.
+ * Each watch adds to the cost of every event on its object, so a user may have only
+ * so many.  Watches on keys are also subject to RLIMIT_NOFILE, as in Linux 6.12.
  */
 static bool watch_charge(struct watch *watch)
 {
@@ -455,7 +454,7 @@ static void watch_uncharge(struct watch *watch)
 	watch->ucounts = NULL;
 }
 
-/* Put a watch on both lists, unless the queue is closed */
+/* Link a watch into both lists, unless the queue is closed */
 static int watch_link(struct watch *watch, struct watch_list *wlist)
 {
 	struct watch_queue *wqueue = watch->queue;
@@ -482,19 +481,19 @@ static int watch_link(struct watch *watch, struct watch_list *wlist)
  * @watch: the watch; on success the queue owns it
  * @wlist: the object's list; the caller keeps the object alive
  *
- * The watch has a copy of the caller's credentials without keyrings, so that it
- * does not pin the key that it watches.  It is charged to the caller, unless the
- * caller has CAP_SYS_RESOURCE in the initial user namespace.
+ * The watch gets a copy of the caller's credentials without keyrings, so that it
+ * does not pin the watched key.  It is charged to the caller, unless the caller has
+ * CAP_SYS_RESOURCE in the initial user namespace.
  *
- * After success the watch may be freed at any time and must not be accessed, and
- * a full barrier has been executed: see smp_mb__before_post().
+ * After success the watch may be freed at any time and must not be accessed.
+ * Success implies a full memory barrier: see smp_mb__before_post().
  *
  * Context: Process context.  May sleep.
  * Return: 0 or, in the order of the checks,
  *
  * * -EINVAL - the watch's info_id has bits outside WATCH_INFO_ID
- * * -ENOMEM - no memory
- * * -EBUSY - the queue watches this object already
+ * * -ENOMEM - out of memory
+ * * -EBUSY - the queue already watches this object
  * * -EAGAIN - the user has as many watches as user.max_watch_queue_watches or,
  *   for keys, RLIMIT_NOFILE allows
  * * -ENOENT - the queue has been closed
@@ -512,7 +511,7 @@ int add_watch_to_object(struct watch *watch, struct watch_list *wlist)
 	if (!watch->cred)
 		return -ENOMEM;
 
-	/* May sleep, so before the lock; its failure counts after -EBUSY */
+	/* May sleep, so not under the lock; -EBUSY takes precedence over its failure */
 	charged = watch_charge(watch);
 	spin_lock(&wlist->lock);
 	if (watch_find(wlist, watch->queue, watch->id))
@@ -535,7 +534,7 @@ int add_watch_to_object(struct watch *watch, struct watch_list *wlist)
 }
 EXPORT_SYMBOL_GPL(add_watch_to_object);
 
-/* Take a watch off both lists; the caller then passes it to watch_release() */
+/* Unlink a watch from both lists; the caller then passes it to watch_release() */
 static __always_inline void watch_unlink(struct watch *watch)
 {
 	struct watch_queue *wqueue = watch->queue;
@@ -551,7 +550,7 @@ static __always_inline void watch_unlink(struct watch *watch)
 	trace_watch_queue_remove_watch(watch);
 }
 
-/* Remove a watch and report that to its queue; @id is the object, or 0 */
+/* Remove a watch and post a removal record; @id is the object, or 0 */
 static void watch_remove(struct watch *watch, u64 id)
 {
 	struct watch_queue *wqueue = watch->queue;
@@ -563,17 +562,17 @@ static void watch_remove(struct watch *watch, u64 id)
 		.id		= id,
 	};
 
-	/* Off its lists, the watch does not keep the queue from being freed */
+	/* Once the watch is unlinked, only RCU keeps the queue from being freed */
 	guard(rcu)();
 
 	spin_lock_irq(&wqueue->ring.lock);
 	watch_unlink(watch);
-	/* Cast, as the whole record is copied and not only its header */
+	/* Cast the record, not its header: all of it is copied */
 	if (!wqueue->closed)
 		watch_queue_add(wqueue, (const void *)&removal,
 				removal.watch.info | watch->info_id,
 				removal.watch.info);
-	/* It may be the end of file, for every sleeper */
+	/* All sleepers are woken, as the end of file may have been reached */
 	if (!wqueue->nr_watches) {
 		wqueue->wake_all = true;
 		watch_queue_notify(wqueue);
@@ -581,7 +580,7 @@ static void watch_remove(struct watch *watch, u64 id)
 	spin_unlock_irq(&wqueue->ring.lock);
 }
 
-/* @release is that of the list, which may have been freed */
+/* @release comes from the watch's list, which may have been freed */
 static void watch_release(struct watch *watch,
 			  void (*release)(struct watch *watch))
 {
@@ -599,7 +598,7 @@ static void watch_release(struct watch *watch,
  * @id: the object; with @all, only used for the record
  * @all: remove every watch on the list
  *
- * A removal record is posted to the queue, the last one with the ID of the watch.
+ * A removal record is posted to the queue.  It is the last record of the watch.
  *
  * Context: Process context.  May sleep.
  * Return: 0, or -EBADSLT if there is no such watch.
@@ -633,15 +632,7 @@ int remove_watch_from_object(struct watch_list *wlist,
 }
 EXPORT_SYMBOL_GPL(remove_watch_from_object);
 
-/**
- * __remove_watch_list - destroy an object's list of watches
- * @wlist: the object's watches
- * @id: the object, for the removal records; 0 if it has none
- *
- * See remove_watch_list().
- *
- * Context: Process context.  May sleep.
- */
+/* See remove_watch_list() */
 void __remove_watch_list(struct watch_list *wlist, u64 id)
 {
 	remove_watch_from_object(wlist, NULL, id, true);
@@ -649,7 +640,7 @@ void __remove_watch_list(struct watch_list *wlist, u64 id)
 }
 EXPORT_SYMBOL_GPL(__remove_watch_list);
 
-/* The type of no watch */
+/* No watch has this type */
 #define WATCH_TYPE_ANY WATCH_TYPE_META
 
 static struct watch *watch_queue_find(const struct watch_queue *wqueue,
@@ -665,7 +656,7 @@ static struct watch *watch_queue_find(const struct watch_queue *wqueue,
 	return NULL;
 }
 
-/* Remove one watch, found by its type and ID.  Returns false if there is none. */
+/* Remove one watch by its type and ID.  Return false if there is none. */
 static bool watch_queue_remove_one(struct watch_queue *wqueue, u32 type,
 				   u32 info_id)
 {
@@ -697,10 +688,10 @@ static bool watch_queue_remove_one(struct watch_queue *wqueue, u32 type,
 }
 
 /**
- * watch_queue_remove_id - remove the watches of a queue that have an ID
+ * watch_queue_remove_id - remove the watches of a queue by their ID
  * @wqueue: the queue; the caller holds a reference on it
  * @type: type of the watches
- * @info_id: ID, shifted to WATCH_INFO_ID
+ * @info_id: watch ID, shifted to WATCH_INFO_ID
  *
  * The objects need not be accessible.  A removal record is posted for each watch.
  *
@@ -709,7 +700,7 @@ static bool watch_queue_remove_one(struct watch_queue *wqueue, u32 type,
  */
 int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id)
 {
-	/* Not those that are added while this runs */
+	/* Bound the loop while watches are added concurrently */
 	u32 max = READ_ONCE(wqueue->nr_watches);
 	int ret = -EBADSLT;
 
@@ -722,7 +713,7 @@ int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id)
 
 /**
  * watch_queue_close - destroy the contents of a queue
- * @wqueue: the queue; there is no file of its pipe any more
+ * @wqueue: the queue; no file refers to its pipe
  *
  * Context: Process context.  May sleep.
  */
@@ -732,7 +723,7 @@ void watch_queue_close(struct watch_queue *wqueue)
 
 	scoped_guard(spinlock_irq, &wqueue->ring.lock)
 		wqueue->closed = true;
-	/* No work is queued from here on, and no sleeper is left */
+	/* From here on no work is queued, and no task sleeps on the queue */
 	cancel_delayed_work_sync(&wqueue->notify_work);
 	watch_ring_destroy(&wqueue->ring);
 

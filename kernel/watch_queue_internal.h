@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * General notification queue: what its files share
+ * General notification queue: internal interfaces
  *
  * Calls between the files go one way:
  *
@@ -11,14 +11,14 @@
  * Locks, outer to inner
  *
  *	pipe->mutex		readers and the ioctls of one queue
- *	watch_list->lock	which watches an object has; process context
- *	watch_queue->ring.lock	the ring, and which watches a queue has; taken in
- *				any context, so interrupts are disabled
+ *	watch_list->lock	the watches of an object; process context
+ *	watch_queue->ring.lock	the ring, and the watches of a queue; taken in any
+ *				context, so interrupts are disabled
  *	watch_queue->wait.lock	sleeping readers and pollers
  *
- * pipe->mutex and watch_list->lock do not nest in each other, nor do the last
- * two.  A poster takes ring.lock only.  wait.lock is held for as long as it takes
- * to wake every task that polls the queue, so a poster must not wait for it.
+ * pipe->mutex and watch_list->lock do not nest, and neither do the last two.  A
+ * poster takes only ring.lock.  A wake-up holds wait.lock until every task that
+ * polls the queue is woken, so a poster must not wait for wait.lock.
  *
  * Fields of struct watch_queue
  *
@@ -27,10 +27,11 @@
  *	filter			pipe->mutex to write, RCU to read
  *	closed, wake_all,	ring.lock
  *	notified
- *	watches			ring.lock; fdinfo and watch_find() walk it by RCU
+ *	watches			ring.lock; fdinfo, watch_find() and removal by ID
+ *				walk the list under RCU
  *	nr_watches		ring.lock to write, READ_ONCE() in watch_find()
- *	fasync[]		fasync_helper() and kill_fasync() protect each;
- *				pipe->mutex to choose one
+ *	fasync[]		fasync_helper() and kill_fasync() protect each
+ *				entry; pipe->mutex to choose one
  *	nr_async		pipe->mutex to write, READ_ONCE() elsewhere
  *	atime			READ_ONCE() and WRITE_ONCE(); a stale value is
  *				harmless
@@ -70,17 +71,17 @@ struct watch_queue {
 
 	struct watch_filter __rcu *filter;	/* NULL: accept every record */
 	u32 nr_async;			/* entries of fasync[] in use */
-	bool wake_all;			/* for the next notify_work: end of file */
+	bool wake_all;			/* the next notify_work wakes all sleepers */
 	bool closed;			/* no more watches, no more records */
 
 	wait_queue_head_t wait;		/* sleeping readers and pollers */
-	struct delayed_work notify_work;	/* wakes them, and signals ... */
-	/* ... descriptors with O_ASYNC, one in each entry */
+	struct delayed_work notify_work;	/* wakes and signals readers */
+	/* Descriptors with O_ASYNC, one per entry */
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
 	unsigned long notified;		/* when notify_work last ran, jiffies */
 	struct hlist_head watches;
 	u32 nr_watches;
-	unsigned long atime;		/* when the inode's was last set, jiffies */
+	unsigned long atime;		/* when the inode's atime was last set, jiffies */
 	const unsigned int *max_bytes;	/* fs.pipe-max-size */
 	struct kref ref;
 	struct rcu_head rcu;
@@ -98,14 +99,14 @@ int watch_filter_check(struct watch_filter *filter);
 struct watch_filter *
 watch_filter_copy(const struct watch_notification_filter __user *arg);
 
-/* For the ioctls whose number contains the size of an argument that may grow */
+/* Strip the size, which may grow, from the number of an ioctl */
 #define WATCH_IOCTL(cmd) ((cmd) & ~IOCSIZE_MASK)
 
 /* kernel/watch_source.c */
 long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
 			const void __user *arg);
 
-/* Does any rule accept a record whose info word will be @info? */
+/* Does any rule accept a record with the info word @info? */
 static __always_inline bool
 watch_filter_passes(const struct watch_filter *filter,
 		    const struct watch_notification *n, u32 info)

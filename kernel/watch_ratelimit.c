@@ -6,9 +6,9 @@
  * period of WATCH_RATELIMIT_PERIOD the first WATCH_RATELIMIT_BURST events are
  * posted individually.  Further events are counted, and when the period ends a
  * single record is posted for the last event, with the number of suppressed
- * ones.  The first event is never delayed, the last one by at most one period,
- * and records plus counts equal the number of events.  The timer only runs while
- * events occur.
+ * ones.  The first event is never delayed, and the last one by at most one period.
+ * The number of records plus the counts in them equals the number of events.  The
+ * timer runs only while events occur.
  */
 
 #include <linux/build_bug.h>
@@ -22,7 +22,7 @@
 #define WATCH_RATELIMIT_BURST	10
 #define WATCH_RATELIMIT_PERIOD	HZ
 
-/* Post one record for all suppressed events.  Returns false if there are none. */
+/* Post one record for all suppressed events.  Return false if there are none. */
 static bool watch_ratelimit_emit(struct watch_ratelimit *rl)
 {
 	lockdep_assert_held(&rl->lock);
@@ -82,7 +82,7 @@ EXPORT_SYMBOL_GPL(watch_ratelimit_init);
 /**
  * watch_ratelimit_post - post an event, or count it
  * @rl: the rate limit
- * @event: passed to @rl->post(); copied if the event is suppressed
+ * @event: passed to @rl->post(); copied if the event is not posted now
  * @size: size of @event in bytes, at most WATCH_RATELIMIT_EVENT_SIZE
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
@@ -129,10 +129,10 @@ EXPORT_SYMBOL_GPL(watch_ratelimit_flush);
 
 /**
  * watch_ratelimit_destroy - stop the timer and post the last summary
- * @rl: the rate limit; no event may be posted after this call.  May be freed
- *	afterwards, after an RCU grace period if events are posted under RCU
+ * @rl: the rate limit; no event may be posted after this call.  The caller may
+ *	then free it, after an RCU grace period if events are posted under RCU
  *
- * Context: Process context, without locks that @rl->post() takes.  May sleep.
+ * Context: Process context, without the locks that @rl->post() takes.  May sleep.
  */
 void watch_ratelimit_destroy(struct watch_ratelimit *rl)
 {

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * General notification queue: the ring of records, and its losses
+ * General notification queue: the ring of records and the accounting of losses
  *
  * The ring stores records in slots of equal size.  Record number i is stored in
- * slot i modulo the number of slots, so nothing is allocated or searched for when
- * a record is put or copied.  The ring does not use the queue, the watches or the
- * pipe around it.
+ * slot i modulo the number of slots, so storing and reading a record involve
+ * neither allocation nor search.  The ring does not use queues, watches or pipes.
  *
  * Locks
  *
- * Posters hold @lock.  Readers are serialised by the owner of the ring, by a
- * mutex for example, and take @lock only to publish their progress.  "Reader"
- * below stands for a caller that excludes other readers.
+ * Posters hold @lock.  The owner of the ring serializes readers, with a mutex for
+ * example.  A reader takes @lock only to publish its progress.  In this table,
+ * "reader" means that other readers are excluded:
  *
  *	head			@lock to write; see (A) to read
  *	limit, overrun		@lock
@@ -25,38 +24,37 @@
  *
  * Ordering
  *
- * Names in parentheses are litmus tests of tools/memory-model/litmus-tests that
- * have the same shape.
+ * Names in parentheses are litmus tests of the same shape in
+ * tools/memory-model/litmus-tests.
  *
  *	(A) A poster fills a slot and then stores head with release.  The reader
  *	    loads head with acquire and then reads the slots before head.
  *	    (MP+pooncerelease+poacquireonce)
- *	(B) The reader's loads from a slot precede the section of @lock that
- *	    raises limit.  A poster reads limit in a later section of @lock and
- *	    writes the slot after that.  Unlock and lock are the only barriers
- *	    needed.  (LB+poacquireonce+pooncerelease)
+ *	(B) The reader loads from a slot and then raises limit in a section of
+ *	    @lock.  A poster reads limit in a later section of @lock and then
+ *	    writes the slot.  No barriers other than unlock and lock are needed.
+ *	    (LB+poacquireonce+pooncerelease)
  *
  * Losses
  *
- * A record that finds no room is lost and counted.  The count is reported once,
- * at the place in the stream where the records are missing.  A count is in one
- * of three states:
+ * A record that is posted to a full ring is lost and counted.  Each count is
+ * reported once, at the position in the stream where the records are missing.
+ * A count is in one of three states:
  *
- *	overrun		   The ring is full, and the records are missing after
- *			   the newest record.  Posters add to the count.
- *	lost_after[slot]   The reader is about to free slots.  The count is moved
- *			   to the slot of the newest record, where it cannot
- *			   grow any more.
- *	lost		   The reader has consumed that slot.  The count is due:
+ *	overrun		   The ring is full, and the lost records follow the
+ *			   newest one.  Posters increment the count.
+ *	lost_after[slot]   Before the reader frees slots, it moves the count to
+ *			   the slot of the newest record.  The count is final.
+ *	lost		   The reader has consumed this slot.  The count is due:
  *			   it is reported before any further record.
  *
  * A ring without a size is full and has no slot, so its losses are due
- * immediately.  The ring is readable if it has a record or if a count is due:
- * the other two states imply a record, as the slot that the count follows has
- * not been consumed.  So there is no number of pending reports to keep exact.
+ * immediately.  The ring is readable if it has a record or if a count is due.
+ * In the other two states the ring has a record, as the slot before the loss has
+ * not been consumed.  Therefore pending reports need not be counted.
  *
- * @marked is the index after the newest slot that had a count.  The reader looks
- * for counts below it only.
+ * @marked is the index after the newest slot that had a count.  The reader
+ * searches for counts only below this index.
  */
 #ifndef _KERNEL_WATCH_RING_H
 #define _KERNEL_WATCH_RING_H
@@ -92,22 +90,22 @@ static_assert(sizeof(struct watch_slot) == WATCH_RING_SLOT_SIZE);
 static_assert(WATCH_RING_SLOT_SIZE > WATCH_INFO_LENGTH);
 
 struct watch_ring {
-	/* Used by posters; a reader only writes limit, once per chunk */
+	/* Used by posters; a reader writes limit once per chunk */
 	spinlock_t lock;
 	u32 head;			/* next slot to fill, not masked */
-	u32 limit;			/* the ring is full when head gets here */
+	u32 limit;			/* value of head at which the ring is full */
 	u32 depth;			/* maximum number of records */
-	u32 mask;			/* from index to slot */
+	u32 mask;			/* converts an index to a slot */
 	struct watch_slot *slots;	/* NULL without a size */
-	u64 overrun;			/* losses since the ring is full */
+	u64 overrun;			/* losses since the ring became full */
 
 	/* Used by readers */
 	u32 tail ____cacheline_aligned_in_smp;	/* next slot to read */
 	u32 marked;			/* no count at or after this index */
 	u32 lost;			/* losses that are due */
 	u16 *lost_after;		/* losses after the record in a slot */
-	u64 nr_read;			/* records ever read */
-	u64 nr_lost;			/* records ever lost, without overrun */
+	u64 nr_read;			/* total of records read */
+	u64 nr_lost;			/* total of records lost, without overrun */
 };
 
 static inline void watch_ring_init(struct watch_ring *ring)
@@ -116,7 +114,7 @@ static inline void watch_ring_init(struct watch_ring *ring)
 	spin_lock_init(&ring->lock);
 }
 
-/* Bit 7 is unused; treat it as part of the length so that a set bit is rejected. */
+/* Bit 7 is unused.  Treat it as part of the length, so that it is rejected if set. */
 static inline u32 watch_info_len(u32 info)
 {
 	return info & ~(WATCH_INFO_ID | WATCH_INFO_TYPE_INFO);
@@ -126,24 +124,24 @@ static inline u32 watch_info_len(u32 info)
  * Posting
  */
 
-/* Also true without a size, and after watch_ring_destroy() */
+/* Also true if the ring has no size yet, and after watch_ring_destroy() */
 static __always_inline bool watch_ring_full(const struct watch_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
 	return ring->head == ring->limit;
 }
 
-/* Nothing to read.  The caller has checked that the ring is not full. */
+/* The caller has checked that the ring is not full */
 static __always_inline bool watch_ring_empty(const struct watch_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
-	/* limit - depth is tail, which is in the readers' cache line */
+	/* limit - depth equals tail, which is in the readers' cache line */
 	return unlikely(ring->limit - ring->head == ring->depth) && !ring->lost;
 }
 
 /*
- * Count a loss in a full ring.  Returns true if the ring became readable, which
- * is only possible without a size.
+ * Count a loss in a full ring.  Return true if the ring became readable, which
+ * is only possible if the ring has no size yet.
  */
 static __always_inline bool watch_ring_lose(struct watch_ring *ring)
 {
@@ -163,10 +161,7 @@ static __always_inline bool watch_ring_lose(struct watch_ring *ring)
 	return !lost;
 }
 
-/*
- * Store a record of @len bytes, which is also the length in @info, in a ring that
- * is not full.
- */
+/* Store a record in a ring that is not full; @len is the length in @info */
 static __always_inline void
 watch_ring_put(struct watch_ring *ring, const struct watch_notification *n,
 	       u32 info, u32 len)
@@ -193,7 +188,7 @@ watch_ring_put(struct watch_ring *ring, const struct watch_notification *n,
  * @ring: the ring
  *
  * Context: Any; without a lock the result may be out of date.
- * Return: true if a read would not find the ring empty.
+ * Return: true if a read would return something.
  */
 static inline bool watch_ring_readable(const struct watch_ring *ring)
 {
@@ -207,14 +202,14 @@ static inline bool watch_ring_readable(const struct watch_ring *ring)
 	return READ_ONCE(ring->head) != tail || READ_ONCE(ring->lost);
 }
 
-/* The index after the last record that a read which begins now returns */
+/* Return the end of a read that begins now: the index after the newest record */
 static __always_inline u32 watch_ring_end(const struct watch_ring *ring)
 {
 	/* Ordering (A): pairs with the poster's store of head */
 	return smp_load_acquire(&ring->head);
 }
 
-/* Record the position of a loss in the stream before any slot is freed */
+/* Record the position of a loss in the stream.  Called before slots are freed. */
 static __always_inline void watch_ring_mark_overrun(struct watch_ring *ring)
 {
 	lockdep_assert_held(&ring->lock);
@@ -229,13 +224,13 @@ static __always_inline void watch_ring_mark_overrun(struct watch_ring *ring)
 	ring->overrun = 0;
 }
 
-/* Are there counts between tail and head? */
+/* Is there a loss after a record that was not consumed yet? */
 static __always_inline bool watch_ring_has_marks(const struct watch_ring *ring)
 {
 	return (s32)(ring->marked - ring->tail) > 0;
 }
 
-/* The first index in (tail, end] with a loss before it, or @end */
+/* Return the first index in (tail, end] that has a loss before it, or @end */
 static inline u32 watch_ring_next_mark(const struct watch_ring *ring, u32 end)
 {
 	for (u32 i = ring->tail; i != end; i++) {
@@ -245,7 +240,7 @@ static inline u32 watch_ring_next_mark(const struct watch_ring *ring, u32 end)
 	return end;
 }
 
-/* Move the count of an overrun to its slot, and that of slot @tail - 1 to lost */
+/* Move the overrun to its slot, and the count of slot @tail - 1 to lost */
 static noinline __maybe_unused void
 watch_ring_move_losses(struct watch_ring *ring, u32 tail)
 {
@@ -286,7 +281,7 @@ static inline int watch_ring_copy_one(const void *record, size_t len,
 	return -EFAULT;
 }
 
-/* Copy whole records before @end.  Returns the index after the last of them. */
+/* Copy whole records before @end.  Return the index after the last one copied. */
 static noinline __maybe_unused u32
 watch_ring_copy_iter(const struct watch_ring *ring, u32 end, struct iov_iter *to)
 {
@@ -302,8 +297,8 @@ watch_ring_copy_iter(const struct watch_ring *ring, u32 end, struct iov_iter *to
 }
 
 /*
- * Copy a record between user_write_access_begin() and _end(), without a loop.
- * Returns false on a fault.
+ * Copy a record without a loop.  Called between user_write_access_begin() and
+ * user_write_access_end().  Return false on a fault.
  */
 static __always_inline bool
 watch_ring_copy_record(char __user *to, const char *from, u32 len)
@@ -345,7 +340,7 @@ fault:
 	return false;
 }
 
-/* The same for the plain buffer of read(), many times as fast */
+/* Fast variant of watch_ring_copy_iter() for the plain buffer of read() */
 static __always_inline u32
 watch_ring_copy_ubuf(const struct watch_ring *ring, u32 end, struct iov_iter *to)
 {
@@ -370,7 +365,7 @@ watch_ring_copy_ubuf(const struct watch_ring *ring, u32 end, struct iov_iter *to
 	return i;
 }
 
-/* Why the record at @tail was not copied */
+/* Return the reason why the record at @tail was not copied */
 static noinline __maybe_unused int
 watch_ring_copy_error(const struct watch_ring *ring, u32 tail,
 		      const struct iov_iter *to)
@@ -395,29 +390,28 @@ watch_ring_copy_lost(struct watch_ring *ring, struct iov_iter *to)
 
 	if (err)
 		return err;
-	/* Without a size, posters may have added to it */
+	/* If the ring has no size yet, posters may have added losses */
 	scoped_guard(spinlock_irq, &ring->lock)
 		WRITE_ONCE(ring->lost, ring->lost - lost);
 	return 0;
 }
 
-/* Index up to which to copy: @end, a loss or a chunk, whichever is first */
+/* Return where to stop copying: @end, the next loss or the end of the chunk */
 static noinline __maybe_unused u32
-watch_ring_chunk_end(const struct watch_ring *ring, u32 end,
-				       size_t room)
+watch_ring_chunk_end(const struct watch_ring *ring, u32 end, size_t room)
 {
 	u32 tail = ring->tail;
 
 	end = tail + min(end - tail, WATCH_RING_CHUNK);
 	if (!watch_ring_has_marks(ring))
 		return end;
-	/* No need to search beyond what can fit */
+	/* Do not search beyond the records that can fit */
 	room /= sizeof(struct watch_notification);
 	end = tail + min_t(size_t, end - tail, room + 1);
 	return watch_ring_next_mark(ring, end);
 }
 
-/* Copy and consume the next chunk of records; there is one at least */
+/* Copy and consume the next chunk of records; the ring has at least one */
 static __always_inline int watch_ring_copy_chunk(struct watch_ring *ring, u32 end,
 						 struct iov_iter *to)
 {
@@ -436,7 +430,7 @@ static __always_inline int watch_ring_copy_chunk(struct watch_ring *ring, u32 en
 }
 
 /**
- * watch_ring_read - copy a part of what is queued
+ * watch_ring_read - copy a chunk of records, or a loss report
  * @ring: the ring; the caller excludes other readers
  * @end: from watch_ring_end(), called when the read began
  * @to: buffer
@@ -444,10 +438,9 @@ static __always_inline int watch_ring_copy_chunk(struct watch_ring *ring, u32 en
  *	copied
  *
  * Context: Process context.  May fault.
- * Return: true if there is more to copy, so that the function should be called
- * again with the same @end.  At most a chunk of records is copied by a call.
- * Since @end does not move, a read ends even if records are posted faster than
- * they are copied.
+ * Return: true if more remains to be copied: call the function again with the same
+ * @end.  A call copies at most one chunk of records.  As @end does not change, a
+ * read ends even if records are posted faster than they are copied.
  */
 static __always_inline bool watch_ring_read(struct watch_ring *ring, u32 end,
 					    struct iov_iter *to, int *err)
@@ -476,7 +469,7 @@ static inline u32 watch_ring_bytes(const struct watch_ring *ring)
 
 	if (!nr)
 		return bytes;
-	/* Without the lock: the count may be out of date, only 0 matters */
+	/* Without the lock: the count may be stale, but only 0 matters */
 	if (unlikely(data_race(ring->overrun)))
 		bytes += sizeof(struct watch_notification);
 	if (unlikely(watch_ring_has_marks(ring))) {
@@ -500,7 +493,7 @@ static inline u32 watch_ring_bytes(const struct watch_ring *ring)
  * Size
  */
 
-/* Pages that the slots of a ring take, for accounting */
+/* Number of pages to account for a ring with @nr_slots slots */
 static inline unsigned long watch_ring_pages(unsigned long nr_slots)
 {
 	return DIV_ROUND_UP(nr_slots * (sizeof(struct watch_slot) + sizeof(u16)),
@@ -520,12 +513,12 @@ static inline void *watch_ring_zalloc(size_t size)
 }
 
 /**
- * watch_ring_resize - give a ring its size
+ * watch_ring_resize - set the size of a ring
  * @ring: a ring without a size; the caller excludes readers
  * @depth: maximum number of records, 1 to WATCH_RING_MAX_DEPTH
  *
  * Context: Process context.  May sleep.
- * Return: 0, or -ENOMEM if there is no memory.
+ * Return: 0, or -ENOMEM if out of memory.
  */
 static inline int watch_ring_resize(struct watch_ring *ring, u32 depth)
 {
@@ -553,7 +546,7 @@ static inline int watch_ring_resize(struct watch_ring *ring, u32 depth)
 
 /**
  * watch_ring_destroy - free the slots
- * @ring: the ring; there are no readers any more
+ * @ring: the ring, which has no readers
  *
  * Records that are posted afterwards are lost.
  *

@@ -2,20 +2,14 @@
 /*
  * General notification queue: the ioctls that add and remove watches
  *
- * A source of events whose objects have no system call of their own to add a
- * watch registers here, for its type of record.  It answers one question: which
- * list of watches, and which ID, for a file and flags?  Everything else is the
- * same for all sources and is done here.  See
- * Documentation/core-api/watch_queue.rst.
+ * An event source registers for its type of record, unless its objects have a
+ * system call of their own to add a watch.  The source finds the list of watches
+ * and the object ID for a file and flags.  Everything else is common to all sources
+ * and is done here.  See Documentation/core-api/watch_queue.rst.
  *
- * Locks
- *
- *	watch_source_lock	the table of sources; not held while a source
- *				runs, which may take as long as a file server
- *				takes to answer
- *
- * Calls into a source are counted, so that unregister_watch_source() can wait
- * until none is running.
+ * watch_source_lock protects the table of sources.  It is not held during a call
+ * into a source, which may have to wait for a file server.  The calls are counted,
+ * so that unregister_watch_source() can wait until none is running.
  */
 
 #include <linux/array_size.h>
@@ -33,12 +27,12 @@
 #include "watch_queue_internal.h"
 
 /*
- * Default of user.max_watch_queue_watches.  It is low because every event costs
- * time for each watch on its object, and events on mounts do so under mount_lock.
+ * Default of user.max_watch_queue_watches.  It is low because each watch adds to
+ * the cost of every event on its object, for mounts under mount_lock.
  */
 #define WATCH_QUEUE_DEFAULT_MAX_WATCHES 128
 
-/* Table size; leaves room for more types than the header has */
+/* Table size; leaves room for types that the header does not define */
 #define WATCH_SOURCE_MAX 16
 
 static_assert(WATCH_SOURCE_MAX > WATCH_TYPE__NR);
@@ -49,7 +43,7 @@ static_assert(sizeof(struct watch_queue_watch) == WATCH_QUEUE_WATCH_SIZE_VER0);
 static DECLARE_RWSEM(watch_source_lock);
 static const struct watch_source *watch_sources[WATCH_SOURCE_MAX];
 
-/* Number of calls into the source of a type that are running */
+/* Number of running calls into the source of each type */
 static atomic_t watch_source_active[WATCH_SOURCE_MAX];
 
 /* WATCH_TYPE_META is internal, and keys are watched with keyctl() */
@@ -59,15 +53,15 @@ static bool watch_source_type_valid(u32 type)
 }
 
 /**
- * register_watch_source - make a type of objects available to the ioctls
+ * register_watch_source - register a source
  * @source: the source; must not change until it is unregistered
  *
  * Context: Process context.  May sleep.
  * Return: 0 or
  *
- * * -EINVAL - the type is not one of WATCH_TYPE_*_NOTIFY, or is that of keys; or
- *   find() is missing
- * * -EBUSY - the type has a source already
+ * * -EINVAL - the type is WATCH_TYPE_META or WATCH_TYPE_KEY_NOTIFY, or is too large,
+ *   or find() is missing
+ * * -EBUSY - the type already has a source
  */
 int register_watch_source(const struct watch_source *source)
 {
@@ -86,8 +80,8 @@ EXPORT_SYMBOL_GPL(register_watch_source);
  * unregister_watch_source - unregister a source
  * @source: the source; one that is not registered is ignored
  *
- * Waits until no function of the source is running.  None is called afterwards.
- * Watches that were added remain until their objects are destroyed.
+ * Waits until no function of the source is running, and none is called afterwards.
+ * Existing watches remain until they are removed or their objects are destroyed.
  *
  * Context: Process context, with no lock held that @source takes.  May sleep.
  */
@@ -114,7 +108,7 @@ static int __init watch_source_init(void)
 }
 core_initcall(watch_source_init);
 
-/* The source of a type, to be put by watch_source_put(), or NULL */
+/* Get the source of a type, or NULL.  To be put with watch_source_put(). */
 static const struct watch_source *watch_source_get(u32 type)
 {
 	const struct watch_source *source;
@@ -202,7 +196,7 @@ static int watch_source_do(const struct watch_source *source,
 	return watch_source_remove(source, wqueue, args, fd_file(f));
 }
 
-/* By ID: of any type, keys included, whether it has a source or not */
+/* Remove watches by ID.  Works for all types: no source is called. */
 static int watch_source_remove_id(struct watch_queue *wqueue,
 				  const struct watch_queue_watch *args)
 {
@@ -215,24 +209,23 @@ static int watch_source_remove_id(struct watch_queue *wqueue,
 }
 
 /**
- * watch_source_ioctl - IOC_WATCH_QUEUE_ADD_WATCH and IOC_WATCH_QUEUE_REMOVE_WATCH
- * @wqueue: the queue that the caller has open
- * @cmd: either command, with any size in it
+ * watch_source_ioctl - add or remove a watch for user space
+ * @wqueue: the queue of the file that the ioctl was called on
+ * @cmd: IOC_WATCH_QUEUE_ADD_WATCH or IOC_WATCH_QUEUE_REMOVE_WATCH, with any size
  * @arg: struct watch_queue_watch, of the size in @cmd
  *
  * Context: Process context.  May sleep.
  * Return: 0 or, in the order of the checks,
  *
- * * -EINVAL - the size in @cmd is below that of the first version
+ * * -EINVAL - the size in @cmd is below WATCH_QUEUE_WATCH_SIZE_VER0
  * * -EFAULT - @arg cannot be read
- * * -E2BIG - a member that this kernel does not know is not 0
+ * * -E2BIG - a member that this kernel does not support is not 0
  * * -EINVAL - the watch ID is above 255
  * * -EOPNOTSUPP - the type has no source, or is not watched through this ioctl
- * * -EINVAL - an unknown flag; or, to remove a watch by its ID, any flag
+ * * -EINVAL - an unknown flag, or any flag for removal by ID
  * * -EBADF - the descriptor is not open
- * * what the find() function of the source returns
- * * what add_watch_to_object() returns, or -EBADSLT if there is no such watch to
- *   remove
+ * * any error of the source's find() function
+ * * any error of add_watch_to_object(), or -EBADSLT if there is no watch to remove
  */
 long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
 			const void __user *arg)

@@ -2,21 +2,17 @@
 /*
  * Notifications about devices
  *
- * Posts one record for each uevent that the kernel sends: what happened, to which
- * device, and the sequence number of the event.  The events are documented in
+ * An event source for the general notification queue: it posts one record for each
+ * uevent of the kernel, with the action, the device and the sequence number.  See
  * Documentation/userspace-api/watch_queue.rst.
  *
- * There is one object, all devices.  A watch on it belongs to the network namespace in
- * which it was added, and sees the events that a netlink socket there would receive.
- * As with netlink, untagged events (those of devices that belong to no network
- * namespace) are not delivered to network namespaces owned by a non-initial user
- * namespace.
+ * There is one object, all devices.  A watch belongs to the network namespace in which
+ * it was added, and gets the events that a netlink socket there would receive.  As with
+ * netlink, untagged events (of devices that do not belong to a network namespace) are
+ * not delivered to network namespaces owned by a non-initial user namespace.
  *
- * Locks
- *
- *	locks of the queue	kernel/watch_queue.c; there is no other
- *
- * Events are posted in process context, often with locks of drivers held.
+ * Events are posted in process context, often with locks of drivers held.  This file
+ * has no locks.
  */
 
 #include <linux/array_size.h>
@@ -34,7 +30,7 @@
 #include <linux/watch_queue.h>
 #include <net/net_namespace.h>
 
-/* Longest subsystem name in a record; the path gets the rest of the record */
+/* Maximum length of a subsystem name in a record, so that the path has space */
 #define SUBSYSTEM_MAX 31
 
 static_assert(sizeof(struct device_notification) == 32);
@@ -58,7 +54,7 @@ static const char * const device_events[] = {
 	[NOTIFY_DEVICE_UNBIND]	= "unbind",
 };
 
-/* The variables of a uevent that are used here */
+/* Variables of a uevent that are used here */
 enum {
 	UEVENT_ACTION,
 	UEVENT_DEVPATH,
@@ -87,7 +83,7 @@ static const struct {
 
 static_assert(ARRAY_SIZE(uevent_variables) == NR_UEVENT_VARIABLES);
 
-/* Point @values at the values of the variables in @env; an absent one stays NULL */
+/* Point @values at the values of the variables in @env; NULL remains for absent ones */
 static void uevent_get_values(const struct kobj_uevent_env *env, const char **values)
 {
 	const char *text, *prefix;
@@ -97,7 +93,7 @@ static void uevent_get_values(const struct kobj_uevent_env *env, const char **va
 		text = env->envp[i];
 		for (v = 0; v < NR_UEVENT_VARIABLES; v++) {
 			prefix = uevent_variables[v].prefix;
-			/* The first character saves most of the calls */
+			/* Comparing one character saves most of the calls */
 			if (*text != *prefix || values[v] ||
 			    strncmp(text, prefix, uevent_variables[v].len))
 				continue;
@@ -116,7 +112,7 @@ static u32 uevent_number(const char *value)
 
 /*
  * Store both names, each with its NUL, and add the length of the whole record to its
- * info word.  Where the names do not fit, keep the start of @subsystem and the end of
+ * info word.  If the names do not fit, keep the start of @subsystem and the end of
  * @devpath.
  */
 static void device_put_names(union device_record *rec, const char *subsystem,
@@ -148,9 +144,9 @@ static u64 kobject_sysfs_ino(const struct kobject *kobj)
 }
 
 /*
- * A watch's private pointer is the network namespace in which it was added, with a
- * passive reference.  Its lowest bit is set if untagged events are seen there.  Posters
- * may still use the watch after the reference was dropped, so they only compare the
+ * The private pointer of a watch is the network namespace in which the watch was added,
+ * with a passive reference.  The lowest bit is set if the watch gets untagged events.
+ * Posters may use the watch after the reference was dropped, so they only compare the
  * pointer.
  */
 #define SEES_UNTAGGED 1UL
@@ -167,12 +163,12 @@ static bool device_watch_in_netns(const struct watch *watch, const void *net)
 }
 
 /**
- * __kobject_notify - report a uevent to the existing watches
+ * __kobject_notify - notify watchers of a uevent
  * @kobj: the kobject
  * @net: network namespace to which the event belongs, or NULL for an untagged event
  * @env: environment of the uevent, with ACTION, DEVPATH, SUBSYSTEM and SEQNUM
  *
- * Context: Process context, with any lock held but a raw spinlock.
+ * Context: Process context.  Locks may be held, except raw spinlocks.
  */
 void __kobject_notify(const struct kobject *kobj, const struct net *net,
 		      const struct kobj_uevent_env *env)
@@ -200,7 +196,7 @@ void __kobject_notify(const struct kobject *kobj, const struct net *net,
 		rec.n.watch.info |= NOTIFY_DEVICE_SYNTHETIC;
 	if (!strcmp(values[UEVENT_SUBSYSTEM], "block"))
 		rec.n.watch.info |= NOTIFY_DEVICE_BLOCK;
-	/* The device may have been renamed since, so its kobject is not used */
+	/* Not from the kobject, which may have been renamed in the meantime */
 	device_put_names(&rec, values[UEVENT_SUBSYSTEM], values[UEVENT_DEVPATH]);
 
 	post_watch_notification_if(&device_watchers, &rec.n.watch, NULL, 0,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Unit tests of notifications about devices
+ * KUnit tests for notifications about devices
  *
  * Included at the end of lib/kobject_notify.c.  They cover names that are too long for
- * a record, because no device with such a name can be created on demand.
+ * a record, as no device with such a name can be created on demand.
  * tools/testing/selftests/watch_queue tests everything else.
  */
 
@@ -44,8 +44,8 @@ static void fill(char *name, size_t len, char first)
 }
 
 /*
- * A record has the start of a subsystem and the end of a path, each with its NUL and
- * nothing after it, and a flag if they are not the whole names
+ * A record contains the start of the subsystem and the end of the path, each with its
+ * NUL.  Nothing is written after the names.  A flag is set if a name is truncated.
  */
 static void device_test_names(struct kunit *test)
 {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of fs/sb_notify.c, which includes this file: cases that are hard to
- * reach through a real filesystem.
+ * KUnit tests for notifications about superblocks
+ *
+ * Included at the end of fs/sb_notify.c.  They cover cases that are hard to reach with
+ * a real filesystem.
  */
 #include <kunit/test.h>
 
@@ -13,20 +15,20 @@ struct sb_quota_row {
 	bool may_notify;
 };
 
-/* The watcher has uid 5, euid 1000, egid 100 and the group 200 */
+/* The watcher has uid 5, euid 1000, egid 100 and the supplementary group 200 */
 static const struct sb_quota_row sb_quota_rows[] = {
-	{ "its own", USRQUOTA, 1000, false, true },
-	{ "another's", USRQUOTA, 1001, false, false },
-	{ "of its real uid", USRQUOTA, 5, false, false },
-	{ "of a user with its group's number", USRQUOTA, 100, false, false },
-	{ "its group's", GRPQUOTA, 100, false, true },
-	{ "another group's that it is in", GRPQUOTA, 200, false, true },
-	{ "of a group that it is not in", GRPQUOTA, 300, false, false },
-	{ "of a group with its own number", GRPQUOTA, 1000, false, false },
-	{ "a project's", PRJQUOTA, 1000, false, false },
-	{ "another's, privileged", USRQUOTA, 1001, true, true },
-	{ "a group's, privileged", GRPQUOTA, 300, true, true },
-	{ "a project's, privileged", PRJQUOTA, 1, true, true },
+	{ "own user", USRQUOTA, 1000, false, true },
+	{ "other user", USRQUOTA, 1001, false, false },
+	{ "user with the real uid", USRQUOTA, 5, false, false },
+	{ "user with the number of the group", USRQUOTA, 100, false, false },
+	{ "own group", GRPQUOTA, 100, false, true },
+	{ "supplementary group", GRPQUOTA, 200, false, true },
+	{ "other group", GRPQUOTA, 300, false, false },
+	{ "group with the number of the user", GRPQUOTA, 1000, false, false },
+	{ "project", PRJQUOTA, 1000, false, false },
+	{ "other user, privileged", USRQUOTA, 1001, true, true },
+	{ "other group, privileged", GRPQUOTA, 300, true, true },
+	{ "project, privileged", PRJQUOTA, 1, true, true },
 };
 
 static void sb_notify_test_quota(struct kunit *test)
@@ -68,13 +70,13 @@ static struct sb_quota_limit *sb_test_limit(struct sb_watchers *sbw, u32 id,
 
 	scoped_guard(spinlock_irqsave, &sbw->quota_lock) {
 		limit = sb_quota_limit(sbw, &w);
-		/* As a post would */
+		/* As watch_ratelimit_post() does */
 		limit->rl.open = true;
 	}
 	return limit;
 }
 
-/* A rate limit is for one quota and kind of warning until its period ends. */
+/* A rate limit is assigned to one quota and kind of warning until its period ends. */
 static void sb_notify_test_quota_limit(struct kunit *test)
 {
 	struct sb_watchers *sbw = kunit_kzalloc(test, sizeof(*sbw), GFP_KERNEL);
@@ -85,7 +87,7 @@ static void sb_notify_test_quota_limit(struct kunit *test)
 	sb_quota_init(sbw);
 	rest = &sbw->quota_rest;
 
-	/* Same number, other type; same user, other warning */
+	/* Same number, different type; same user, different warning */
 	limit[0] = sb_test_limit(sbw, 1000, USRQUOTA, QUOTA_NL_BHARDWARN);
 	limit[1] = sb_test_limit(sbw, 1000, GRPQUOTA, QUOTA_NL_BHARDWARN);
 	limit[2] = sb_test_limit(sbw, 1000, USRQUOTA, QUOTA_NL_IHARDWARN);
@@ -101,7 +103,7 @@ static void sb_notify_test_quota_limit(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, limit[2],
 			    sb_test_limit(sbw, 1000, USRQUOTA, QUOTA_NL_IHARDWARN));
 
-	/* None is free; then one is, and goes to the next that asks */
+	/* No rate limit is free; then one becomes free and is assigned to the next quota */
 	KUNIT_EXPECT_PTR_EQ(test, rest,
 			    sb_test_limit(sbw, 1001, USRQUOTA, QUOTA_NL_BHARDWARN));
 	limit[1]->rl.open = false;
@@ -114,7 +116,7 @@ static void sb_notify_test_quota_limit(struct kunit *test)
 	sb_quota_destroy(sbw);
 }
 
-/* Without a watch, errors are not counted. */
+/* Errors are not counted unless there is a watch. */
 static void sb_notify_test_unwatched(struct kunit *test)
 {
 	struct sb_watchers *sbw = kunit_kzalloc(test, sizeof(*sbw), GFP_KERNEL);

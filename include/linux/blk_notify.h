@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Notifications about block devices: what the block layer calls
+ * Notifications about block devices: hooks for the block layer
  *
  * See Documentation/userspace-api/watch_queue.rst for the events.
  */
@@ -15,7 +15,7 @@ struct request;
 void blk_notify_request(struct request *rq, blk_status_t status,
 			unsigned int bytes);
 void blk_notify_bio(struct bio *bio, bool chained);
-void blk_notify_gone(struct block_device *bdev);
+void blk_notify_destroy(struct block_device *bdev);
 #else
 static inline void blk_notify_request(struct request *rq, blk_status_t status,
 				      unsigned int bytes)
@@ -26,7 +26,7 @@ static inline void blk_notify_bio(struct bio *bio, bool chained)
 {
 }
 
-static inline void blk_notify_gone(struct block_device *bdev)
+static inline void blk_notify_destroy(struct block_device *bdev)
 {
 }
 #endif

@@ -2,7 +2,7 @@
 /*
  * Notifications about devices: the hook for uevents
  *
- * The events are documented in Documentation/userspace-api/watch_queue.rst.
+ * See Documentation/userspace-api/watch_queue.rst for the events.
  */
 #ifndef _LINUX_KOBJECT_NOTIFY_H
 #define _LINUX_KOBJECT_NOTIFY_H
@@ -21,12 +21,12 @@ void __kobject_notify(const struct kobject *kobj, const struct net *net,
 #endif
 
 /**
- * kobject_notify - report a uevent
+ * kobject_notify - notify watchers of a uevent
  * @kobj: the kobject
  * @net: network namespace to which the event belongs, or NULL for an untagged event
  * @env: environment of the uevent, with ACTION, DEVPATH, SUBSYSTEM and SEQNUM
  *
- * Context: Process context, with any lock held but a raw spinlock.
+ * Context: Process context.  Locks may be held, except raw spinlocks.
  */
 static inline void kobject_notify(const struct kobject *kobj, const struct net *net,
 				  const struct kobj_uevent_env *env)
@@ -35,7 +35,7 @@ static inline void kobject_notify(const struct kobject *kobj, const struct net *
 	/*
 	 * Order the change of sysfs before the check for watches.  Pairs with the
 	 * barrier in add_watch_to_object(): a program that adds a watch and then reads
-	 * sysfs sees the change or gets the event.
+	 * sysfs sees the change or gets the record.
 	 */
 	smp_mb__before_post();
 	if (!hlist_empty(&device_watchers.watchers))

@@ -2,7 +2,7 @@
 /*
  * Notifications about superblocks: hooks for filesystems and the VFS
  *
- * A call tests a pointer if the superblock was never watched.
+ * If a superblock was never watched, a hook executes a barrier and tests a pointer.
  * See Documentation/userspace-api/watch_queue.rst for the events.
  */
 #ifndef _LINUX_SB_NOTIFY_H
@@ -25,14 +25,14 @@ void __sb_notify_error(struct super_block *sb, u64 ino, int error);
 void __sb_notify_destroy(struct super_block *sb);
 void sb_notify_wb_error(const struct address_space *mapping, int error);
 
-/* To be called after the change of state that is to be reported.  Not for hot paths. */
+/* Call this after the change of state to be reported.  Not for hot paths. */
 static inline bool sb_has_watchers(const struct super_block *sb)
 {
 	/*
-	 * Pairs with the barrier in add_watch_to_object(): a program adds a
-	 * watch, then reads the state; a poster stores the state, then checks for
-	 * watchers.  Without both barriers, the program could read the old state and
-	 * the poster find no watcher.
+	 * Pairs with the barrier in add_watch_to_object().  A program adds a watch and
+	 * then reads the state; a poster stores the state and then checks for watchers.
+	 * Without both barriers, the program could read the old state although the
+	 * poster finds no watcher.
 	 */
 	smp_mb__before_post();
 	return unlikely(rcu_access_pointer(sb->s_watchers));
@@ -66,7 +66,7 @@ static inline void sb_notify_frozen(struct super_block *sb, bool frozen)
 
 /**
  * sb_notify_shutdown - notify watchers that a filesystem was shut down
- * @sb: the superblock, which rejects changes from now on; SB_RDONLY need not be set
+ * @sb: the superblock, which rejects changes from now on even without SB_RDONLY
  *
  * Context: Any but NMI.
  */
@@ -77,7 +77,7 @@ static inline void sb_notify_shutdown(struct super_block *sb)
 }
 
 /**
- * sb_notify_error - notify watchers that a filesystem found an error in itself
+ * sb_notify_error - notify watchers of an error in a filesystem
  * @sb: the superblock
  * @ino: number of the inode with the error, or 0
  * @error: errno, of either sign
@@ -104,8 +104,8 @@ static inline void __sb_notify_quota(struct super_block *sb, struct kqid qid,
 /**
  * sb_notify_quota - notify watchers that a quota limit was crossed
  * @sb: the superblock
- * @qid: the user, group or project that the limit is for
- * @warning: QUOTA_NL_*, which limit and in which direction
+ * @qid: user, group or project of the limit
+ * @warning: QUOTA_NL_*, the limit and the direction
  *
  * Rate limited for each @qid and @warning, see fs/sb_notify.c.
  *
@@ -120,9 +120,9 @@ static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
 
 /**
  * sb_notify_destroy - remove all watches on a superblock
- * @sb: the superblock, after kill_sb(): no event can happen any more
+ * @sb: the superblock, after kill_sb(), so that no event can occur
  *
- * Context: Process context, without s_umount and locks that a timer takes.  May
+ * Context: Process context, without s_umount and the locks that timers take.  May
  * sleep.
  */
 static inline void sb_notify_destroy(struct super_block *sb)

@@ -39,11 +39,11 @@ struct watch_queue;
  * smp_mb__before_post - order a change of state before the check for watches
  *
  * A program adds a watch and then reads the state of the object.  A source
- * changes the state, calls this, and then checks for watches, as
+ * changes the state, calls this function, and then checks for watches, as
  * post_watch_notification() does.  So the program reads the new state, or is
  * notified of the change, or both.  Pairs with the full barrier at the end of
- * add_watch_to_object().  A source whose changes are ordered otherwise, by a
- * lock that adding a watch also takes for example, does not need it.
+ * add_watch_to_object().  A source does not need this function if a lock that is
+ * also taken to add a watch orders its changes.
  *
  * Context: Any.
  */
@@ -56,26 +56,27 @@ static inline void smp_mb__before_post(void)
 #ifdef CONFIG_WATCH_QUEUE
 
 /**
- * struct watch - ties one object to one queue
- * @list_node: link in the object's list; wlist->lock, posters walk it by RCU
- * @queue_node: link in the queue's list; the ring's lock, fdinfo walks it by
- *	RCU.  Nothing is posted through a watch that is not on this list
+ * struct watch - tie one object to one queue
+ * @list_node: link in the object's list; protected by the lock of @list, posters
+ *	walk the list under RCU
+ * @queue_node: link in the queue's list; protected by the ring's lock, readers walk
+ *	the list under RCU.  Nothing is posted to a watch that is not on this list
  * @queue: destination of records; set by init_watch(), then constant
  * @list: the object's list; set by add_watch_to_object(), then constant
  * @cred: credentials of the task that added the watch, without keyrings; set by
  *	add_watch_to_object(), then constant
  * @ucounts: charged for the watch, or NULL; set by add_watch_to_object()
- * @private: for the source
- * @id: the object; a list may serve several objects.  Set by the source before
- *	the watch is added, then constant
+ * @private: data of the source
+ * @id: ID of the object, as a list may serve several objects.  Set by the source
+ *	before the watch is added, then constant
  * @info_id: watch ID, shifted to WATCH_INFO_ID; set by the source before the
  *	watch is added, then constant
  * @type: type of the source; set by init_watch() to WATCH_TYPE_KEY_NOTIFY,
  *	other sources change it before the watch is added, then constant
  * @rcu: for freeing; posters may use a removed watch until a grace period ends
  *
- * The source allocates it with kzalloc() and initializes it with init_watch().
- * Once added, the queue owns and frees it; until then the source may kfree() it.
+ * The source allocates a watch with kzalloc() and initializes it with init_watch().
+ * The queue owns and frees an added watch.  Before that, the source may kfree() it.
  */
 struct watch {
 	struct hlist_node	list_node;
@@ -94,11 +95,10 @@ struct watch {
 /**
  * struct watch_list - the watches on an object
  * @rcu: for freeing
- * @watchers: the watches; @lock, posters walk it by RCU
- * @release_watch: called when a watch was taken off the list, or NULL; see
- *	init_watch_list()
- * @lock: serialises changes of @watchers; taken in process context only
- * @nr_watches: number of watches; @lock
+ * @watchers: the watches; protected by @lock, posters walk the list under RCU
+ * @release_watch: called after a watch was unlinked, or NULL; see init_watch_list()
+ * @lock: protects @watchers and @nr_watches; taken in process context only
+ * @nr_watches: number of watches
  */
 struct watch_list {
 	struct rcu_head		rcu;
@@ -109,10 +109,10 @@ struct watch_list {
 };
 
 /**
- * struct watch_target - an object to be watched, as its source describes it
- * @list: list of its watches; NULL if it was never watched
- * @id: its ID on @list
- * @private: what the watch's private pointer is to be; not used for removal
+ * struct watch_target - the object of a watch, found by its source
+ * @list: the object's list of watches; NULL if it was never watched
+ * @id: ID of the object on @list
+ * @private: value for the private pointer of the watch; not used for removal
  */
 struct watch_target {
 	struct watch_list	*list;
@@ -122,18 +122,19 @@ struct watch_target {
 
 /**
  * struct watch_source - objects that are watched through the queue's ioctls
- * @type: WATCH_TYPE_*_NOTIFY, that of its records
+ * @type: WATCH_TYPE_*_NOTIFY of the records
  * @flags: valid bits of watch_queue_watch.flags
- * @find: find the object that @file and @flags name.  @file is NULL if the
- *	program passed -1 in place of a descriptor, which is possible for @add
- *	only.  With @add, checks that the caller may watch the object, and
- *	creates its list; without, no permission is needed.  May sleep.
- *	Returns 0, -EBADF if it needs a file, -EINVAL if the file is of the wrong
- *	kind, -EPERM, -ENOMEM, or what a security module returns
+ * @find: find the object for @file and @flags.  @file is NULL if the program passed
+ *	-1 instead of a descriptor, which is only possible if @add is true.  If @add
+ *	is true, check that the caller may watch the object, and create its list.
+ *	Otherwise do not require any permission.  May sleep.  Return 0, -EBADF if a
+ *	file is needed, -EINVAL if the file is of the wrong kind, -EPERM, -ENOMEM, or
+ *	the error of a security module
  * @added: called after a watch was added, or NULL
  *
- * What @find acquires for @private with @add, the list's release_watch releases:
- * it is called when the watch has been removed, and if it could not be added.
+ * If @find acquires a resource for @private, the release function of the list
+ * releases the resource.  The function is called after the watch was removed, and
+ * if the watch could not be added.
  */
 struct watch_source {
 	u32 type;
@@ -168,14 +169,14 @@ void __remove_watch_list(struct watch_list *wlist, u64 id);
 /**
  * init_watch_list - initialize an object's list of watches
  * @wlist: the list, from kzalloc()
- * @release_watch: called for each watch after it was taken off the list and
- *	before it is freed, or NULL
+ * @release_watch: called for each watch after it was unlinked and before it is
+ *	freed, or NULL
  *
- * The release function is called without a lock of the queue, may sleep, and may
- * use @id, @info_id, @type, @private and @cred of the watch: its list and its
- * queue may have been freed.  @cred is NULL if the watch could not be added.
- * Closing a pipe calls the function, too, so a module that has one counts its
- * watches and waits for the last release before it is unloaded.
+ * The release function is called without any lock of the queue and may sleep.  It
+ * may use @id, @info_id, @type, @private and @cred of the watch, but not its list
+ * and queue, which may have been freed.  @cred is NULL if the watch could not be
+ * added.  Closing a pipe also calls the function.  A module that has a release
+ * function must count its watches and wait for the last release before unloading.
  *
  * Context: Any.
  */
@@ -193,8 +194,9 @@ static inline void init_watch_list(struct watch_list *wlist,
  * @watch: the watch, from kzalloc()
  * @wqueue: destination of its records
  *
- * The caller sets id and info_id next, and adds the watch to an object or
- * kfree()s it while it holds its reference on @wqueue: init_watch() takes none.
+ * The caller then sets id and info_id, and adds the watch to an object or frees it
+ * with kfree().  Until then the caller must hold its reference on @wqueue:
+ * init_watch() does not take one.
  *
  * Context: Any.
  */
@@ -232,8 +234,8 @@ static inline void post_watch_notification(struct watch_list *wlist,
  * @wlist: the object's watches, or NULL if it was never watched
  * @id: the object, for the removal records; 0 if it has none
  *
- * Every watcher gets a removal record.  The list is freed after a grace period
- * and must not be used again.  No watch may be added at the same time.
+ * Every watcher gets a removal record.  The list is freed after a grace period.
+ * The caller must ensure that no watch is added concurrently.
  *
  * Context: Process context.  May sleep.
  */
@@ -243,7 +245,7 @@ static inline void remove_watch_list(struct watch_list *wlist, u64 id)
 		__remove_watch_list(wlist, id);
 }
 
-/* For fs/pipe.c; without CONFIG_WATCH_QUEUE there is only the errno */
+/* For fs/pipe.c */
 int watch_queue_init(struct inode *inode, const unsigned int *max_bytes);
 void watch_queue_exit(struct pipe_inode_info *pipe);
 long watch_queue_fcntl(struct file *file, unsigned int cmd);

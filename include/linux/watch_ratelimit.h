@@ -13,7 +13,7 @@
 #include <linux/timer.h>
 #include <linux/types.h>
 
-/* Maximum size in bytes of an event that is stored until its period ends */
+/* Maximum size in bytes of an event, which is stored until its period ends */
 #define WATCH_RATELIMIT_EVENT_SIZE 32
 
 /**
@@ -54,11 +54,11 @@ void watch_ratelimit_destroy(struct watch_ratelimit *rl);
  * watch_ratelimit_is_open - check if a rate limit is in a period
  * @rl: the rate limit
  *
- * A period is begun by watch_ratelimit_post() and ended by the timer.  So the answer
- * "no" remains valid as long as the caller prevents further posts.
+ * watch_ratelimit_post() begins a period, and the timer ends it.  So a return value
+ * of false remains valid as long as the caller prevents further posts.
  *
  * Context: Any.
- * Return: True if there may be suppressed events.
+ * Return: true if there may be suppressed events.
  */
 static inline bool watch_ratelimit_is_open(const struct watch_ratelimit *rl)
 {

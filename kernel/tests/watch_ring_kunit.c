@@ -1,39 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Unit tests of the ring of the general notification queue
+ * KUnit tests of the ring of the general notification queue
  *
- * The ring is used by itself, without a queue, a watch or a pipe.
+ * The ring is tested without a queue, a watch or a pipe.
  */
 
-#include <kunit/test.h>
-#include <linux/string.h>
-#include <linux/uio.h>
-
-#include "../watch_ring.h"
-
-#define TEST_TYPE	WATCH_TYPE_KEY_NOTIFY
-
-/* A record with a number in it, of the maximum length */
-struct test_record {
-	struct watch_notification n;
-	u32 serial;
-	u8 filler[WATCH_RING_SLOT_SIZE - 12];
-};
-
-struct test_context {
-	struct watch_ring ring;
-	u8 buf[64 * WATCH_RING_SLOT_SIZE];
-	size_t len;			/* bytes in buf */
-	size_t pos;			/* bytes of these that were checked */
-	u32 serial;			/* of the next record */
-};
+#include "watch_kunit.h"
 
 static int test_init(struct kunit *test)
 {
 	struct test_context *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
-	watch_ring_init(&ctx->ring);
+	ctx->ring = kunit_kzalloc(test, sizeof(*ctx->ring), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->ring);
+	watch_ring_init(ctx->ring);
 	test->priv = ctx;
 	return 0;
 }
@@ -42,12 +23,12 @@ static void test_exit(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 
-	watch_ring_destroy(&ctx->ring);
+	watch_ring_destroy(ctx->ring);
 }
 
 /*
- * Put or lose records of @len bytes, numbered from the last one on.  Returns how
- * often that made the ring readable.
+ * Store or lose @nr records of @len bytes with consecutive serial numbers.  Return
+ * how often the ring became readable.
  */
 static u32 test_post_len(struct test_context *ctx, u32 nr, u32 len)
 {
@@ -60,12 +41,12 @@ static u32 test_post_len(struct test_context *ctx, u32 nr, u32 len)
 	memset(record.filler, 0xa5, sizeof(record.filler));
 	for (; nr; nr--) {
 		record.serial = ctx->serial++;
-		guard(spinlock_irq)(&ctx->ring.lock);
-		if (watch_ring_full(&ctx->ring)) {
-			edges += watch_ring_lose(&ctx->ring);
+		guard(spinlock_irq)(&ctx->ring->lock);
+		if (watch_ring_full(ctx->ring)) {
+			edges += watch_ring_lose(ctx->ring);
 		} else {
-			edges += watch_ring_empty(&ctx->ring);
-			watch_ring_put(&ctx->ring, &record.n, len, len);
+			edges += watch_ring_empty(ctx->ring);
+			watch_ring_put(ctx->ring, &record.n, len, len);
 		}
 	}
 	return edges;
@@ -76,79 +57,12 @@ static u32 test_post(struct test_context *ctx, u32 nr)
 	return test_post_len(ctx, nr, 16);
 }
 
-/* One call of watch_ring_read() after the other, up to @end */
-static ssize_t test_read_end(struct test_context *ctx, size_t size, u32 end)
-{
-	struct kvec kvec = { .iov_base = ctx->buf, .iov_len = size };
-	struct iov_iter to;
-	int err;
-
-	iov_iter_kvec(&to, ITER_DEST, &kvec, 1, size);
-	while (watch_ring_read(&ctx->ring, end, &to, &err))
-		;
-	ctx->pos = 0;
-	ctx->len = size - iov_iter_count(&to);
-	return ctx->len ?: err;
-}
-
-/* A read with a buffer of @size bytes; test_expect_*() check what it returned */
-static ssize_t test_read(struct test_context *ctx, size_t size)
-{
-	return test_read_end(ctx, size, watch_ring_end(&ctx->ring));
-}
-
-static void test_expect_header(struct kunit *test, const struct watch_notification *n,
-			       u32 type, u32 subtype, u32 info)
-{
-	/* Sums, as bit-fields have no type of their own to compare by */
-	KUNIT_EXPECT_EQ(test, n->type + 0, type);
-	KUNIT_EXPECT_EQ(test, n->subtype + 0, subtype);
-	KUNIT_EXPECT_EQ(test, n->info, info);
-}
-
-/* The next records read are numbered from @serial on */
-static void test_expect_records(struct kunit *test, u32 serial, u32 nr)
-{
-	struct test_context *ctx = test->priv;
-	struct test_record record;
-
-	for (; nr; nr--, serial++, ctx->pos += 16) {
-		KUNIT_ASSERT_LE(test, ctx->pos + 16, ctx->len);
-		memcpy(&record, ctx->buf + ctx->pos, 16);
-		test_expect_header(test, &record.n, TEST_TYPE, NOTIFY_KEY_UPDATED, 16);
-		KUNIT_EXPECT_EQ(test, record.serial, serial);
-	}
-}
-
-/* The next record read reports @lost losses */
-static void test_expect_loss(struct kunit *test, u32 lost)
-{
-	struct test_context *ctx = test->priv;
-	struct watch_notification n;
-
-	KUNIT_ASSERT_LE(test, ctx->pos + sizeof(n), ctx->len);
-	memcpy(&n, ctx->buf + ctx->pos, sizeof(n));
-	test_expect_header(test, &n, WATCH_TYPE_META,
-			   WATCH_META_LOSS_NOTIFICATION, lost << 16 | sizeof(n));
-	ctx->pos += sizeof(n);
-}
-
-static void test_expect_end(struct kunit *test)
-{
-	struct test_context *ctx = test->priv;
-
-	KUNIT_EXPECT_EQ(test, ctx->pos, ctx->len);
-	KUNIT_EXPECT_FALSE(test, watch_ring_readable(&ctx->ring));
-	KUNIT_EXPECT_EQ(test, 0, watch_ring_bytes(&ctx->ring));
-	KUNIT_EXPECT_EQ(test, 0, test_read(ctx, sizeof(ctx->buf)));
-}
-
-/* Every length comes out as it went in, and nothing of the slot beyond it */
+/* A record of any length is read as it was posted, without the rest of its slot */
 static void watch_ring_test_payload(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 4));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
 	for (u32 len = 8; len <= WATCH_INFO_LENGTH; len++) {
 		test_post_len(ctx, 1, len);
 		memset(ctx->buf, 0, sizeof(ctx->buf));
@@ -160,8 +74,10 @@ static void watch_ring_test_payload(struct kunit *test)
 }
 
 /*
- *	posts	0  1 .. depth		depth+1 and on
- *	read	nothing, all of them	depth, then the count of the rest
+ * A ring holds as many records as its depth.  The others are lost:
+ *
+ *	posted	0 to depth	more than depth
+ *	read	all of them	depth, and a report of the others
  */
 static void watch_ring_test_depth(struct kunit *test)
 {
@@ -171,7 +87,7 @@ static void watch_ring_test_depth(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(depths); i++) {
 		u32 depth = depths[i];
 
-		KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, depth));
+		KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, depth));
 		for (u32 nr = 0; nr <= depth + 2; nr++) {
 			u32 first = ctx->serial;
 
@@ -182,20 +98,20 @@ static void watch_ring_test_depth(struct kunit *test)
 				test_expect_loss(test, nr - depth);
 			test_expect_end(test);
 		}
-		watch_ring_destroy(&ctx->ring);
+		watch_ring_destroy(ctx->ring);
 	}
 }
 
-/* The indices are 32 bits wide and never reset: nothing happens at 2^32 */
+/* The indices have 32 bits and are not reset: they may wrap around */
 static void watch_ring_test_wrap(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 
 	for (u32 before = 0; before <= 8; before++) {
-		ctx->ring.head = -before;
-		ctx->ring.tail = -before;
-		ctx->ring.marked = -before;
-		KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 7));
+		ctx->ring->head = -before;
+		ctx->ring->tail = -before;
+		ctx->ring->marked = -before;
+		KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 7));
 		ctx->serial = 0;
 		test_post(ctx, 9);
 		test_read(ctx, 3 * 16);
@@ -207,12 +123,12 @@ static void watch_ring_test_wrap(struct kunit *test)
 		test_expect_records(test, 9, 3);
 		test_expect_loss(test, 1);
 		test_expect_end(test);
-		watch_ring_destroy(&ctx->ring);
+		watch_ring_destroy(ctx->ring);
 	}
 }
 
 /*
- * Several losses with records between them, each reported in its place:
+ * Several losses with records between them are each reported in their place:
  *
  *	0 1 2 3 (2) | read 2 | 6 7 (1) | read 1 | 9 (3)
  */
@@ -220,7 +136,7 @@ static void watch_ring_test_loss_place(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 4));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
 	test_post(ctx, 4 + 2);
 	test_read(ctx, 2 * 16);
 	test_expect_records(test, 0, 2);
@@ -239,35 +155,35 @@ static void watch_ring_test_loss_place(struct kunit *test)
 	test_expect_end(test);
 }
 
-/* A report that finds no room waits for the next read, and readers know */
+/* A report that does not fit into the buffer is kept, and the ring remains readable */
 static void watch_ring_test_loss_pending(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 2));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 2));
 	test_post(ctx, 3);
 	KUNIT_EXPECT_EQ(test, 32, test_read(ctx, 32));
-	KUNIT_EXPECT_TRUE(test, watch_ring_readable(&ctx->ring));
+	KUNIT_EXPECT_TRUE(test, watch_ring_readable(ctx->ring));
 	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 7));
 	KUNIT_EXPECT_EQ(test, 8, test_read(ctx, 8));
 	test_expect_loss(test, 1);
-	KUNIT_EXPECT_FALSE(test, watch_ring_readable(&ctx->ring));
+	KUNIT_EXPECT_FALSE(test, watch_ring_readable(ctx->ring));
 	test_expect_end(test);
 }
 
-/* Before it has a size, a queue can only lose; it says so before anything else */
+/* A ring without a size loses all records, and reports them before any other record */
 static void watch_ring_test_loss_unsized(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 
 	test_post(ctx, 3);
-	KUNIT_EXPECT_TRUE(test, watch_ring_readable(&ctx->ring));
+	KUNIT_EXPECT_TRUE(test, watch_ring_readable(ctx->ring));
 	test_read(ctx, sizeof(ctx->buf));
 	test_expect_loss(test, 3);
 	test_expect_end(test);
 
 	test_post(ctx, 2);
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 4));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
 	test_post(ctx, 1);
 	test_read(ctx, sizeof(ctx->buf));
 	test_expect_loss(test, 2);
@@ -275,7 +191,7 @@ static void watch_ring_test_loss_unsized(struct kunit *test)
 	test_expect_end(test);
 }
 
-/* What was not reported yet counts on, and no further than sixteen bits hold */
+/* Losses are added to a count that was not reported yet, which saturates at 0xffff */
 static void watch_ring_test_loss_unsized_adds(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
@@ -295,7 +211,7 @@ static void watch_ring_test_loss_unsized_adds(struct kunit *test)
 	test_expect_end(test);
 }
 
-/* The count stays at what sixteen bits hold, in both places where it is kept */
+/* A reported count saturates at 0xffff, with and without a size */
 static void watch_ring_test_loss_saturates(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
@@ -305,7 +221,7 @@ static void watch_ring_test_loss_saturates(struct kunit *test)
 	test_expect_loss(test, 0xffff);
 	test_expect_end(test);
 
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 1));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 1));
 	for (u32 lost = 0xfffe; lost <= 0x10001; lost++) {
 		u32 first = ctx->serial;
 
@@ -317,12 +233,12 @@ static void watch_ring_test_loss_saturates(struct kunit *test)
 	}
 }
 
-/* A record that does not fit stays, and what was read before it counts */
+/* A record that does not fit into the buffer remains in the ring */
 static void watch_ring_test_short_buffer(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 4));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
 	test_post(ctx, 2);
 	KUNIT_EXPECT_EQ(test, -EMSGSIZE, test_read(ctx, 15));
 	KUNIT_EXPECT_EQ(test, 16, test_read(ctx, 31));
@@ -331,7 +247,7 @@ static void watch_ring_test_short_buffer(struct kunit *test)
 	test_expect_records(test, 1, 1);
 	test_expect_end(test);
 
-	/* The same in front of a mark */
+	/* Again, with a loss after the last record */
 	test_post(ctx, 5);
 	KUNIT_EXPECT_EQ(test, 16, test_read(ctx, 16));
 	test_expect_records(test, 2, 1);
@@ -343,27 +259,27 @@ static void watch_ring_test_short_buffer(struct kunit *test)
 	test_expect_end(test);
 }
 
-/* A ring becomes readable when it was empty, with a record or without a size */
+/* Only the first record in an empty ring, or the first loss without a size, is an edge */
 static void watch_ring_test_edges(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 
 	KUNIT_EXPECT_EQ(test, 1, test_post(ctx, 3));
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 3));
-	/* The loss is not read yet */
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 3));
+	/* The ring is readable already, as the loss was not read */
 	KUNIT_EXPECT_EQ(test, 0, test_post(ctx, 2));
 	test_read(ctx, 8);
 	KUNIT_EXPECT_EQ(test, 0, test_post(ctx, 4));
 	test_read(ctx, 16);
 	KUNIT_EXPECT_EQ(test, 0, test_post(ctx, 1));
 	test_read(ctx, sizeof(ctx->buf));
-	KUNIT_EXPECT_FALSE(test, watch_ring_readable(&ctx->ring));
+	KUNIT_EXPECT_FALSE(test, watch_ring_readable(ctx->ring));
 	KUNIT_EXPECT_EQ(test, 1, test_post(ctx, 9));
 }
 
 /*
- * A read that began before records were posted or lost ends without them, however
- * many there are: with depth 1, each record that it consumes makes room for one.
+ * A read does not return records or losses that are posted after it began.  With
+ * depth 1, each record that the read consumes makes room for another one.
  */
 static void watch_ring_test_read_ends(struct kunit *test)
 {
@@ -373,11 +289,11 @@ static void watch_ring_test_read_ends(struct kunit *test)
 	u32 reads = 0, end;
 	int err;
 
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 1));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 1));
 	test_post(ctx, 2);
-	end = watch_ring_end(&ctx->ring);
+	end = watch_ring_end(ctx->ring);
 	iov_iter_kvec(&to, ITER_DEST, &kvec, 1, sizeof(ctx->buf));
-	while (watch_ring_read(&ctx->ring, end, &to, &err)) {
+	while (watch_ring_read(ctx->ring, end, &to, &err)) {
 		test_post(ctx, 2);
 		KUNIT_ASSERT_LE(test, ++reads, 2);
 	}
@@ -393,7 +309,7 @@ static void watch_ring_test_read_ends(struct kunit *test)
 	test_expect_end(test);
 }
 
-/* A read of many records is done in chunks, between which the caller may pause */
+/* Many records are read in chunks, so that the caller can reschedule in between */
 static void watch_ring_test_chunks(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
@@ -404,35 +320,35 @@ static void watch_ring_test_chunks(struct kunit *test)
 	int err;
 
 	BUILD_BUG_ON(sizeof(ctx->buf) < (2 * WATCH_RING_CHUNK + 1) * 8);
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, nr));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, nr));
 	test_post_len(ctx, nr, 8);
-	KUNIT_EXPECT_EQ(test, nr * 8, watch_ring_bytes(&ctx->ring));
+	KUNIT_EXPECT_EQ(test, nr * 8, watch_ring_bytes(ctx->ring));
 	kvec.iov_base = ctx->buf;
 	kvec.iov_len = sizeof(ctx->buf);
 	iov_iter_kvec(&to, ITER_DEST, &kvec, 1, sizeof(ctx->buf));
-	while (watch_ring_read(&ctx->ring, watch_ring_end(&ctx->ring), &to, &err)) {
+	while (watch_ring_read(ctx->ring, watch_ring_end(ctx->ring), &to, &err)) {
 		KUNIT_EXPECT_EQ(test, sizeof(ctx->buf) - iov_iter_count(&to),
 				calls * WATCH_RING_CHUNK * 8);
 		calls++;
 	}
 	KUNIT_EXPECT_EQ(test, 3, calls);
-	KUNIT_EXPECT_FALSE(test, watch_ring_readable(&ctx->ring));
+	KUNIT_EXPECT_FALSE(test, watch_ring_readable(ctx->ring));
 }
 
-/* FIONREAD's number is what a read returns, with a loss in each of its states */
+/* The result for FIONREAD equals what a read returns, with losses in all states */
 static void watch_ring_test_bytes(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 	u32 bytes;
 
 	test_post(ctx, 1);
-	KUNIT_EXPECT_EQ(test, 8, watch_ring_bytes(&ctx->ring));
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&ctx->ring, 4));
+	KUNIT_EXPECT_EQ(test, 8, watch_ring_bytes(ctx->ring));
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
 	test_post(ctx, 5);
-	KUNIT_EXPECT_EQ(test, 8 + 4 * 16 + 8, watch_ring_bytes(&ctx->ring));
+	KUNIT_EXPECT_EQ(test, 8 + 4 * 16 + 8, watch_ring_bytes(ctx->ring));
 	test_read(ctx, 8 + 16);
 	test_post(ctx, 2);
-	bytes = watch_ring_bytes(&ctx->ring);
+	bytes = watch_ring_bytes(ctx->ring);
 	KUNIT_EXPECT_EQ(test, 3 * 16 + 8 + 16 + 8, bytes);
 	KUNIT_EXPECT_EQ(test, bytes, test_read(ctx, sizeof(ctx->buf)));
 }

@@ -2,10 +2,11 @@
 /*
  * Notify watchers when a key expires
  *
- * The garbage collector visits every key and finds the expired ones.  The timer
- * here schedules it when a watched key expires.  The collector's own timer may
- * fire minutes late by design, so this one is separate.  It uses CLOCK_REALTIME, as
- * expiry times do, so that it is right after the clock was set or after a suspend.
+ * The garbage collector visits every key and finds the expired ones.  The timer in
+ * this file schedules the collector when a watched key expires.  The collector's own
+ * timer cannot be used, as it may fire minutes late by design.  The timer here uses
+ * CLOCK_REALTIME, as expiry times do, so that it fires on time after the clock was
+ * set or after a suspend.
  */
 
 #include <linux/cleanup.h>
@@ -17,7 +18,8 @@
 #include "internal.h"
 
 static DEFINE_SPINLOCK(key_expiry_lock);
-static time64_t key_expiry_next = TIME64_MAX;	/* key_expiry_lock, as the timer */
+/* Both protected by key_expiry_lock */
+static time64_t key_expiry_next = TIME64_MAX;
 static struct hrtimer key_expiry_timer;
 
 /**
@@ -28,7 +30,7 @@ static struct hrtimer key_expiry_timer;
  */
 void key_schedule_expiry(time64_t expiry)
 {
-	/* The seconds that expiry times are compared with may be a tick behind */
+	/* Expiry times are compared with a coarse clock, which may be a tick behind */
 	ktime_t when = ktime_add_ns(ktime_set(expiry, 0), 2 * TICK_NSEC);
 
 	scoped_guard(spinlock_irqsave, &key_expiry_lock) {
@@ -51,11 +53,11 @@ static enum hrtimer_restart key_expiry_timer_func(struct hrtimer *timer)
  * key_expiry_pending - check for an expiry that watchers were not notified of
  * @key: the key
  * @now: the current time
- * @next: set to the time of expiry of @key if that is before *@next
+ * @next: reduced to the expiry time of @key if @key expires in the future
  *
- * Context: Process context, the garbage collector's, which alone frees keys.
- *	    key_serial_lock is held.
- * Return: true if @key has expired; once for each expiry
+ * Context: Work item of the garbage collector, which is the only one to free keys,
+ *	    with key_serial_lock held.
+ * Return: true if @key has expired and this was not returned before.
  */
 bool key_expiry_pending(struct key *key, time64_t now, time64_t *next)
 {
@@ -75,8 +77,8 @@ bool key_expiry_pending(struct key *key, time64_t now, time64_t *next)
 		}
 
 		/*
-		 * The time may be that of a revocation.  key_revoke() sets the
-		 * flag, with the barrier of test_and_set_bit(), before the time.
+		 * The time may be that of a revocation.  key_revoke() sets the flag
+		 * with test_and_set_bit(), which implies a barrier, before the time.
 		 */
 		smp_rmb();
 		if (READ_ONCE(key->flags) & ((1 << KEY_FLAG_REVOKED) |
@@ -85,7 +87,7 @@ bool key_expiry_pending(struct key *key, time64_t now, time64_t *next)
 		    test_and_set_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags))
 			return false;
 
-		/* Did it change?  Pairs with the barrier in key_set_expiry() */
+		/* Did the time change?  Pairs with the barrier in key_set_expiry() */
 		if (READ_ONCE(key->expiry) == expiry)
 			return true;
 		clear_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags);

@@ -57,12 +57,12 @@ DECLARE_EVENT_CLASS(watch_queue_record,
 );
 
 /**
- * watch_queue_post - a record is in a queue
+ * watch_queue_post - a record was queued
  * @queue: the queue
  * @n: the record
- * @info: its info word, complete
+ * @info: its info word, with the watch ID
  *
- * Context: Any but NMI, with the queue's lock held.
+ * Context: Any but NMI, with the ring's lock held.
  */
 DEFINE_EVENT(watch_queue_record, watch_queue_post,
 	TP_PROTO(const struct watch_queue *queue, const struct watch_notification *n, u32 info),
@@ -70,12 +70,12 @@ DEFINE_EVENT(watch_queue_record, watch_queue_post,
 );
 
 /**
- * watch_queue_lost - a record found no room in a queue, or one that is being closed
+ * watch_queue_lost - a record was lost: the queue is full or is being closed
  * @queue: the queue
  * @n: the record
- * @info: its info word, complete
+ * @info: its info word, with the watch ID
  *
- * Context: Any but NMI, with the queue's lock held.
+ * Context: Any but NMI, with the ring's lock held.
  */
 DEFINE_EVENT(watch_queue_record, watch_queue_lost,
 	TP_PROTO(const struct watch_queue *queue, const struct watch_notification *n, u32 info),
@@ -83,9 +83,9 @@ DEFINE_EVENT(watch_queue_record, watch_queue_lost,
 );
 
 /**
- * watch_queue_read - a read() took records, or the report of a loss
+ * watch_queue_read - records or loss reports were read
  * @queue: the queue
- * @bytes: how many
+ * @bytes: number of bytes
  *
  * Context: Process context.
  */
@@ -134,10 +134,10 @@ DECLARE_EVENT_CLASS(watch_queue_watch,
 );
 
 /**
- * watch_queue_add_watch - a queue watches an object
+ * watch_queue_add_watch - a watch was added
  * @watch: the watch
  *
- * Context: Process context, with the locks of the object's list and of the queue.
+ * Context: Process context, with the locks of the object's list and of the ring held.
  */
 DEFINE_EVENT(watch_queue_watch, watch_queue_add_watch,
 	TP_PROTO(const struct watch *watch),
@@ -145,10 +145,10 @@ DEFINE_EVENT(watch_queue_watch, watch_queue_add_watch,
 );
 
 /**
- * watch_queue_remove_watch - a queue watches an object no longer
+ * watch_queue_remove_watch - a watch was removed
  * @watch: the watch
  *
- * Context: Process context, with the locks of the object's list and of the queue.
+ * Context: Process context, with the locks of the object's list and of the ring held.
  */
 DEFINE_EVENT(watch_queue_watch, watch_queue_remove_watch,
 	TP_PROTO(const struct watch *watch),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * General notification queue: what a reader of the pipe must know
+ * General notification queue: user space interface
  *
- * See Documentation/userspace-api/watch_queue.rst for how to use it.
+ * See Documentation/userspace-api/watch_queue.rst.
  */
 #ifndef _UAPI_LINUX_WATCH_QUEUE_H
 #define _UAPI_LINUX_WATCH_QUEUE_H
@@ -11,28 +11,28 @@
 #include <linux/ioctl.h>
 
 /*
- * Flag for pipe2(2).  O_EXCL comes from <fcntl.h>, which the program includes:
- * <linux/fcntl.h> cannot be included here, it clashes with the C library's.
+ * Flag for pipe2(2).  A program that uses it must include <fcntl.h> for O_EXCL.
+ * <linux/fcntl.h> is not included here, as it conflicts with <fcntl.h>.
  */
 #define O_NOTIFICATION_PIPE	O_EXCL
 
-/* How many records the queue can hold; argument: the number itself */
+/* Set the maximum number of records in the queue; argument: the number itself */
 #define IOC_WATCH_QUEUE_SET_SIZE	_IO('W', 0x60)
-/* Which records to let in; argument: struct watch_notification_filter * or NULL */
+/* Set or remove the filter; argument: struct watch_notification_filter * or NULL */
 #define IOC_WATCH_QUEUE_SET_FILTER	_IO('W', 0x61)
-/* Watch an object, or stop; argument: struct watch_queue_watch * */
+/* Add or remove a watch; argument: struct watch_queue_watch * */
 #define IOC_WATCH_QUEUE_ADD_WATCH	_IOW('W', 0x62, struct watch_queue_watch)
 #define IOC_WATCH_QUEUE_REMOVE_WATCH	_IOW('W', 0x63, struct watch_queue_watch)
 
 /**
- * enum watch_notification_type - who generated a record
- * @WATCH_TYPE_META: the queue itself; cannot be filtered out
- * @WATCH_TYPE_KEY_NOTIFY: a key or a keyring changed
- * @WATCH_TYPE_MOUNT_NOTIFY: a mount came, went or changed
- * @WATCH_TYPE_SB_NOTIFY: something happened to a filesystem as a whole
- * @WATCH_TYPE_BLOCK_NOTIFY: I/O on a block device failed
- * @WATCH_TYPE_DEVICE_NOTIFY: a device came, went or changed
- * @WATCH_TYPE__NR: number of types known to this header
+ * enum watch_notification_type - source of a record
+ * @WATCH_TYPE_META: the queue itself; filters do not apply
+ * @WATCH_TYPE_KEY_NOTIFY: keys and keyrings
+ * @WATCH_TYPE_MOUNT_NOTIFY: mounts
+ * @WATCH_TYPE_SB_NOTIFY: superblocks, that is, filesystems as a whole
+ * @WATCH_TYPE_BLOCK_NOTIFY: I/O errors of block devices
+ * @WATCH_TYPE_DEVICE_NOTIFY: devices, one record per uevent
+ * @WATCH_TYPE__NR: number of types in this header
  */
 enum watch_notification_type {
 	WATCH_TYPE_META		= 0,
@@ -45,13 +45,13 @@ enum watch_notification_type {
 };
 
 /**
- * enum watch_meta_notification_subtype - what happened to the queue
- * @WATCH_META_REMOVAL_NOTIFICATION: a watch is gone, together with its object
- *	or because it was removed; this is the last record with its ID.  See
- *	struct watch_notification_removal.
- * @WATCH_META_LOSS_NOTIFICATION: records were lost at this place in the queue;
- *	WATCH_INFO_TYPE_INFO holds how many, 0xffff standing for that many or
- *	more.
+ * enum watch_meta_notification_subtype - events of WATCH_TYPE_META
+ * @WATCH_META_REMOVAL_NOTIFICATION: a watch was removed, by a program or because
+ *	its object was destroyed; the last record of the watch.  See
+ *	struct watch_notification_removal
+ * @WATCH_META_LOSS_NOTIFICATION: records were lost at this position in the stream.
+ *	WATCH_INFO_TYPE_INFO is the number of lost records, where 0xffff means
+ *	0xffff or more
  */
 enum watch_meta_notification_subtype {
 	WATCH_META_REMOVAL_NOTIFICATION	= 0,
@@ -61,24 +61,24 @@ enum watch_meta_notification_subtype {
 /**
  * struct watch_notification - header of every record
  * @type: enum watch_notification_type
- * @subtype: what happened; the type says which enum this is
+ * @subtype: the event; each type has its own enum
  * @info: length, watch ID and type-specific bits, see WATCH_INFO_*
  *
- * The source's data follows.  Records lie in the reader's buffer back to back,
- * neither padded nor aligned: step by the length in @info, and copy a record
- * out before looking at 64-bit members.
+ * Data that depends on the type follows.  Records are stored in the reader's buffer
+ * back to back, without padding or alignment.  Advance by the length in @info, and
+ * copy a record before accessing its 64-bit members.
  */
 struct watch_notification {
 	__u32	type:24;
 	__u32	subtype:8;
 	__u32	info;
-#define WATCH_INFO_LENGTH		0x0000007f	/* Bytes, header included */
+#define WATCH_INFO_LENGTH		0x0000007f	/* In bytes, with the header */
 #define WATCH_INFO_LENGTH__SHIFT	0
-#define WATCH_INFO_ID			0x0000ff00	/* ID given with the watch */
+#define WATCH_INFO_ID			0x0000ff00	/* Watch ID */
 #define WATCH_INFO_ID__SHIFT		8
 #define WATCH_INFO_TYPE_INFO		0xffff0000	/* Depends on the type */
 #define WATCH_INFO_TYPE_INFO__SHIFT	16
-#define WATCH_INFO_FLAG_0		0x00010000	/* TYPE_INFO, bit by bit */
+#define WATCH_INFO_FLAG_0		0x00010000	/* Bits of TYPE_INFO */
 #define WATCH_INFO_FLAG_1		0x00020000
 #define WATCH_INFO_FLAG_2		0x00040000
 #define WATCH_INFO_FLAG_3		0x00080000
@@ -90,12 +90,12 @@ struct watch_notification {
 
 /**
  * struct watch_notification_type_filter - one rule of a filter
- * @type: type that the rule lets in (enum watch_notification_type); a rule for
- *	a type that the kernel does not know is ignored
- * @info_filter: value that the bits of info under @info_mask must have
- * @info_mask: bits of info to compare; the length bits must be clear
- * @subtype_filter: bitmap of the subtypes to let in, subtype n being bit
- *	n % 32 of word n / 32
+ * @type: type of the accepted records (enum watch_notification_type); a rule for an
+ *	unknown type is ignored
+ * @info_filter: required value of the info bits in @info_mask
+ * @info_mask: info bits to compare; must not include WATCH_INFO_LENGTH
+ * @subtype_filter: bitmap of the accepted subtypes: subtype n is bit n % 32 of word
+ *	n / 32
  */
 struct watch_notification_type_filter {
 	__u32	type;
@@ -108,7 +108,7 @@ struct watch_notification_type_filter {
  * struct watch_notification_filter - argument of IOC_WATCH_QUEUE_SET_FILTER
  * @nr_filters: number of rules, 1 to 16
  * @__reserved: must be 0
- * @filters: the rules; a record enters the queue if any of them lets it in
+ * @filters: the rules; a record is queued if any rule accepts it
  */
 struct watch_notification_filter {
 	__u32	nr_filters;
@@ -119,19 +119,20 @@ struct watch_notification_filter {
 /**
  * struct watch_queue_watch - argument of IOC_WATCH_QUEUE_ADD_WATCH and
  *	IOC_WATCH_QUEUE_REMOVE_WATCH
- * @type: type of the object (enum watch_notification_type); watches on keys are
+ * @type: type of the object (enum watch_notification_type).  A watch on a key is
  *	added with KEYCTL_WATCH_KEY instead
- * @fd: descriptor of the object; -1 to add a watch where there is only one
- *	object, and to remove watches by their ID
- * @id: watch ID of the records, 0 to 255.  Several watches of a queue may have
- *	the same.  To remove by ID, all watches of the queue with this @type and
- *	@id are removed, keys included; their objects need not be accessible any
- *	more.  Ignored to remove the watch on the object @fd
- * @flags: depends on the type, else 0; 0 to remove by ID
+ * @fd: descriptor of the object, or -1.  IOC_WATCH_QUEUE_ADD_WATCH with -1 adds a
+ *	watch on all objects of the type, if the type supports this.
+ *	IOC_WATCH_QUEUE_REMOVE_WATCH with -1 removes watches by their ID
+ * @id: watch ID of the records, 0 to 255.  Watches of a queue may share an ID.
+ *	Removal by ID removes all watches of the queue with this @type and @id, also
+ *	those on keys; their objects need not be accessible.  Ignored when a watch is
+ *	removed by @fd
+ * @flags: flags of the type; must be 0 for removal by ID
  *
- * The structure is extensible: its size is encoded in the ioctl number.  New
- * members are ignored when 0; a kernel that does not know a member that is not 0
- * returns E2BIG.
+ * The structure is extensible: its size is encoded in the ioctl number.  A kernel
+ * ignores members that it does not support if they are 0, and otherwise returns
+ * E2BIG.
  */
 struct watch_queue_watch {
 	__u32	type;
@@ -140,16 +141,15 @@ struct watch_queue_watch {
 	__u32	flags;
 };
 
-#define WATCH_QUEUE_WATCH_SIZE_VER0	16	/* of the first version */
+#define WATCH_QUEUE_WATCH_SIZE_VER0	16	/* Size of the first version */
 
 /* Flags: WATCH_TYPE_MOUNT_NOTIFY */
-#define WATCH_SUBTREE		0x00000001	/* All mounts below it as well */
+#define WATCH_SUBTREE		0x00000001	/* Also watch all mounts below */
 
 /**
  * struct watch_notification_removal - WATCH_META_REMOVAL_NOTIFICATION
- * @watch: header; its length is that of the header alone if the object has no
- *	ID
- * @id: ID of the object that was watched, in the terms of its source
+ * @watch: header; if the object has no ID, the record consists of the header only
+ * @id: ID of the watched object; each type has its own IDs
  */
 struct watch_notification_removal {
 	struct watch_notification watch;
@@ -157,18 +157,19 @@ struct watch_notification_removal {
 };
 
 /**
- * enum key_notification_subtype - what happened to a key
- * @NOTIFY_KEY_INSTANTIATED: the key got its payload, or was rejected; aux: 0 or
- *	the error code, positive, that who asks for the key gets
+ * enum key_notification_subtype - events of WATCH_TYPE_KEY_NOTIFY
+ * @NOTIFY_KEY_INSTANTIATED: the key was instantiated or rejected; aux is 0 or the
+ *	positive errno that requests for the key return
  * @NOTIFY_KEY_UPDATED: the payload was replaced
- * @NOTIFY_KEY_LINKED: a key was linked into this keyring; aux: that key
- * @NOTIFY_KEY_UNLINKED: a link was removed from this keyring, by a program or, with
- *	%KEY_WATCH_EXTENDED, by the kernel; aux: the key of the link
+ * @NOTIFY_KEY_LINKED: the key aux was linked into this keyring
+ * @NOTIFY_KEY_UNLINKED: the link to the key aux was removed from this keyring, by a
+ *	program or, with %KEY_WATCH_EXTENDED, by the kernel
  * @NOTIFY_KEY_CLEARED: all links were removed from this keyring
- * @NOTIFY_KEY_REVOKED: the key was revoked; a keyring is then empty
+ * @NOTIFY_KEY_REVOKED: the key was revoked; revoking a keyring also clears it
  * @NOTIFY_KEY_INVALIDATED: the key was invalidated
- * @NOTIFY_KEY_SETATTR: owner, permissions, time-out or restriction changed
- * @NOTIFY_KEY_EXPIRED: the key's time-out was reached; with %KEY_WATCH_EXTENDED
+ * @NOTIFY_KEY_SETATTR: owner, permissions, timeout or restriction were changed
+ * @NOTIFY_KEY_EXPIRED: the timeout of the key was reached; only with
+ *	%KEY_WATCH_EXTENDED
  */
 enum key_notification_subtype {
 	NOTIFY_KEY_INSTANTIATED	= 0,
@@ -183,19 +184,20 @@ enum key_notification_subtype {
 };
 
 /**
- * KEY_WATCH_EXTENDED - flag beside the watch ID in KEYCTL_WATCH_KEY
+ * KEY_WATCH_EXTENDED - flag in the watch ID argument of KEYCTL_WATCH_KEY
  *
- * The watch also gets the records that Linux 5.8 to 6.12 did not post:
- * %NOTIFY_KEY_EXPIRED, and %NOTIFY_KEY_UNLINKED for a link that a new link to
- * another key of the same type and description displaces, and for a link to a dead
- * key, which the kernel removes.  Kernels without this flag return EINVAL.
+ * The watch also gets records that Linux 5.8 to 6.12 did not post:
+ * %NOTIFY_KEY_EXPIRED, and %NOTIFY_KEY_UNLINKED for links that the kernel removes.
+ * The kernel removes a link if a new link to another key of the same type and
+ * description displaces it, or if its key is dead.  Kernels that do not support
+ * this flag return EINVAL.
  */
 #define KEY_WATCH_EXTENDED	0x00000100
 
 /**
  * struct key_notification - WATCH_TYPE_KEY_NOTIFY
  * @watch: header; subtype is an enum key_notification_subtype
- * @key_id: serial number of the key or keyring that was watched
+ * @key_id: serial number of the watched key or keyring
  * @aux: depends on the subtype
  */
 struct key_notification {
@@ -205,16 +207,16 @@ struct key_notification {
 };
 
 /**
- * enum mount_notification_subtype - what happened to a mount
- * @NOTIFY_MOUNT_NEW: it was mounted, there for the first time
- * @NOTIFY_MOUNT_UNMOUNT: it was unmounted, for whatever reason
- * @NOTIFY_MOUNT_MOVE_FROM: it was moved to where this watch does not see it
- * @NOTIFY_MOUNT_MOVE_TO: it was moved, and is now where this watch sees it
- * @NOTIFY_MOUNT_RDONLY: it became read-only
- * @NOTIFY_MOUNT_RDWR: it became writable
- * @NOTIFY_MOUNT_SETATTR: another of its attributes changed
- * @NOTIFY_MOUNT_PROPAGATION: it became shared, private, unbindable or a slave,
- *	or has another master
+ * enum mount_notification_subtype - events of WATCH_TYPE_MOUNT_NOTIFY
+ * @NOTIFY_MOUNT_NEW: the mount was added to the namespace
+ * @NOTIFY_MOUNT_UNMOUNT: the mount was unmounted, for any reason
+ * @NOTIFY_MOUNT_MOVE_FROM: the mount was moved out of sight of this watch
+ * @NOTIFY_MOUNT_MOVE_TO: the mount was moved, and this watch sees it at its new place
+ * @NOTIFY_MOUNT_RDONLY: the mount became read-only
+ * @NOTIFY_MOUNT_RDWR: the mount became writable
+ * @NOTIFY_MOUNT_SETATTR: another attribute of the mount changed
+ * @NOTIFY_MOUNT_PROPAGATION: the mount became shared, private, unbindable or a slave,
+ *	or its master changed
  */
 enum mount_notification_subtype {
 	NOTIFY_MOUNT_NEW	= 0,
@@ -228,21 +230,21 @@ enum mount_notification_subtype {
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_MOUNT_NOTIFY */
-#define NOTIFY_MOUNT_IN_SUBTREE	WATCH_INFO_FLAG_0 /* The watched mount is not named */
+#define NOTIFY_MOUNT_IN_SUBTREE	WATCH_INFO_FLAG_0 /* The watched mount is not in the record */
 #define NOTIFY_MOUNT_IS_RDONLY	WATCH_INFO_FLAG_1 /* The mount is read-only now */
-#define NOTIFY_MOUNT_AUTOMOUNT	WATCH_INFO_FLAG_2 /* By the kernel, which may expire it */
-#define NOTIFY_MOUNT_PROPAGATED	WATCH_INFO_FLAG_3 /* Follows from what another mount did */
-#define NOTIFY_MOUNT_EXPIRED	WATCH_INFO_FLAG_4 /* Unmounted as nobody used it */
+#define NOTIFY_MOUNT_AUTOMOUNT	WATCH_INFO_FLAG_2 /* Mounted by the kernel; may expire */
+#define NOTIFY_MOUNT_PROPAGATED	WATCH_INFO_FLAG_3 /* Caused by a change of another mount */
+#define NOTIFY_MOUNT_EXPIRED	WATCH_INFO_FLAG_4 /* Unmounted because it was unused */
 
 /**
  * struct mount_notification - WATCH_TYPE_MOUNT_NOTIFY
  * @watch: header; subtype is an enum mount_notification_subtype
- * @mnt_id: the mount
- * @parent_id: what it is mounted on or, if it was unmounted, was mounted on;
- *	@mnt_id itself for the root of a namespace
- * @old_parent_id: what it was mounted on before it was moved, else 0
+ * @mnt_id: ID of the mount
+ * @parent_id: ID of the parent mount or, if the mount was unmounted, of its last
+ *	parent; equal to @mnt_id for the root of a namespace
+ * @old_parent_id: ID of the parent before a move, 0 for all other events
  *
- * The IDs are those that statmount() takes, and are not used again.
+ * The IDs are the unique mount IDs that statmount() takes.  They are not reused.
  */
 struct mount_notification {
 	struct watch_notification watch;
@@ -252,29 +254,31 @@ struct mount_notification {
 };
 
 /**
- * enum superblock_notification_subtype - what happened to a filesystem
- * @NOTIFY_SB_RDONLY: it was remounted and is read-only now; other options may
- *	have changed as well
- * @NOTIFY_SB_RDWR: it was remounted and is read-write now, likewise
- * @NOTIFY_SB_RECONFIGURED: it was remounted, maybe with other options, and stays
- *	read-only or read-write
- * @NOTIFY_SB_FROZEN: it was frozen: who writes to it waits.  Needs privilege
- * @NOTIFY_SB_THAWED: it was thawed.  Needs privilege
- * @NOTIFY_SB_SHUTDOWN: after an error, or on request, it takes no changes any
- *	more until it is mounted anew, although it may not be read-only
- * @NOTIFY_SB_ERROR: it found an error in itself; see struct
- *	superblock_error_notification.  Needs privilege
+ * enum superblock_notification_subtype - events of WATCH_TYPE_SB_NOTIFY
+ * @NOTIFY_SB_RDONLY: the filesystem became read-only by a remount, which may also
+ *	have changed other options
+ * @NOTIFY_SB_RDWR: the filesystem became writable by a remount, which may also have
+ *	changed other options
+ * @NOTIFY_SB_RECONFIGURED: the filesystem was remounted, maybe with other options,
+ *	and remained read-only or writable
+ * @NOTIFY_SB_FROZEN: frozen; writers block.  Privileged watchers only
+ * @NOTIFY_SB_THAWED: thawed.  Privileged watchers only
+ * @NOTIFY_SB_SHUTDOWN: shut down after an error or on request.  The filesystem
+ *	rejects changes until it is mounted again, even if it is not read-only
+ * @NOTIFY_SB_ERROR: an error in the filesystem was detected; see struct
+ *	superblock_error_notification.  Privileged watchers only
  * @NOTIFY_SB_WRITEBACK_ERROR: data could not be written back and may be lost;
  *	see struct superblock_error_notification
  * @NOTIFY_SB_QUOTA: a quota limit was crossed; see struct
- *	superblock_quota_notification.  The quota of others needs privilege
+ *	superblock_quota_notification.  Only privileged watchers get warnings about
+ *	the quota of other users
  *
- * Privilege is CAP_SYS_ADMIN in the user namespace that owns the filesystem, had
- * when the watch was set.
+ * A watcher is privileged if it had CAP_SYS_ADMIN in the user namespace that owns
+ * the filesystem when it added the watch.
  */
 enum superblock_notification_subtype {
 	NOTIFY_SB_RDONLY		= 0,
-	NOTIFY_SB_RDWR		= 1,
+	NOTIFY_SB_RDWR			= 1,
 	NOTIFY_SB_RECONFIGURED		= 2,
 	NOTIFY_SB_FROZEN		= 3,
 	NOTIFY_SB_THAWED		= 4,
@@ -287,9 +291,10 @@ enum superblock_notification_subtype {
 /**
  * struct superblock_notification - WATCH_TYPE_SB_NOTIFY
  * @watch: header; subtype is an enum superblock_notification_subtype
- * @sb_id: the superblock; never used again, also in removal and fdinfo
- * @dev_major: its device number, as in /proc/self/mountinfo
- * @dev_minor: its device number
+ * @sb_id: ID of the superblock, which is not reused; also in removal records and
+ *	fdinfo
+ * @dev_major: major device number, as in /proc/self/mountinfo
+ * @dev_minor: minor device number
  */
 struct superblock_notification {
 	struct watch_notification watch;
@@ -301,12 +306,11 @@ struct superblock_notification {
 /**
  * struct superblock_error_notification - NOTIFY_SB_ERROR and
  *	NOTIFY_SB_WRITEBACK_ERROR
- * @sb: as in every record about a superblock
- * @ino: number of the inode, 0 if it is not known or, for want of privilege, not
- *	told
- * @error: errno, positive
- * @suppressed: number of errors of the same kind without a record of their own
- *	since the previous record
+ * @sb: the common part of all records about superblocks
+ * @ino: inode number, 0 if it is unknown or if the watcher is unprivileged
+ * @error: positive errno
+ * @suppressed: number of suppressed errors of the same kind since the previous
+ *	record
  */
 struct superblock_error_notification {
 	struct superblock_notification sb;
@@ -317,18 +321,18 @@ struct superblock_error_notification {
 
 /**
  * struct superblock_quota_notification - NOTIFY_SB_QUOTA
- * @sb: as in every record about a superblock
- * @id: user, group or project, in the user namespace that owns the filesystem
- * @id_type: which of these: USRQUOTA, GRPQUOTA or PRJQUOTA
+ * @sb: the common part of all records about superblocks
+ * @id: user, group or project ID, in the user namespace that owns the filesystem
+ * @id_type: USRQUOTA, GRPQUOTA or PRJQUOTA
  * @warning: QUOTA_NL_* of <linux/quota.h>: blocks or inodes, hard or soft limit,
- *	reached or no longer
+ *	reached or no longer reached
  * @suppressed: number of suppressed warnings of the same kind about the same quota
  *	since the previous record
  *
- * If warnings about too many different quotas are suppressed, one record counts them
- * all: @id is -1, @id_type is 0 and @warning is QUOTA_NL_NOWARN.  @suppressed is the
- * number of other warnings that the record stands for, or 0 for a watcher without
- * privilege, which also gets the record if none of the warnings is about its quota.
+ * If warnings about too many different quotas are suppressed, one record counts all
+ * of them: @id is -1, @id_type is 0 and @warning is QUOTA_NL_NOWARN.  @suppressed is
+ * then one less than the number of these warnings, and 0 for an unprivileged watcher,
+ * which gets the record even if none of the warnings is about its quota.
  */
 struct superblock_quota_notification {
 	struct superblock_notification sb;
@@ -340,14 +344,14 @@ struct superblock_quota_notification {
 
 /**
  * enum block_notification_subtype - class of an I/O error
- * @NOTIFY_BLOCK_IO: none of the others, or unknown to the driver
+ * @NOTIFY_BLOCK_IO: no other class applies, or the driver does not know the class
  * @NOTIFY_BLOCK_NOT_SUPPORTED: the device does not support the operation
  * @NOTIFY_BLOCK_TIMEOUT: the device did not answer in time
  * @NOTIFY_BLOCK_NO_SPACE: a thinly provisioned device is full
  * @NOTIFY_BLOCK_TRANSPORT: the path to the device failed; another path may work
  * @NOTIFY_BLOCK_TARGET: the device failed the request; a retry will not help
  * @NOTIFY_BLOCK_RESV_CONFLICT: another initiator has reserved the device
- * @NOTIFY_BLOCK_MEDIUM: the medium cannot be read or written at this place
+ * @NOTIFY_BLOCK_MEDIUM: the medium cannot be read or written at this location
  * @NOTIFY_BLOCK_PROTECTION: the protection information does not match the data
  * @NOTIFY_BLOCK_RESOURCE: the kernel or the device ran out of a resource
  * @NOTIFY_BLOCK_ZONE_RESOURCE: too many zones are open or active
@@ -373,7 +377,7 @@ enum block_notification_subtype {
 };
 
 /**
- * enum block_notification_operation - the operation that failed
+ * enum block_notification_operation - operation that failed
  * @NOTIFY_BLOCK_OP_READ: read
  * @NOTIFY_BLOCK_OP_WRITE: write
  * @NOTIFY_BLOCK_OP_FLUSH: flush of the device's write cache
@@ -393,26 +397,25 @@ enum block_notification_operation {
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_BLOCK_NOTIFY */
-#define NOTIFY_BLOCK_STACKED	WATCH_INFO_FLAG_0 /* Built on other block devices */
+#define NOTIFY_BLOCK_STACKED	WATCH_INFO_FLAG_0 /* Stacked on other block devices */
 
 /**
  * struct block_notification - WATCH_TYPE_BLOCK_NOTIFY
  * @watch: header; subtype is an enum block_notification_subtype
  * @disk_seq: sequence number of the disk, or of the medium in it, at the time of
- *	the error; DISKSEQ in uevents, never used again
- * @dev_major: device number of the disk or partition to which the I/O was sent
- * @dev_minor: device number
+ *	the error; DISKSEQ in uevents, not reused
+ * @dev_major: major device number of the disk or partition that the I/O was sent to
+ * @dev_minor: minor device number
  * @sector: start of the failed range, in units of 512 bytes from the start of the
  *	disk
  * @length: length of the failed range in bytes
- * @suppressed: number of errors of this device without a record of their own since
- *	the previous record
+ * @suppressed: number of suppressed errors of this device since the previous record
  * @operation: an enum block_notification_operation
  * @partition: partition number, 0 for the disk
  *
  * The object ID of a watch, in its removal record and in fdinfo, is
- * @disk_seq << 8 | @partition at the time of the first watch or error, and 0 for
- * the watch on all devices.
+ * @disk_seq << 8 | @partition at the time of the device's first watch or error, and 0
+ * for a watch on all devices.
  */
 struct block_notification {
 	struct watch_notification watch;
@@ -427,13 +430,13 @@ struct block_notification {
 };
 
 /**
- * enum device_notification_subtype - what happened to a device
+ * enum device_notification_subtype - events of WATCH_TYPE_DEVICE_NOTIFY
  * @NOTIFY_DEVICE_ADD: added
  * @NOTIFY_DEVICE_REMOVE: removed
  * @NOTIFY_DEVICE_CHANGE: changed (KOBJ_CHANGE), such as the medium of a disk
  * @NOTIFY_DEVICE_MOVE: renamed or moved to another parent
  * @NOTIFY_DEVICE_ONLINE: online again
- * @NOTIFY_DEVICE_OFFLINE: offline; it may be removed
+ * @NOTIFY_DEVICE_OFFLINE: offline; may be removed
  * @NOTIFY_DEVICE_BIND: bound to a driver
  * @NOTIFY_DEVICE_UNBIND: unbound from its driver
  */
@@ -449,23 +452,23 @@ enum device_notification_subtype {
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_DEVICE_NOTIFY */
-#define NOTIFY_DEVICE_SYNTHETIC	WATCH_INFO_FLAG_0 /* Triggered by writing to the uevent file */
-#define NOTIFY_DEVICE_BLOCK	WATCH_INFO_FLAG_1 /* The number is that of a block device */
-#define NOTIFY_DEVICE_TRUNCATED	WATCH_INFO_FLAG_2 /* @names are not complete */
+#define NOTIFY_DEVICE_SYNTHETIC	WATCH_INFO_FLAG_0 /* Triggered through the uevent file */
+#define NOTIFY_DEVICE_BLOCK	WATCH_INFO_FLAG_1 /* The number is of a block device */
+#define NOTIFY_DEVICE_TRUNCATED	WATCH_INFO_FLAG_2 /* The names are truncated */
 
 /**
  * struct device_notification - WATCH_TYPE_DEVICE_NOTIFY
  * @watch: header; subtype is an enum device_notification_subtype
  * @seqnum: sequence number of the event, SEQNUM in uevents
  * @sysfs_ino: inode number of the device's directory in sysfs, as returned by stat();
- *	0 if it has none
- * @dev_major: device number, 0 for a device without one
- * @dev_minor: device number
+ *	0 if there is no directory
+ * @dev_major: major device number, 0 if the device has no device number
+ * @dev_minor: minor device number
  * @names: ``"subsystem\0devpath\0"``; devpath is the path below /sys, DEVPATH in
  *	uevents
  *
- * Where the names do not fit into the record, the first 31 bytes of the subsystem and
- * the end of devpath are present.
+ * If the names do not fit into the record, @names contains the first 31 bytes of the
+ * subsystem and the end of devpath.
  */
 struct device_notification {
 	struct watch_notification watch;
