@@ -3,7 +3,7 @@
  * Notifications about block devices
  *
  * An event source for the general notification queue: it reports I/O errors of block
- * devices.  See Documentation/userspace-api/watch_queue.rst.
+ * devices.  See Documentation/userspace-api/watch_queue/block.rst.
  *
  * Where errors are reported
  *

@@ -4,7 +4,7 @@
  *
  * An event source for the general notification queue: it reports changes of mounts
  * to the watchers of a mount or of a subtree.  See
- * Documentation/userspace-api/watch_queue.rst.
+ * Documentation/userspace-api/watch_queue/mounts.rst.
  *
  * When events are posted
  *

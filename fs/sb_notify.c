@@ -5,7 +5,7 @@
  * An event source for the general notification queue: it reports events of a filesystem
  * as a whole.  These are remounts, freezing, thawing, shutdown, filesystem errors,
  * write-back errors and crossed quota limits.  See
- * Documentation/userspace-api/watch_queue.rst.
+ * Documentation/userspace-api/watch_queue/superblocks.rst.
  *
  * Objects
  *

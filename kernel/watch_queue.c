@@ -3,8 +3,8 @@
  * General notification queue: queues, watches and posting
  *
  * Event sources post small records; a program reads them, in order, from a pipe
- * opened with O_NOTIFICATION_PIPE.  See watch_queue.rst in
- * Documentation/userspace-api for programs, in Documentation/core-api for sources.
+ * opened with O_NOTIFICATION_PIPE.  Programs: Documentation/userspace-api/watch_queue/;
+ * sources: Documentation/core-api/watch_queue.rst.
  *
  * Objects
  *
@@ -164,6 +164,8 @@ EXPORT_SYMBOL_GPL(put_watch_queue);
  */
 noinline void watch_queue_notify(struct watch_queue *wqueue)
 {
+	unsigned long now = jiffies;
+
 	lockdep_assert_held(&wqueue->ring.lock);
 
 	/* Ordering (C): the full barrier is in wq_has_sleeper() */
@@ -171,7 +173,7 @@ noinline void watch_queue_notify(struct watch_queue *wqueue)
 		return;
 	if (!wqueue->closed)
 		queue_delayed_work(watch_queue_wq, &wqueue->notify_work,
-				   wqueue->notified == jiffies);
+				   wqueue->notified == now);
 }
 
 /* Wake all sleepers, as the end of file may have been reached */

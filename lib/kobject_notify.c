@@ -4,7 +4,7 @@
  *
  * An event source for the general notification queue: it posts one record for each
  * uevent of the kernel, with the action, the device and the sequence number.  See
- * Documentation/userspace-api/watch_queue.rst.
+ * Documentation/userspace-api/watch_queue/devices.rst.
  *
  * There is one object, all devices.  A watch belongs to the network namespace in which
  * it was added, and gets the events that a netlink socket there would receive.  As with

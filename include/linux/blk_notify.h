@@ -2,7 +2,7 @@
 /*
  * Notifications about block devices: hooks for the block layer
  *
- * See Documentation/userspace-api/watch_queue.rst for the events.
+ * See Documentation/userspace-api/watch_queue/block.rst for the events.
  */
 #ifndef _LINUX_BLK_NOTIFY_H
 #define _LINUX_BLK_NOTIFY_H

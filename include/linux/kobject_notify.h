@@ -2,7 +2,7 @@
 /*
  * Notifications about devices: the hook for uevents
  *
- * See Documentation/userspace-api/watch_queue.rst for the events.
+ * See Documentation/userspace-api/watch_queue/devices.rst for the events.
  */
 #ifndef _LINUX_KOBJECT_NOTIFY_H
 #define _LINUX_KOBJECT_NOTIFY_H

@@ -3,7 +3,7 @@
  * Notifications about superblocks: hooks for filesystems and the VFS
  *
  * If a superblock was never watched, a hook executes a barrier and tests a pointer.
- * See Documentation/userspace-api/watch_queue.rst for the events.
+ * See Documentation/userspace-api/watch_queue/superblocks.rst for the events.
  */
 #ifndef _LINUX_SB_NOTIFY_H
 #define _LINUX_SB_NOTIFY_H

@@ -753,7 +753,7 @@ static bool test_wake_delayed(struct test_context *ctx, unsigned long age)
 		ctx->wqueue->notified = now - age;
 		test_post(ctx, 1);
 		delayed = timer_pending(&work->timer);
-	} while (now != jiffies);
+	} while (time_after(jiffies, now));
 	flush_delayed_work(work);
 	return delayed;
 }

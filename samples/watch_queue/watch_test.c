@@ -3,7 +3,7 @@
  * Watch a key, a keyring, mounts, a filesystem, disks or all devices through a
  * notification queue, one line an event.
  *
- * See Documentation/userspace-api/watch_queue.rst.
+ * See Documentation/userspace-api/watch_queue/index.rst.
  */
 #define _GNU_SOURCE
 #include <errno.h>

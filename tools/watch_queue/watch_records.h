@@ -2,7 +2,7 @@
 /*
  * Take the records of a notification queue out of what read() gave
  *
- * To be copied into programs.  See Documentation/userspace-api/watch_queue.rst.
+ * To be copied into programs.  See Documentation/userspace-api/watch_queue/index.rst.
  */
 #ifndef _WATCH_RECORDS_H
 #define _WATCH_RECORDS_H

@@ -2,7 +2,7 @@
 /*
  * General notification queue: user space interface
  *
- * See Documentation/userspace-api/watch_queue.rst.
+ * See Documentation/userspace-api/watch_queue/index.rst.
  */
 #ifndef _UAPI_LINUX_WATCH_QUEUE_H
 #define _UAPI_LINUX_WATCH_QUEUE_H
