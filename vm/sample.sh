@@ -1,22 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Run in the guest: keyutils' keyctl changes keys in a session keyring of its own,
-# mounts come and go, a filesystem is damaged, a disk fails, devices come and go; and
-# watch_test, the sample, says what the kernel posted. Its lines are indented.
-# Nothing sleeps: each step waits for the line that it must cause, and a line that
-# never comes is a timeout.
+# Run in the guest: the sample, watch_test, prints the records of keys, mounts, a
+# damaged filesystem, a failing disk, and devices. The lines of watch_test are
+# indented. There are no delays: each step waits for the line that it must cause. A
+# missing line causes a timeout.
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside
 # shellcheck source=vm/damaged.sh
 . /t/damaged.sh
 
-# await TEXT: show the sample's lines up to the one with TEXT in it
+# await TEXT: print the lines of the sample up to the one that contains TEXT
 await() {
 	while read -r line <&3; do
 		echo "	$line"
 		case $line in *"$1"*) return ;; esac
 	done
-	echo "$0: the sample ended before it said '$1'"
+	echo "$0: the sample exited before it printed '$1'"
 	exit 1
 }
 
@@ -28,7 +27,7 @@ watch() {
 	await watching
 }
 
-# try TEXT COMMAND...: the command must succeed and cause a line with TEXT
+# try TEXT COMMAND...: the command must succeed and cause a line that contains TEXT
 try() {
 	text=$1
 	shift
@@ -37,73 +36,78 @@ try() {
 	await "$text"
 }
 
-# finish: end the sample and show the rest of its lines
+# finish: terminate the sample and print the rest of its lines
 finish() {
-	kill -INT $!
-	await events,
-	wait $! || exit
+	kill $!
+	while read -r line <&3; do echo "	$line"; done
+	# Not the message of the shell
+	wait $! 2>out
 }
 
 cd /tmp && mkfifo events || exit
 
-watch
-try 'linked key' keyctl add user demo hello @s
+watch key=@s
+try 'event 2' keyctl add user demo hello @s
 key=$(cat out)
-try 'linked key' keyctl newring album @s
+try 'event 2' keyctl newring album @s
 album=$(cat out)
-try 'unlinked key' keyctl unlink "$album" @s
+try 'event 3' keyctl unlink "$album" @s
 finish
 
-watch "$key"
-try updated keyctl update "$key" goodbye
-try attributes keyctl setperm "$key" 0x3f3f0000
-try revoked keyctl revoke "$key"
-finish
+printf '\nA key that is destroyed: the sample exits, as no watch is left\n'
+watch "key=$key"
+try 'event 1' keyctl update "$key" goodbye
+try 'event 7' keyctl setperm "$key" 0x3f3f0000
+try 'event 6' keyctl invalidate "$key"
+await removed
+wait $! || exit
 
-printf '\nAn overflow: four records fit, and nobody reads before the signal\n'
-watch -n 4 --hold
+printf '\nA loss: the queue has room for four records, and the reader is stopped\n'
+watch -n 4 key=@s
+echo "\$ kill -STOP $!"
+kill -STOP $!
 for n in 1 2 3 4 5 6 7; do
 	echo "\$ keyctl add user $n x @s"
 	keyctl add user $n x @s >out || exit
 done
-echo "\$ kill -USR1 $!"
-kill -USR1 $!
-await 'lost 3'
+echo "\$ kill -CONT $!"
+kill -CONT $!
+await '3 records lost'
 finish
 
-printf '\nMounts, and all below: no need to read /proc/self/mountinfo again\n'
+printf '\nA mount and all mounts below it\n'
 mkdir -p tree && mount -t tmpfs tree tree && mkdir tree/old tree/new || exit
-watch tree/
-try new mount -t tmpfs cargo tree/old
-try 'moved here' mount --move tree/old tree/new
-try 'read-only now' mount -o remount,ro tree/new
-try unmounted umount tree/new
+watch mount=tree/
+try 'event 0' mount -t tmpfs cargo tree/old
+try 'event 3' mount --move tree/old tree/new
+try 'event 4' mount -o remount,ro tree/new
+try 'event 1' umount tree/new
 finish
 umount tree || exit
 
-printf '\nA filesystem with a damaged directory, told to stop at an error\n'
+printf '\nA filesystem with a damaged directory, which becomes read-only at an error\n'
 damaged tree
-watch -f tree
-try 'read-only now' mount -o remount,ro tree
-try 'read-write now' mount -o remount,rw tree
+watch sb=tree
+try 'event 0' mount -o remount,ro tree
+try 'event 1' mount -o remount,rw tree
 echo '$ ls tree/cellar'
 ls tree/cellar >out 2>&1
-await 'shut down'
+await 'event 5'
 finish
 umount tree && losetup -d /dev/loop0
 
-printf '\nA disk whose reads fail at some places\n'
-watch -b "$disk"
+printf '\nA disk with unreadable sectors\n'
+watch "block=$disk"
 bad_reads || exit
 echo "\$ dd if=$disk of=/dev/null bs=4096 count=1 iflag=direct"
 dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>out
-await 'bad place'
+await 'event 7'
 good_reads || exit
 finish
 
-printf '\nAll devices: a disk is taken out, and put in again\n'
-watch -d
+printf '\nDevices: a disk is removed and added again\n'
+watch device=all
 host=$(echo /sys/bus/pseudo/devices/adapter0/host*)
-try "/block/${disk##*/} (8:0): removed" sh -c "echo 1 >/sys/block/${disk##*/}/device/delete"
-try "/block/${disk##*/} (8:0): added" sh -c "echo - - - >/sys/class/scsi_host/${host##*/}/scan"
+try "/block/${disk##*/}: event 1" sh -c "echo 1 >/sys/block/${disk##*/}/device/delete"
+try "/block/${disk##*/}: event 0" sh -c "echo - - - >/sys/class/scsi_host/${host##*/}/scan"
 finish

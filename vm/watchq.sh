@@ -114,34 +114,34 @@ echo 'KTAP version 1'
 
 refused 2 'nothing to watch'
 refused 2 'unrecognized option' --mounts /
-refused 2 'what is it?' --devices sda
-refused 2 'belongs right after a --mount' --devices --subtree
-refused 2 'neither a number nor @s' --key mine
-refused 2 'neither a number nor @s' --key @t
-refused 2 'neither a number nor @s' --key -3
+refused 2 'unexpected argument' --devices sda
+refused 2 'must directly follow --mount' --devices --subtree
+refused 2 'must be a serial number' --key mine
+refused 2 'must be a serial number' --key @t
+refused 2 'must be a serial number' --key -3
 refused 2 'not a number from 1' --devices --count 0
 refused 2 'not a number from 1' --devices --timeout 1.5
 refused 2 'not a number from 1' --devices --queue -1
-refused 2 'none, or more records than' --devices --queue 99999999999
-refused 2 'the sources are key, mount' --devices --filter disk
+refused 2 'more records than' --devices --queue 99999999999
+refused 2 'source must be key, mount' --devices --filter disk
 refused 2 'key has no event "read-only"' --key @s --filter key=read-only
 refused 2 'key has no event "moved"' --key @s --filter key=linked,moved
 refused 2 'key has no event ""' --key @s --filter key=linked,
-refused 2 'nothing of the kind is watched' --key @s --filter device
-refused 2 'no --json and no --null' --devices --exec true --json
-refused 2 'it is there twice' --mount / --mount /
-refused 2 'no --json and no --null' --devices --exec true --null
+refused 2 'this source is not watched' --key @s --filter device
+refused 2 'cannot be combined with --json' --devices --exec true --json
+refused 2 'already watched' --mount / --mount /
+refused 2 'cannot be combined with --json' --devices --exec true --null
 refused 1 'No such file' --sb nowhere
 refused 1 'No such file' --sb all
 refused 1 'No such file' --block ''
-refused 1 'there is no such key' --key 1
-refused 1 'no mount is right there' --mount /tmp/watchq
-refused 1 'this is no block device' --block /dev/null
+refused 1 'no such key' --key 1
+refused 1 'not the root of a mount' --mount /tmp/watchq
+refused 1 'not a block device' --block /dev/null
 watchq --devices >&- 2>err
 [ $? = 2 ] && grep -q 'standard output is closed' err
 result 'refused without stdout' $? err
 su nobody -s /bin/sh -c 'watchq --block all' >out 2>err
-[ $? = 4 ] && grep -q 'this takes privilege' err
+[ $? = 4 ] && grep -q 'privilege required' err
 result 'refused to nobody: all disks' $? err
 su nobody -s /bin/sh -c 'watchq --block /dev/loop0' >out 2>err
 [ $? = 4 ] && grep -q 'Permission denied' err
@@ -150,7 +150,7 @@ if [ "$(uname -m)" = x86_64 ]; then
 	lacking pipe2:ENOPKG 'built without CONFIG_WATCH_QUEUE' --key @s
 	lacking pipe2:EINVAL 'this kernel has no notification queue' --key @s
 	lacking keyctl:EOPNOTSUPP 'built without CONFIG_KEY_NOTIFICATIONS' --key @s
-	lacking ioctl:ENOTTY:when=2+ "this kernel's queue knows of keys only" --devices
+	lacking ioctl:ENOTTY:when=2+ 'this kernel can only watch keys' --devices
 	strace -o calls -e inject=keyctl:error=EINVAL:when=1 watchq --key @s --timeout 1 >out 2>err
 	[ $? = 5 ]
 	result 'a kernel without KEY_WATCH_EXTENDED' $? err
@@ -164,7 +164,7 @@ echo "$watches" >/proc/sys/user/max_watch_queue_watches
 pages=$(cat /proc/sys/fs/pipe-user-pages-soft)
 echo 1 >/proc/sys/fs/pipe-user-pages-soft
 su nobody -s /bin/sh -c 'watchq --key @s --queue 1000' >out 2>err
-[ $? = 4 ] && grep -q 'more than pipe-user-pages-soft allows' err
+[ $? = 4 ] && grep -q 'more than pipe-user-pages-soft' err
 result 'refused to nobody: a large queue' $? err
 echo "$pages" >/proc/sys/fs/pipe-user-pages-soft
 watchq --help | grep -q '^Usage: watchq '
@@ -211,7 +211,7 @@ keyctl add user demo a @s >key
 start --key "$(cat key)"
 keyctl invalidate "$(cat key)"
 ended
-[ $status = 0 ] && grep -q 'nothing is left' err && [ "$(wc -l <out)" = 2 ]
+[ $status = 0 ] && grep -q 'no watch is left' err && [ "$(wc -l <out)" = 2 ]
 result 'end with the last object' $? out err
 shelf=$(keyctl newring shelf @s)
 start --key "$shelf"

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Records of the queue made into events: a source, a name, and fields
+ * watchq: decoding of records into events with a source, a name and fields
  *
- * Each member of a record becomes a field, whoever it is for; beside it is a field
- * with the name of what the number stands for, where it has one.  watchq.1 documents
- * all of them.
+ * Each member of a record is a field.  If the number has a name, the name is another
+ * field.  watchq.1 documents all fields.
  */
 #include <limits.h>
 #include <linux/quota.h>
@@ -12,8 +11,8 @@
 
 #include "watchq.h"
 
-/* Keeps a text until the next event; cuts it where there is no room, as there is */
-static const char *keep(struct event *ev, const char *format, ...)
+/* Format a string that is valid until the next event; truncated if it does not fit */
+static const char *format_text(struct event *ev, const char *format, ...)
 {
 	size_t room = sizeof(ev->text) - ev->used;
 	char *text = ev->text + ev->used;
@@ -37,11 +36,11 @@ static struct field *add(struct event *ev, const char *name, int kind)
 	return field;
 }
 
-/* What has no name has no field */
+/* A NULL @text is not a field */
 static void add_text(struct event *ev, const char *name, const char *text)
 {
 	if (text)
-		add(ev, name, FIELD_TEXT)->text = keep(ev, "%s", text);
+		add(ev, name, FIELD_TEXT)->text = format_text(ev, "%s", text);
 }
 
 static void add_number(struct event *ev, const char *name, unsigned long long number)
@@ -54,14 +53,14 @@ static void add_flag(struct event *ev, const char *name, bool flag)
 	add(ev, name, FIELD_FLAG)->number = flag;
 }
 
-/* For people the last field is not worth a place in the line */
+/* Omit the last field in text output */
 static void hide(struct event *ev)
 {
 	if (ev->nr_fields)
 		ev->fields[ev->nr_fields - 1].hidden = true;
 }
 
-/* Hidden from people if the rate limit suppressed no errors, which is the usual case */
+/* Hidden if the rate limit suppressed no errors, which is the usual case */
 static void add_suppressed(struct event *ev, unsigned int suppressed)
 {
 	add_number(ev, "suppressed", suppressed);
@@ -69,24 +68,24 @@ static void add_suppressed(struct event *ev, unsigned int suppressed)
 		hide(ev);
 }
 
-/* They have it in front: @text, or the number if that has no name */
-static void subject(struct event *ev, const char *text, unsigned long long number)
+/* @text, or @number if it has no name */
+static void set_subject(struct event *ev, const char *text, unsigned long long number)
 {
-	ev->subject = text ? keep(ev, "%s", text) : keep(ev, "%llu", number);
+	ev->subject = text ? format_text(ev, "%s", text) : format_text(ev, "%llu", number);
 }
 
-static const char *of(const char * const *names, size_t nr, unsigned int i)
+static const char *name_in(const char * const *names, size_t nr, unsigned int i)
 {
 	return i < nr ? names[i] : NULL;
 }
 
-/* "sda1" and "8:1" */
+/* Add "8:1" and, if known, "sda1"; returns the latter if possible */
 static const char *add_device(struct event *ev, unsigned int major, unsigned int minor)
 {
 	const char *name;
 	char buf[PATH_MAX];
 
-	add_text(ev, "dev", keep(ev, "%u:%u", major, minor));
+	add_text(ev, "dev", format_text(ev, "%u:%u", major, minor));
 	name = name_of_device(buf, sizeof(buf), major, minor);
 	if (!name)
 		return ev->fields[ev->nr_fields - 1].text;
@@ -111,7 +110,7 @@ static const char * const key_events[] = {
 	[NOTIFY_KEY_EXPIRED]	= "expired",
 };
 
-/* @fields: the names of its number, type and description */
+/* @fields: the names of the fields for serial number, type and description */
 static const char *add_key(struct event *ev, unsigned int key, const char * const fields[3])
 {
 	const char *type, *name;
@@ -136,7 +135,7 @@ static void decode_key(struct event *ev, const union watch_record *rec)
 	name = add_key(ev, rec->key.key_id, key);
 	for (; first < ev->nr_fields; first++)
 		ev->fields[first].hidden = true;
-	subject(ev, name, rec->key.key_id);
+	set_subject(ev, name, rec->key.key_id);
 	if (event == NOTIFY_KEY_LINKED || event == NOTIFY_KEY_UNLINKED) {
 		add_key(ev, rec->key.aux, other);
 	} else if (event == NOTIFY_KEY_INSTANTIATED && rec->key.aux) {
@@ -178,11 +177,11 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
 	const struct mount *mount, *parent;
 	size_t i;
 
-	/* Those below it moved along */
+	/* The mounts below have new paths, too */
 	if (event == NOTIFY_MOUNT_MOVE_FROM || event == NOTIFY_MOUNT_MOVE_TO)
 		watches_read_mounts();
 	mount = mount_find(rec->mount.mnt_id);
-	subject(ev, mount ? mount->path : NULL, rec->mount.mnt_id);
+	set_subject(ev, mount ? mount->path : NULL, rec->mount.mnt_id);
 	add_number(ev, "mount", rec->mount.mnt_id);
 	hide(ev);
 	if (mount) {
@@ -246,8 +245,8 @@ static void add_quota(struct event *ev, const struct superblock_quota_notificati
 	if (n->warning == QUOTA_NL_NOWARN) {
 		add_text(ev, "limit", "several");
 	} else {
-		add_text(ev, "limit", of(limits, ARRAY_SIZE(limits), n->warning));
-		add_text(ev, "owner_type", of(types, ARRAY_SIZE(types), n->id_type));
+		add_text(ev, "limit", name_in(limits, ARRAY_SIZE(limits), n->warning));
+		add_text(ev, "owner_type", name_in(types, ARRAY_SIZE(types), n->id_type));
 		add_number(ev, "owner", n->id);
 		name = name_of_owner(n->id_type, n->id);
 		if (name)
@@ -259,7 +258,7 @@ static void add_quota(struct event *ev, const struct superblock_quota_notificati
 		hide(ev);
 }
 
-/* Its subject is the path that was watched: a filesystem has many, or none */
+/* The subject is the watched path, as a filesystem may have several mounts, or none */
 static void decode_sb(struct event *ev, const union watch_record *rec)
 {
 	add_number(ev, "sb", rec->sb.sb_id);
@@ -323,8 +322,8 @@ static void decode_block(struct event *ev, const union watch_record *rec)
 
 	name = add_device(ev, n->dev_major, n->dev_minor);
 	hide(ev);
-	subject(ev, name, 0);
-	add_text(ev, "operation", of(operations, ARRAY_SIZE(operations), n->operation));
+	set_subject(ev, name, 0);
+	add_text(ev, "operation", name_in(operations, ARRAY_SIZE(operations), n->operation));
 	add_number(ev, "sector", n->sector);
 	add_number(ev, "length", n->length);
 	add_suppressed(ev, n->suppressed);
@@ -355,15 +354,15 @@ static void decode_device(struct event *ev, const union watch_record *rec)
 {
 	const char *path = watch_record_devpath(rec), *name = strrchr(path, '/');
 
-	subject(ev, path, 0);
+	set_subject(ev, path, 0);
 	add_text(ev, "devpath", path);
 	hide(ev);
 	add_text(ev, "name", name ? name + 1 : path);
 	hide(ev);
 	add_text(ev, "subsystem", watch_record_subsystem(rec));
 	if (rec->device.dev_major || rec->device.dev_minor)
-		add_text(ev, "dev", keep(ev, "%u:%u", rec->device.dev_major,
-					 rec->device.dev_minor));
+		add_text(ev, "dev", format_text(ev, "%u:%u", rec->device.dev_major,
+						rec->device.dev_minor));
 	add_number(ev, "seqnum", rec->device.seqnum);
 	hide(ev);
 	add_number(ev, "sysfs_ino", rec->device.sysfs_ino);
@@ -388,12 +387,12 @@ static void decode_queue(struct event *ev, const union watch_record *rec)
 	unsigned int lost = watch_record_lost(rec);
 
 	if (lost) {
-		/* What is told next may build upon what is not known now */
+		/* Mounts of the following records may not be cached */
 		watches_read_mounts();
-		subject(ev, NULL, lost);
+		set_subject(ev, NULL, lost);
 		add_number(ev, "count", lost);
 		hide(ev);
-		/* An older kernel says 0, for any number */
+		/* An older kernel has 0 for any number */
 		add_flag(ev, "or_more", lost == 0xffff ||
 			 !(rec->watch.info & WATCH_INFO_TYPE_INFO));
 		ev->bad = true;
@@ -435,7 +434,7 @@ const struct source *source_by_name(const char *name, size_t len)
 	return NULL;
 }
 
-/* Newer than this program, and no reason to stop */
+/* A record of a later kernel */
 static void decode_unknown(struct event *ev, const union watch_record *rec)
 {
 	unsigned int len = rec->watch.info & WATCH_INFO_LENGTH, i;
@@ -460,16 +459,16 @@ void event_decode(struct event *ev, const union watch_record *rec)
 	ev->bad = false;
 	ev->subject = "";
 	ev->source = source ? source->name : "unknown";
-	ev->name = source ? of(source->events, source->nr_events, rec->watch.subtype) : NULL;
+	ev->name = source ? name_in(source->events, source->nr_events, rec->watch.subtype) : NULL;
 
-	/* A loss may be any watch's */
+	/* The ID of a loss has no meaning */
 	watch = watch_record_lost(rec) ? NULL : watch_by_id(watch_record_id(rec));
 	if (watch) {
 		add_number(ev, "watch", watch_record_id(rec));
 		hide(ev);
 		add_text(ev, "on", watch->object);
 		hide(ev);
-		subject(ev, watch->object, 0);
+		set_subject(ev, watch->object, 0);
 	}
 	if (ev->name) {
 		source->decode(ev, rec);

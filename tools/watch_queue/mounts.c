@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where mounts are, and were
+ * watchq: paths of mounts
  *
- * The kernel is asked; what it said is kept, as of a mount that is gone it does not
- * know the path any more.  Records tell of the past, so those that wait in the queue
- * may be about mounts that are gone by now: an entry goes when the queue is empty.
+ * statmount() fails for a mount that is gone, so the last path of each mount is
+ * cached.  Queued records may be about mounts that are gone.  Therefore an entry is
+ * not freed before the queue is empty.
  */
 #include <linux/mount.h>
 #include <sys/ioctl.h>
@@ -21,7 +21,7 @@
 #define NR_CHAINS	1024
 
 static struct mount *chains[NR_CHAINS];
-static bool keep;			/* until we are told that they are gone */
+static bool tracked;			/* unmounts and moves are reported by events */
 static bool any_gone;
 
 static struct mount **chain(unsigned long long id)
@@ -38,7 +38,7 @@ static struct mount **find(unsigned long long id)
 	return p;
 }
 
-static void forget(struct mount **p)
+static void uncache_mount(struct mount **p)
 {
 	struct mount *mount = *p;
 
@@ -46,18 +46,18 @@ static void forget(struct mount **p)
 	free(mount);
 }
 
-static void remember(unsigned long long id, const char *path, const char *fs_type)
+static void cache_mount(unsigned long long id, const char *path, const char *fs_type)
 {
 	size_t len = strlen(path) + 1, type_len = strlen(fs_type) + 1;
 	struct mount *mount = malloc(sizeof(*mount) + len + type_len);
 	struct mount **p = find(id);
 
 	if (!mount)
-		fail(EXIT_FAILED, "no memory for a mount");
+		die(EXIT_FAILED, "out of memory");
 	if (*p)
-		forget(p);
+		uncache_mount(p);
 	mount->id = id;
-	mount->gone = !keep;
+	mount->gone = !tracked;
 	any_gone |= mount->gone;
 	memcpy(mount->path, path, len);
 	mount->fs_type = memcpy(mount->path + len, fs_type, type_len);
@@ -65,7 +65,7 @@ static void remember(unsigned long long id, const char *path, const char *fs_typ
 	*chain(id) = mount;
 }
 
-static void ask_kernel(unsigned long long id)
+static void query_mount(unsigned long long id)
 {
 	static union {
 		struct statmount mount;
@@ -77,17 +77,17 @@ static void ask_kernel(unsigned long long id)
 		.param = STATMOUNT_MNT_POINT | STATMOUNT_FS_TYPE,
 	};
 
-	/* Without a path: from our root, there is no way to it any more */
+	/* The path is empty if the mount is not reachable from our root */
 	if (!syscall(__NR_statmount, &req, &stat, sizeof(stat), 0) &&
 	    (stat.mount.mask & req.param) == req.param &&
 	    stat.mount.str[stat.mount.mnt_point])
-		remember(id, stat.mount.str + stat.mount.mnt_point,
-			 stat.mount.str + stat.mount.fs_type);
+		cache_mount(id, stat.mount.str + stat.mount.mnt_point,
+			    stat.mount.str + stat.mount.fs_type);
 }
 
 const struct mount *mount_find(unsigned long long id)
 {
-	ask_kernel(id);
+	query_mount(id);
 	return *find(id);
 }
 
@@ -101,7 +101,7 @@ void mount_gone(unsigned long long id)
 	any_gone = true;
 }
 
-void mounts_read(bool told)
+void mounts_read(bool events)
 {
 	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0, .mnt_id = LSMT_ROOT };
 	unsigned long long ids[256];
@@ -109,8 +109,8 @@ void mounts_read(bool told)
 	size_t i;
 	long nr;
 
-	keep = told;
-	if (!keep)
+	tracked = events;
+	if (!tracked)
 		return;
 	for (i = 0; i < NR_CHAINS; i++)
 		for (mount = chains[i]; mount; mount = mount->next)
@@ -119,7 +119,7 @@ void mounts_read(bool told)
 	do {
 		nr = syscall(__NR_listmount, &req, ids, ARRAY_SIZE(ids), 0);
 		for (i = 0; nr > 0 && i < (size_t)nr; i++)
-			ask_kernel(ids[i]);
+			query_mount(ids[i]);
 		if (nr > 0)
 			req.param = ids[nr - 1];
 	} while (nr == ARRAY_SIZE(ids));
@@ -136,7 +136,7 @@ void mounts_settle(int queue)
 	for (i = 0; i < NR_CHAINS; i++) {
 		for (p = &chains[i]; *p; ) {
 			if ((*p)->gone)
-				forget(p);
+				uncache_mount(p);
 			else
 				p = &(*p)->next;
 		}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the numbers in a record are called
+ * watchq: names of the numbers in a record
  *
- * Asked when the record is read: what is gone by then has no name any more.
+ * Names are looked up when the record is read.  An object that is gone by that time
+ * has no name.
  */
 #include <errno.h>
 #include <grp.h>
@@ -14,7 +15,7 @@
 
 #include "watchq.h"
 
-/* The last part of where the link in sysfs leads, in which a '/' is a '!' */
+/* The last component of the link in sysfs, which has a '!' for each '/' */
 const char *name_of_device(char *buf, size_t size, unsigned int major,
 			   unsigned int minor)
 {
@@ -35,7 +36,7 @@ const char *name_of_device(char *buf, size_t size, unsigned int major,
 	return name;
 }
 
-/* The kernel says "type;uid;gid;permissions;description" */
+/* The format is "type;uid;gid;permissions;description" */
 bool name_of_key(char *buf, size_t size, unsigned int key, const char **type,
 		 const char **name)
 {

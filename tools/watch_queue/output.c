@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events to people, to machines, and to a command
+ * watchq: output of events as text, as JSON, or to a command
  */
 #include <ctype.h>
 #include <errno.h>
@@ -15,13 +15,13 @@
 
 #include "watchq.h"
 
-#define ENOUGH	65536		/* bytes, to be written before there are more */
+#define FLUSH_SIZE	65536		/* bytes in the buffer that cause a write */
 
-static FILE *gathered;		/* since the last flush */
+static FILE *buffer;		/* events since the last flush */
 static char *text;
 static size_t text_len;
 
-/* Bytes of the character at @p, 0 if it is none */
+/* Length in bytes of the UTF-8 character at @p, 0 if it is not valid */
 static unsigned int utf8_len(const unsigned char *p)
 {
 	unsigned int len, i;
@@ -34,14 +34,14 @@ static unsigned int utf8_len(const unsigned char *p)
 	for (i = 1; i < len; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-	/* Longer than need be, half of a UTF-16 pair, above U+10FFFF */
+	/* Overlong encoding, surrogate, above U+10FFFF */
 	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) ||
 	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90))
 		return 0;
 	return len;
 }
 
-/* The character of @len bytes at @p */
+/* The code point of the @len bytes at @p */
 static unsigned int utf8_char(const unsigned char *p, unsigned int len)
 {
 	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0xf, 0x7 };
@@ -52,7 +52,7 @@ static unsigned int utf8_char(const unsigned char *p, unsigned int len)
 	return c;
 }
 
-/* Commands for terminals, unusual blanks, and what turns the direction of writing */
+/* Control characters, unusual spaces, and characters that change the direction */
 static bool harmful(unsigned int c)
 {
 	static const struct { unsigned int from, to; } harm[] = {
@@ -69,11 +69,11 @@ static bool harmful(unsigned int c)
 }
 
 /*
- * People: columns.  A name cannot do anything to the terminal, nor look like a line
- * or a field of its own: what it must not have is in octal, as in /proc/mounts.
+ * Text: columns.  Characters that could control the terminal or imitate a line or a
+ * field are printed in octal, as in /proc/mounts.
  */
 
-/* Returns how many columns it takes, if no character takes two */
+/* Returns the number of columns, assuming one per character */
 static int print_plain(const char *name)
 {
 	const unsigned char *p = (const unsigned char *)name;
@@ -83,11 +83,11 @@ static int print_plain(const char *name)
 	for (; *p; p += len) {
 		len = utf8_len(p);
 		if (len && !strchr(" \\", *p) && !harmful(utf8_char(p, len))) {
-			fwrite(p, len, 1, gathered);
+			fwrite(p, len, 1, buffer);
 			width++;
 		} else {
 			len = 1;
-			width += fprintf(gathered, "\\%03o", *p);
+			width += fprintf(buffer, "\\%03o", *p);
 		}
 	}
 	return width;
@@ -104,31 +104,31 @@ static void print_text(const struct output *out, const struct event *ev)
 		red = ev->bad ? "\033[1;31m" : "";
 		normal = "\033[0m";
 	}
-	fprintf(gathered, "%s%-6s%s %s%-15s%s ", bold, ev->source, normal, red, ev->name, normal);
+	fprintf(buffer, "%s%-6s%s %s%-15s%s ", bold, ev->source, normal, red, ev->name, normal);
 	width = print_plain(ev->subject);
 	for (i = 0; i < ev->nr_fields; i++) {
 		const struct field *field = &ev->fields[i];
 
 		if (field->hidden || (field->kind == FIELD_FLAG && !field->number))
 			continue;
-		/* Nothing comes after the last column, no blanks either */
+		/* Pad the subject only if a field follows */
 		if (width >= 0)
-			fprintf(gathered, "%*s", width < 20 ? 20 - width : 0, "");
+			fprintf(buffer, "%*s", width < 20 ? 20 - width : 0, "");
 		width = -1;
-		fprintf(gathered, " %s", field->name);
+		fprintf(buffer, " %s", field->name);
 		if (field->kind == FIELD_TEXT) {
-			fputc('=', gathered);
+			fputc('=', buffer);
 			print_plain(field->text);
 		} else if (field->kind == FIELD_NUMBER) {
-			fprintf(gathered, "=%llu", field->number);
+			fprintf(buffer, "=%llu", field->number);
 		}
 	}
-	fputc(out->end, gathered);
+	fputc(out->end, buffer);
 }
 
 /*
- * Machines: JSON, which is UTF-8.  Of bytes that are none, each is a U+FFFD.  Lines
- * are shown on terminals, too.
+ * JSON: must be valid UTF-8, so each invalid byte becomes U+FFFD.  Control
+ * characters are escaped, as the output may be shown on a terminal.
  */
 
 static void print_string(const char *string)
@@ -136,22 +136,22 @@ static void print_string(const char *string)
 	const unsigned char *p = (const unsigned char *)string;
 	unsigned int len;
 
-	fputc('"', gathered);
+	fputc('"', buffer);
 	for (; *p; p += len ? len : 1) {
 		len = utf8_len(p);
 		if (!len)
-			fputs("\\ufffd", gathered);
+			fputs("\\ufffd", buffer);
 		else if (harmful(utf8_char(p, len)))
-			fprintf(gathered, "\\u%04x", utf8_char(p, len));
+			fprintf(buffer, "\\u%04x", utf8_char(p, len));
 		else if (*p == '"' || *p == '\\')
-			fprintf(gathered, "\\%c", *p);
+			fprintf(buffer, "\\%c", *p);
 		else
-			fwrite(p, len, 1, gathered);
+			fwrite(p, len, 1, buffer);
 	}
-	fputc('"', gathered);
+	fputc('"', buffer);
 }
 
-/* When the event was read, which is not when it happened; RFC 3339 */
+/* The time when the event was read, as in RFC 3339 */
 static const char *now(void)
 {
 	static char time[40];
@@ -170,28 +170,28 @@ static void print_json(const struct output *out, const struct event *ev)
 {
 	unsigned int i;
 
-	fprintf(gathered, "{\"time\":\"%s\",\"source\":\"%s\",\"event\":\"%s\"", now(),
+	fprintf(buffer, "{\"time\":\"%s\",\"source\":\"%s\",\"event\":\"%s\"", now(),
 		ev->source, ev->name);
 	for (i = 0; i < ev->nr_fields; i++) {
 		const struct field *field = &ev->fields[i];
 
-		fprintf(gathered, ",\"%s\":", field->name);
+		fprintf(buffer, ",\"%s\":", field->name);
 		if (field->kind == FIELD_TEXT)
 			print_string(field->text);
 		else if (field->kind == FIELD_NUMBER)
-			fprintf(gathered, "%llu", field->number);
+			fprintf(buffer, "%llu", field->number);
 		else
-			fputs(field->number ? "true" : "false", gathered);
+			fputs(field->number ? "true" : "false", buffer);
 	}
-	fputc('}', gathered);
-	fputc(out->end, gathered);
+	fputc('}', buffer);
+	fputc(out->end, buffer);
 }
 
 /*
  * A command, with the fields in its environment
  */
 
-/* Those of another event, as we may be the command of another watchq */
+/* Drop variables that were inherited from another watchq */
 static void drop_variables(void)
 {
 	char **from, **to;
@@ -218,7 +218,7 @@ static void __noreturn run(const char *command, const struct event *ev)
 	unsigned int i;
 	sigset_t none;
 
-	/* What we do about signals is not its business */
+	/* Restore the signal handling for the command */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -234,13 +234,13 @@ static void __noreturn run(const char *command, const struct event *ev)
 		set_variable(field->name, field->kind == FIELD_TEXT ? field->text : number);
 	}
 	execl("/bin/sh", "sh", "-c", command, NULL);
-	complain("/bin/sh: %s", strerror(errno));
+	warn("/bin/sh: %s", strerror(errno));
 	_exit(127);
 }
 
 /*
- * One after the other: an event's command ends before that of the next starts.
- * Returns false if a signal came meanwhile, which is blocked.
+ * Run a command and wait until it has exited.  Returns false if a signal, which is
+ * blocked, became pending.
  */
 static bool run_command(const char *command, const struct event *ev)
 {
@@ -252,17 +252,17 @@ static bool run_command(const char *command, const struct event *ev)
 	if (!pid)
 		run(command, ev);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		fail(EXIT_FAILED, "cannot run a command: %s", strerror(errno));
+		die(EXIT_FAILED, "cannot run a command: %s", strerror(errno));
 	sigpending(&pending);
 	return !sigismember(&pending, SIGINT) && !sigismember(&pending, SIGTERM);
 }
 
 bool output_event(const struct output *out, const struct event *ev)
 {
-	if (!gathered)
-		gathered = open_memstream(&text, &text_len);
-	if (!gathered)
-		fail(EXIT_FAILED, "no memory for what happened");
+	if (!buffer)
+		buffer = open_memstream(&text, &text_len);
+	if (!buffer)
+		die(EXIT_FAILED, "out of memory");
 	switch (out->format) {
 	case OUTPUT_TEXT:
 		print_text(out, ev);
@@ -276,15 +276,15 @@ bool output_event(const struct output *out, const struct event *ev)
 	return true;
 }
 
-#define PATIENCE	1000	/* milliseconds, for a reader who is slow when we are to end */
-#define PAUSE		10	/* before another try, if poll() cannot tell when */
+#define TIMEOUT_MS	1000	/* how long the output may block after a signal */
+#define RETRY_MS	10	/* delay before another write() after EAGAIN */
 
 /*
- * A terminal takes less than it was given, and waits, although poll() said that there
- * is room, unless it is told not to.  Those who share it must not notice: hence a
- * description of our own.
+ * The descriptor to write to.  write() to a terminal may block although poll()
+ * reports POLLOUT, unless O_NONBLOCK is set.  Open the terminal again so that other
+ * users of the file description are not affected.
  */
-static int destination(void)
+static int output_fd(void)
 {
 	static int fd = -1;
 	unsigned int ours, theirs;
@@ -293,63 +293,63 @@ static int destination(void)
 		return fd;
 	if (isatty(STDOUT_FILENO))
 		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	/* The other side of a terminal is opened as that of a new one */
+	/* Opening the master of a pseudoterminal creates a new one */
 	if (fd >= 0 && (ioctl(fd, TIOCGDEV, &ours) ||
 			ioctl(STDOUT_FILENO, TIOCGDEV, &theirs) || ours != theirs)) {
 		close(fd);
 		fd = -1;
 	}
-	/* A user may write to a terminal, and not open it */
+	/* The user may not have permission to open the terminal */
 	if (fd < 0)
 		fd = STDOUT_FILENO;
 	return fd;
 }
 
 /*
- * Nor does a write of up to PIPE_BUF bytes to a pipe block after poll() said so: no
- * reader who has stopped to read can keep us from ending.
+ * A write of up to PIPE_BUF bytes to a pipe does not block after POLLOUT, so a reader
+ * that has stopped cannot keep watchq from exiting.
  */
 static bool write_out(int signals)
 {
 	struct pollfd pfd[] = {
 		{ .fd = signals, .events = POLLIN },
-		{ .fd = destination(), .events = POLLOUT },
+		{ .fd = output_fd(), .events = POLLOUT },
 	};
-	int refused = 0;		/* for so many milliseconds */
+	int delay = 0;			/* milliseconds spent in retries */
 	const char *p = text;
 	size_t left;
 	ssize_t len;
 
 	for (left = text_len; left; left -= len, p += len) {
 		if (poll(pfd, ARRAY_SIZE(pfd), -1) < 0)
-			fail(EXIT_FAILED, "poll: %s", strerror(errno));
-		if (!pfd[1].revents && poll(&pfd[1], 1, PATIENCE) <= 0)
+			die(EXIT_FAILED, "poll: %s", strerror(errno));
+		if (!pfd[1].revents && poll(&pfd[1], 1, TIMEOUT_MS) <= 0)
 			return false;
 		len = write(pfd[1].fd, p, left < PIPE_BUF ? left : PIPE_BUF);
 		if (len >= 0)
 			continue;
-		if (errno == EPIPE || (pfd[0].revents && refused >= PATIENCE))
+		if (errno == EPIPE || (pfd[0].revents && delay >= TIMEOUT_MS))
 			return false;
 		if (errno != EAGAIN)
-			fail(EXIT_FAILED, "cannot write what happened: %s", strerror(errno));
-		/* Others write, or there is no room for both bytes of a newline */
+			die(EXIT_FAILED, "cannot write: %s", strerror(errno));
+		/* Another writer was faster, or a newline needs two bytes in the terminal */
 		len = 0;
-		refused += PAUSE;
-		poll(NULL, 0, PAUSE);
+		delay += RETRY_MS;
+		poll(NULL, 0, RETRY_MS);
 	}
 	return true;
 }
 
 bool output_flush(int signals, bool all)
 {
-	bool taken;
+	bool ok;
 
-	if (!gathered || (!all && ftell(gathered) < ENOUGH))
+	if (!buffer || (!all && ftell(buffer) < FLUSH_SIZE))
 		return true;
-	if (fflush(gathered))
-		fail(EXIT_FAILED, "no memory for what happened");
-	taken = write_out(signals);
-	/* Its memory stays, and will do for the next time */
-	rewind(gathered);
-	return taken;
+	if (fflush(buffer))
+		die(EXIT_FAILED, "out of memory");
+	ok = write_out(signals);
+	/* Reuse the memory of the stream */
+	rewind(buffer);
+	return ok;
 }

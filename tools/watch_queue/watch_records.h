@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
 /*
- * Take the records of a notification queue out of what read() gave
+ * Parse the records of a notification queue
  *
- * To be copied into programs.  See Documentation/userspace-api/watch_queue/index.rst.
+ * Programs may copy this file.  See Documentation/userspace-api/watch_queue/index.rst.
  */
 #ifndef _WATCH_RECORDS_H
 #define _WATCH_RECORDS_H
@@ -13,8 +13,8 @@
 #include <linux/watch_queue.h>
 
 /**
- * union watch_record - a record of any kind
- * @watch: what every record has
+ * union watch_record - a record of any type
+ * @watch: header of every record
  * @removal: WATCH_META_REMOVAL_NOTIFICATION
  * @key: WATCH_TYPE_KEY_NOTIFY
  * @mount: WATCH_TYPE_MOUNT_NOTIFY
@@ -23,10 +23,10 @@
  * @sb_quota: NOTIFY_SB_QUOTA
  * @block: WATCH_TYPE_BLOCK_NOTIFY
  * @device: WATCH_TYPE_DEVICE_NOTIFY
- * @bytes: all of it, and a 0 at its end
+ * @bytes: the bytes of the record, with a terminating 0
  *
- * What a record does not have, be it that the kernel is older than this header, is
- * 0 here.
+ * Members that the record does not have are 0.  The record of an older kernel may be
+ * shorter than its structure.
  */
 union watch_record {
 	struct watch_notification watch;
@@ -42,9 +42,9 @@ union watch_record {
 };
 
 /**
- * struct watch_records - records back to back
- * @next: the one to take next, at any address
- * @left: bytes from there to the end
+ * struct watch_records - contiguous records, as returned by read()
+ * @next: next record; need not be aligned
+ * @left: bytes from @next to the end
  */
 struct watch_records {
 	const void *next;
@@ -52,12 +52,12 @@ struct watch_records {
 };
 
 /**
- * watch_record_next - copy the next record out
- * @from: where from; steps over it
- * @rec: where to
+ * watch_record_next - copy the next record
+ * @from: records; advanced to the following one
+ * @rec: destination
  *
- * Return: Bytes that the record has, 0 at the end, or -1 for what a queue does not
- * give: the length is not one of a record, or there is more of it than was read.
+ * Return: Length of the record in bytes, 0 at the end, or -1 if the length is too
+ * small or exceeds the bytes that are left.
  */
 static inline int watch_record_next(struct watch_records *from, union watch_record *rec)
 {
@@ -79,10 +79,10 @@ static inline int watch_record_next(struct watch_records *from, union watch_reco
 }
 
 /**
- * watch_record_id - which watch it is about
+ * watch_record_id - get the watch ID of a record
  * @rec: the record
  *
- * Return: The ID that the watch was given, 0 to 255.
+ * Return: The ID of the watch, 0 to 255.
  */
 static inline unsigned int watch_record_id(const union watch_record *rec)
 {
@@ -90,11 +90,11 @@ static inline unsigned int watch_record_id(const union watch_record *rec)
 }
 
 /**
- * watch_record_is_meta - is it about the queue rather than about an object
+ * watch_record_is_meta - check for a WATCH_TYPE_META record
  * @rec: the record
  * @subtype: enum watch_meta_notification_subtype
  *
- * Return: True if it is, and of that kind.
+ * Return: True if the record has this type and @subtype.
  */
 static inline bool watch_record_is_meta(const union watch_record *rec, unsigned int subtype)
 {
@@ -102,11 +102,12 @@ static inline bool watch_record_is_meta(const union watch_record *rec, unsigned 
 }
 
 /**
- * watch_record_lost - how many records are missing at this place
+ * watch_record_lost - get the number of records that were lost at this place
  * @rec: the record
  *
- * Return: How many, 65535 standing for that many or more; 0 if none is.  A kernel
- * with the older implementation does not count them: 1 stands for any number there.
+ * Return: The number, where 65535 means 65535 or more; 0 if @rec does not report a
+ * loss.  The implementation in Linux 5.8 to 6.12 does not count losses, so the
+ * number is 1 there.
  */
 static inline unsigned int watch_record_lost(const union watch_record *rec)
 {
@@ -118,10 +119,11 @@ static inline unsigned int watch_record_lost(const union watch_record *rec)
 }
 
 /**
- * watch_record_subsystem - subsystem of a device
+ * watch_record_subsystem - get the subsystem of a device
  * @rec: a record of WATCH_TYPE_DEVICE_NOTIFY
  *
- * Return: The name, or its first 31 bytes; "" if the record has none.
+ * Return: The name, truncated to 31 bytes if NOTIFY_DEVICE_TRUNCATED is set; "" if
+ * the record has none.
  */
 static inline const char *watch_record_subsystem(const union watch_record *rec)
 {
@@ -129,10 +131,11 @@ static inline const char *watch_record_subsystem(const union watch_record *rec)
 }
 
 /**
- * watch_record_devpath - path of a device
+ * watch_record_devpath - get the path of a device
  * @rec: a record of WATCH_TYPE_DEVICE_NOTIFY
  *
- * Return: The path below /sys, or its end; "" if the record has none.
+ * Return: The path below /sys, only its end if NOTIFY_DEVICE_TRUNCATED is set; "" if
+ * the record has none.
  */
 static inline const char *watch_record_devpath(const union watch_record *rec)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The queue: what is watched, what the filter lets in, and why the kernel may refuse
+ * watchq: the queue, its watches, its filter, and messages for errors of the kernel
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,17 +12,17 @@
 
 #include "watchq.h"
 
-#define MAX_WATCHES	256		/* IDs that there are */
+#define MAX_WATCHES	256		/* number of watch IDs */
 
 static struct watch watches[MAX_WATCHES];
 static unsigned int nr_watches;
 
-/* A rule for each source that a --filter named, by type */
+/* The rules of --filter, indexed by type */
 static struct watch_notification_type_filter rules[WATCH_TYPE__NR];
 
 #define NO_OPTION	"this kernel was built without CONFIG_"
 
-/* What an error number means for one particular call */
+/* Meaning of an error number for a call or option, or for all of them (NULL) */
 static const struct {
 	const char *call;
 	int error, status;
@@ -30,27 +30,27 @@ static const struct {
 } hints[] = {
 	{ "pipe2", ENOPKG, EXIT_KERNEL, NO_OPTION "WATCH_QUEUE" },
 	{ "pipe2", EINVAL, EXIT_KERNEL, "this kernel has no notification queue" },
-	{ "--queue", EINVAL, EXIT_USAGE, "none, or more records than pipe-max-size allows" },
-	{ "--queue", EPERM, EXIT_PERMISSION, "more than pipe-user-pages-soft allows" },
-	{ "--filter", EINVAL, EXIT_KERNEL, "this kernel does not take such a filter" },
+	{ "--queue", EINVAL, EXIT_USAGE, "more records than pipe-max-size allows" },
+	{ "--queue", EPERM, EXIT_PERMISSION, "more than pipe-user-pages-soft or -hard allows" },
+	{ "--filter", EINVAL, EXIT_KERNEL, "this kernel does not support the filter" },
 	{ "--key", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "KEY_NOTIFICATIONS" },
-	{ "--key", EACCES, EXIT_PERMISSION, "no View permission, or on a keyring no Read" },
-	{ "--key", ENOKEY, EXIT_FAILED, "there is no such key" },
+	{ "--key", EACCES, EXIT_PERMISSION, "View permission required, for a keyring also Read" },
+	{ "--key", ENOKEY, EXIT_FAILED, "no such key" },
 	{ "--mount", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "MOUNT_NOTIFICATIONS" },
-	{ "--mount", EINVAL, EXIT_FAILED, "no mount is right there" },
+	{ "--mount", EINVAL, EXIT_FAILED, "not the root of a mount" },
 	{ "--sb", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "SB_NOTIFICATIONS" },
 	{ "--block", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "BLOCK_NOTIFICATIONS" },
-	{ "--block", EINVAL, EXIT_FAILED, "this is no block device" },
+	{ "--block", EINVAL, EXIT_FAILED, "not a block device" },
 	{ "--devices", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "DEVICE_NOTIFICATIONS" },
-	{ NULL, ENOTTY, EXIT_KERNEL, "this kernel's queue knows of keys only" },
+	{ NULL, ENOTTY, EXIT_KERNEL, "this kernel can only watch keys" },
 	{ NULL, EACCES, EXIT_PERMISSION, NULL },
-	{ NULL, EPERM, EXIT_PERMISSION, "this takes privilege, see watch_queue(7)" },
-	{ NULL, EAGAIN, EXIT_PERMISSION, "the user has too many watches, see watch_queue(7)" },
-	{ NULL, EBUSY, EXIT_USAGE, "it is there twice" },
+	{ NULL, EPERM, EXIT_PERMISSION, "privilege required, see watch_queue(7)" },
+	{ NULL, EAGAIN, EXIT_PERMISSION, "too many watches, see watch_queue(7)" },
+	{ NULL, EBUSY, EXIT_USAGE, "already watched" },
 };
 
-/* @call: or the option that led to it; @object: what it was about, or "" */
-static void __noreturn refused(const char *call, const char *object)
+/* @call: the system call or option that failed; @object: its argument, or "" */
+static void __noreturn die_errno(const char *call, const char *object)
 {
 	int error = errno, status = EXIT_FAILED;
 	const char *text = NULL;
@@ -63,31 +63,30 @@ static void __noreturn refused(const char *call, const char *object)
 		status = hints[i].status;
 		break;
 	}
-	fail(status, "%s%s%s: %s%s%s", call, *object ? " " : "", object, strerror(error),
-	     text ? ": " : "", text ? text : "");
+	die(status, "%s%s%s: %s%s%s", call, *object ? " " : "", object, strerror(error),
+	    text ? ": " : "", text ? text : "");
 }
 
 /*
- * What is asked for
+ * Options
  */
 
-void watch_ask(const char *source, const char *object)
+void add_watch(const char *source, const char *object)
 {
 	if (nr_watches == MAX_WATCHES)
-		fail(EXIT_USAGE, "%s: one queue has IDs for %u watches only", object,
-		     MAX_WATCHES);
+		die(EXIT_USAGE, "%s: more than %u watches", object, MAX_WATCHES);
 	watches[nr_watches++] = (struct watch){
 		.source = source_by_name(source, strlen(source)),
 		.object = object,
 	};
 }
 
-void watch_subtree(void)
+void set_subtree(void)
 {
 	struct watch *watch = &watches[nr_watches - 1];
 
 	if (!nr_watches || watch->source->type != WATCH_TYPE_MOUNT_NOTIFY)
-		fail(EXIT_USAGE, "--subtree: belongs right after a --mount");
+		die(EXIT_USAGE, "--subtree must directly follow --mount");
 	watch->subtree = true;
 }
 
@@ -106,7 +105,7 @@ bool watches_any(unsigned int type)
 	return false;
 }
 
-/* Other spellings of some events */
+/* Synonyms of event names */
 static const struct {
 	const char *alias, *event;
 } aliases[] = {
@@ -119,7 +118,7 @@ static bool same_word(const char *word, const char *text, size_t len)
 	return strlen(word) == len && !strncmp(word, text, len);
 }
 
-/* The subtype of the event that @text names, or the number of events */
+/* The subtype of an event, or the number of events if there is no such name */
 static unsigned int event_by_name(const struct source *source, const char *text,
 				  size_t len)
 {
@@ -136,7 +135,7 @@ static unsigned int event_by_name(const struct source *source, const char *text,
 }
 
 /* SOURCE or SOURCE=EVENT,EVENT... */
-void filter_ask(const char *text)
+void add_filter(const char *text)
 {
 	size_t len = strcspn(text, "=");
 	const struct source *source = source_by_name(text, len);
@@ -145,8 +144,8 @@ void filter_ask(const char *text)
 	unsigned int i;
 
 	if (!source || source->type == WATCH_TYPE_META)
-		fail(EXIT_USAGE, "--filter %s: the sources are key, mount, sb, block and device",
-		     text);
+		die(EXIT_USAGE,
+		    "--filter %s: source must be key, mount, sb, block or device", text);
 	rule = &rules[source->type];
 	rule->type = source->type;
 	if (!*p) {
@@ -157,8 +156,8 @@ void filter_ask(const char *text)
 		len = strcspn(++p, ",");
 		i = event_by_name(source, p, len);
 		if (i == source->nr_events)
-			fail(EXIT_USAGE, "--filter %s: %s has no event \"%.*s\", see watchq(1)",
-			     text, source->name, (int)len, p);
+			die(EXIT_USAGE, "--filter %s: %s has no event \"%.*s\", see watchq(1)",
+			    text, source->name, (int)len, p);
 		rule->subtype_filter[i / 32] |= 1U << (i % 32);
 		p += len;
 	}
@@ -168,7 +167,7 @@ void filter_ask(const char *text)
  * Set up
  */
 
-/* The keyrings of a thread or a process would be ours, in which nothing happens */
+/* Not @t and @p: these would be the unused keyrings of watchq itself */
 static int key_number(const char *text)
 {
 	char *end;
@@ -183,7 +182,7 @@ static int key_number(const char *text)
 	errno = 0;
 	n = strtol(text, &end, 0);
 	if (errno || end == text || *end || n <= 0 || n > INT_MAX)
-		fail(EXIT_USAGE, "--key %s: neither a number nor @s, @u or @us", text);
+		die(EXIT_USAGE, "--key %s: must be a serial number, @s, @u or @us", text);
 	return n;
 }
 
@@ -193,9 +192,9 @@ static void watch_key(int queue, const struct watch *watch, unsigned int id)
 
 	if (!syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, id | KEY_WATCH_EXTENDED))
 		return;
-	/* A kernel that does not have the flag has fewer events */
+	/* A kernel without KEY_WATCH_EXTENDED has fewer events */
 	if (errno != EINVAL || syscall(__NR_keyctl, KEYCTL_WATCH_KEY, key, queue, id))
-		refused("--key", watch->object);
+		die_errno("--key", watch->object);
 }
 
 static void watch_object(int queue, const struct watch *watch, unsigned int id)
@@ -212,18 +211,18 @@ static void watch_object(int queue, const struct watch *watch, unsigned int id)
 	char option[16];
 
 	snprintf(option, sizeof(option), "--%s%s", watch->source->name, devices ? "s" : "");
-	/* Who watches a disk proves that he can read it; else a place is enough */
+	/* Only a block device must be open for reading */
 	if (!all)
 		how.fd = open(watch->object,
 			      O_CLOEXEC | (block ? O_RDONLY | O_NONBLOCK : O_PATH));
 	if ((!all && how.fd < 0) || ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
-		refused(option, devices ? "" : watch->object);
-	/* Open, it would be busy; the watch does not keep it */
+		die_errno(option, devices ? "" : watch->object);
+	/* An open file keeps the object busy, a watch does not */
 	if (!all)
 		close(how.fd);
 }
 
-/* Sources without a --filter pass as they are */
+/* A source without --filter gets a rule that accepts all its events */
 static void set_filter(int queue)
 {
 	struct {
@@ -237,8 +236,8 @@ static void set_filter(int queue)
 		struct watch_notification_type_filter *rule;
 
 		if (rules[type].type && !watches_any(type))
-			fail(EXIT_USAGE, "--filter %s: nothing of the kind is watched",
-			     source_by_type(type)->name);
+			die(EXIT_USAGE, "--filter %s: this source is not watched",
+			    source_by_type(type)->name);
 		any |= rules[type].type;
 		if (!watches_any(type))
 			continue;
@@ -250,7 +249,7 @@ static void set_filter(int queue)
 		}
 	}
 	if (any && ioctl(queue, IOC_WATCH_QUEUE_SET_FILTER, &filter))
-		refused("--filter", "");
+		die_errno("--filter", "");
 }
 
 void watches_read_mounts(void)
@@ -270,12 +269,12 @@ int watches_open(unsigned long depth)
 	int fds[2];
 
 	if (!nr_watches)
-		fail(EXIT_USAGE, "nothing to watch; --help lists what there is");
+		die(EXIT_USAGE, "nothing to watch, see watchq --help");
 	if (pipe2(fds, O_NOTIFICATION_PIPE | O_CLOEXEC))
-		refused("pipe2", "");
+		die_errno("pipe2", "");
 	snprintf(records, sizeof(records), "%lu", depth);
 	if (ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth))
-		refused("--queue", records);
+		die_errno("--queue", records);
 	set_filter(fds[0]);
 	for (i = 0; i < nr_watches; i++) {
 		if (watches[i].source->type == WATCH_TYPE_KEY_NOTIFY)
@@ -283,9 +282,9 @@ int watches_open(unsigned long depth)
 		else
 			watch_object(fds[0], &watches[i], i);
 	}
-	/* Watch first, look at the state then: nothing can fall in between */
+	/* Read the state after adding the watches, so that no change is missed */
 	watches_read_mounts();
-	/* Only the kernel writes; with this end closed, no watch means no data */
+	/* With the write end closed, read() returns 0 when no watch is left */
 	close(fds[1]);
 	return fds[0];
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * watchq - say what happens to keys, mounts, filesystems, disks and devices
+ * watchq - monitor for kernel events
  *
- * What inotifywait is for files: one notification queue, any mix of sources, one
- * line an event.  See watchq.1 for its user and watch_queue(7) for the queue.
+ * Watches keys, mounts, filesystems, block devices and devices through one
+ * notification queue and prints one line per event.  See watchq.1 for the program
+ * and watch_queue.7 for the queue.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,42 +20,42 @@
 
 struct statistics {
 	bool wanted;
-	int fdinfo;			/* of the queue, or -1 */
+	int fdinfo;			/* fdinfo of the queue, or -1 */
 	unsigned long long events, records;
-	unsigned long backlog;		/* the largest that was met */
+	unsigned long backlog;		/* largest number of queued records */
 };
 
 struct options {
 	struct output output;
 	unsigned long depth;
-	unsigned long long count;	/* events to end after, 0 for no end */
+	unsigned long long count;	/* exit after so many events, 0 for no limit */
 	int timeout;			/* milliseconds, -1 for none */
 };
 
 static struct statistics stats = { .fdinfo = -1 };
 
-static void __printf(1, 0) vcomplain(const char *format, va_list args)
+static void __printf(1, 0) vwarn(const char *format, va_list args)
 {
 	fputs("watchq: ", stderr);
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 }
 
-void complain(const char *format, ...)
+void warn(const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vcomplain(format, args);
+	vwarn(format, args);
 	va_end(args);
 }
 
-void fail(int status, const char *format, ...)
+void die(int status, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vcomplain(format, args);
+	vwarn(format, args);
 	va_end(args);
 	exit(status);
 }
@@ -66,37 +67,39 @@ void fail(int status, const char *format, ...)
 static void __noreturn print_help(void)
 {
 	puts("Usage: watchq [OPTION]... WATCH...\n"
-	     "Say what happens to what is watched, one line an event.\n"
+	     "Monitor kernel events and print one line per event.\n"
 	     "\n"
-	     "What to watch, as often as wanted:\n"
-	     "  --key KEY        a key or keyring: a number, @s, @u or @us\n"
+	     "Watches, each of which can be specified several times:\n"
+	     "  --key KEY        a key or keyring: a serial number, @s, @u or @us\n"
 	     "  --mount PATH     the mount at PATH\n"
-	     "    --subtree      and all mounts below it\n"
-	     "  --sb PATH        the filesystem that PATH is on: errors, quota, remounts\n"
-	     "  --block DEVICE   a block device that fails, or \"all\" of them\n"
-	     "  --devices        devices that come, go and change\n"
+	     "    --subtree      ... and all mounts below it\n"
+	     "  --sb PATH        the filesystem of PATH: errors, quota, remounts\n"
+	     "  --block DEVICE   I/O errors of a block device, or of \"all\"\n"
+	     "  --devices        devices that are added, removed or changed\n"
 	     "\n"
-	     "What to say:\n"
-	     "  --filter SOURCE[=EVENT,...]  of key, mount, sb, block or device these only\n"
-	     "  --json           for machines: a JSON object a line\n"
-	     "  --null           end an event with a 0 byte instead of a newline\n"
-	     "  --exec COMMAND   run it for each event, with WATCHQ_... in the environment\n"
-	     "  --stats          at the end: records, losses, largest backlog\n"
+	     "Output:\n"
+	     "  --filter SOURCE[=EVENT,...]  report only these events of SOURCE:\n"
+	     "                   key, mount, sb, block or device\n"
+	     "  --json           print a JSON object per line\n"
+	     "  --null           terminate events with a null byte instead of a newline\n"
+	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
+	     "  --stats          print statistics on exit\n"
 	     "\n"
-	     "When to end:\n"
-	     "  --count N        after N events\n"
-	     "  --timeout S      when none came for S seconds; the status is 5 then\n"
+	     "Exit:\n"
+	     "  --count N        exit after N events\n"
+	     "  --timeout S      exit with status 5 if no event occurs for S seconds\n"
 	     "\n"
-	     "  --queue N        how many records the queue can hold (default 512)\n"
-	     "  --help           this text\n"
+	     "Other:\n"
+	     "  --queue N        set the size of the queue in records (default 512)\n"
+	     "  --help           print this message\n"
 	     "\n"
-	     "The status is 0 for an end as asked for, 2 for wrong usage, 3 if the kernel has\n"
-	     "no such events, 4 without permission, and 1 for other failures. See watchq(1).");
+	     "Exit status: 0 success, 1 failure, 2 invalid usage, 3 not supported by the\n"
+	     "kernel, 4 permission denied or limit reached, 5 timeout. See watchq(1).");
 	exit(EXIT_DONE);
 }
 
-static unsigned long long parse(const char *option, const char *text,
-				unsigned long long max)
+static unsigned long long parse_number(const char *option, const char *text,
+				       unsigned long long max)
 {
 	unsigned long long n;
 	char *end;
@@ -104,7 +107,7 @@ static unsigned long long parse(const char *option, const char *text,
 	errno = 0;
 	n = strtoull(text, &end, 10);
 	if (errno || end == text || *end || strchr(text, '-') || n < 1 || n > max)
-		fail(EXIT_USAGE, "--%s %s: not a number from 1 to %llu", option, text, max);
+		die(EXIT_USAGE, "--%s %s: not a number from 1 to %llu", option, text, max);
 	return n;
 }
 
@@ -133,7 +136,7 @@ static const struct option long_options[] = {
 	{ }
 };
 
-static void take_option(struct options *options, int option, int index)
+static void parse_option(struct options *options, int option, int index)
 {
 	const char *name = long_options[index].name;
 
@@ -142,16 +145,16 @@ static void take_option(struct options *options, int option, int index)
 	case OPT_MOUNT:
 	case OPT_SB:
 	case OPT_BLOCK:
-		watch_ask(name, optarg);
+		add_watch(name, optarg);
 		break;
 	case OPT_DEVICES:
-		watch_ask("device", "devices");
+		add_watch("device", "devices");
 		break;
 	case OPT_SUBTREE:
-		watch_subtree();
+		set_subtree();
 		break;
 	case OPT_FILTER:
-		filter_ask(optarg);
+		add_filter(optarg);
 		break;
 	case OPT_JSON:
 		options->output.format = OUTPUT_JSON;
@@ -166,22 +169,22 @@ static void take_option(struct options *options, int option, int index)
 		stats.wanted = true;
 		break;
 	case OPT_COUNT:
-		options->count = parse(name, optarg, ULLONG_MAX);
+		options->count = parse_number(name, optarg, ULLONG_MAX);
 		break;
 	case OPT_TIMEOUT:
-		options->timeout = 1000 * parse(name, optarg, INT_MAX / 1000);
+		options->timeout = 1000 * parse_number(name, optarg, INT_MAX / 1000);
 		break;
 	case OPT_QUEUE:
-		options->depth = parse(name, optarg, ULONG_MAX);
+		options->depth = parse_number(name, optarg, ULONG_MAX);
 		break;
 	case OPT_HELP:
 		print_help();
 	default:
-		fail(EXIT_USAGE, "--help lists the options");
+		die(EXIT_USAGE, "see watchq --help");
 	}
 }
 
-static struct options take_options(int argc, char **argv)
+static struct options parse_options(int argc, char **argv)
 {
 	struct options options = {
 		.output.end = '\n', .depth = 512, .timeout = -1,
@@ -189,12 +192,13 @@ static struct options take_options(int argc, char **argv)
 	int option, index = 0;
 
 	while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1)
-		take_option(&options, option, index);
+		parse_option(&options, option, index);
 	if (optind < argc)
-		fail(EXIT_USAGE, "%s: what is it? --help lists the options", argv[optind]);
+		die(EXIT_USAGE, "unexpected argument '%s', see watchq --help",
+		    argv[optind]);
 	if (options.output.command) {
 		if (options.output.format == OUTPUT_JSON || !options.output.end)
-			fail(EXIT_USAGE, "--exec prints nothing: no --json and no --null with it");
+			die(EXIT_USAGE, "--exec cannot be combined with --json or --null");
 		options.output.format = OUTPUT_EXEC;
 	}
 	options.output.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") &&
@@ -206,27 +210,27 @@ static struct options take_options(int argc, char **argv)
  * Statistics
  */
 
-static unsigned long long ask_fdinfo(const char *name)
+static unsigned long long read_fdinfo(const char *name)
 {
 	char lines[512], *p;
 	ssize_t len;
 
 	len = pread(stats.fdinfo, lines, sizeof(lines) - 1, 0);
 	if (len < 0)
-		fail(EXIT_FAILED, "fdinfo: %s", strerror(errno));
+		die(EXIT_FAILED, "fdinfo: %s", strerror(errno));
 	lines[len] = 0;
 	p = strstr(lines, name);
 	return p ? strtoull(p + strlen(name), NULL, 10) : 0;
 }
 
-/* How many records wait for us, of which read() may give us a part only */
-static void look_at_backlog(void)
+/* A read() may return only some of the queued records */
+static void update_backlog(void)
 {
 	unsigned long queued;
 
 	if (!stats.wanted)
 		return;
-	queued = ask_fdinfo("queued:");
+	queued = read_fdinfo("queued:");
 	if (queued > stats.backlog)
 		stats.backlog = queued;
 }
@@ -240,33 +244,33 @@ static void open_statistics(int queue)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", queue);
 	stats.fdinfo = open(path, O_RDONLY | O_CLOEXEC);
 	if (stats.fdinfo < 0)
-		fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+		die(EXIT_FAILED, "%s: %s", path, strerror(errno));
 }
 
 static void print_statistics(unsigned long depth)
 {
-	/* A record has room for 65535 of those that were lost; this is all of them */
+	/* fdinfo has all losses; the count in one record is at most 65535 */
 	if (stats.wanted)
-		complain("%llu events, %llu records, %llu lost, largest backlog %lu of %lu",
-			 stats.events, stats.records, ask_fdinfo("lost:"), stats.backlog,
-			 depth);
+		warn("%llu events, %llu records, %llu lost, largest backlog %lu of %lu",
+		     stats.events, stats.records, read_fdinfo("lost:"), stats.backlog,
+		     depth);
 }
 
 /*
  * The loop
  */
 
-/* Signals as data: poll() sees them, and none can slip in before it */
+/* Receive signals through poll(), without a race before it */
 static int open_signals(void)
 {
 	sigset_t set;
 	int fd;
 
-	/* A shell ignores it for "watchq &" */
+	/* A shell ignores SIGINT for "watchq &" */
 	signal(SIGINT, SIG_DFL);
-	/* Who reads what we print may go: that is an end, too */
+	/* A closed output pipe is a normal exit */
 	signal(SIGPIPE, SIG_IGN);
-	/* Whoever started us may not wait for children; we do */
+	/* The parent may have ignored SIGCHLD, which breaks waitpid() */
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
@@ -274,13 +278,13 @@ static int open_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (fd < 0)
-		fail(EXIT_FAILED, "signalfd: %s", strerror(errno));
+		die(EXIT_FAILED, "signalfd: %s", strerror(errno));
 	return fd;
 }
 
-/* All that one read() gave.  Returns false at the end of what was asked for. */
-static bool take_records(const struct options *options, const void *buf, size_t len,
-			 int signals)
+/* Print the records of one read().  Returns false to exit. */
+static bool handle_records(const struct options *options, const void *buf, size_t len,
+			   int signals)
 {
 	struct watch_records records = { .next = buf, .left = len };
 	static union watch_record rec;
@@ -296,36 +300,36 @@ static bool take_records(const struct options *options, const void *buf, size_t 
 			return false;
 	}
 	if (ret < 0)
-		fail(EXIT_FAILED, "what the queue gave is no record");
+		die(EXIT_FAILED, "malformed record");
 	return true;
 }
 
-/* Returns false at the end */
+/* Returns false to exit */
 static bool read_queue(const struct options *options, int queue, int signals)
 {
-	static char buf[65536];		/* 128 would do, with a call for each record */
+	static char buf[65536];		/* at least 128 */
 	bool more;
 	ssize_t len;
 
-	look_at_backlog();
+	update_backlog();
 	len = read(queue, buf, sizeof(buf));
 	if (len < 0)
-		fail(EXIT_FAILED, "read: %s", strerror(errno));
+		die(EXIT_FAILED, "read: %s", strerror(errno));
 	if (len == 0) {
 		if (!stats.events)
-			fail(EXIT_KERNEL, "end of file at once: this kernel has an older queue");
-		complain("nothing is left to watch");
+			die(EXIT_KERNEL, "end of file: the queue of this kernel is too old");
+		warn("no watch is left");
 		return false;
 	}
-	more = take_records(options, buf, len, signals);
+	more = handle_records(options, buf, len, signals);
 	mounts_settle(queue);
 	return output_flush(signals, true) && more;
 }
 
-/* What was there when the signal came; what comes now could go on for ever */
+/* Print the records queued so far; new ones could arrive forever */
 static void drain(const struct options *options, int queue, int signals)
 {
-	/* And one more time, for what may be told of a loss behind them all */
+	/* Read once more, as a loss may be reported after the last record */
 	unsigned long long end = stats.records + options->depth + 1;
 	struct pollfd pfd = { .fd = queue, .events = POLLIN };
 
@@ -339,16 +343,16 @@ static int watch(const struct options *options, int queue)
 	struct pollfd pfd[] = {
 		{ .fd = open_signals(), .events = POLLIN },
 		{ .fd = queue, .events = POLLIN },
-		{ .fd = STDOUT_FILENO },	/* without events: is its reader gone? */
+		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader is gone */
 	};
 
-	/* Whoever waits for this may go on: from here on nothing is missed */
-	complain("watching");
+	/* Events after this message are not missed */
+	warn("watching");
 	do {
 		int ret = poll(pfd, ARRAY_SIZE(pfd), options->timeout);
 
 		if (ret < 0)
-			fail(EXIT_FAILED, "poll: %s", strerror(errno));
+			die(EXIT_FAILED, "poll: %s", strerror(errno));
 		if (!ret)
 			return EXIT_TIMEOUT;
 		if (pfd[2].revents)
@@ -364,12 +368,12 @@ static int watch(const struct options *options, int queue)
 
 int main(int argc, char **argv)
 {
-	struct options options = take_options(argc, argv);
+	struct options options = parse_options(argc, argv);
 	int queue, status;
 
-	/* Else the queue would take its place */
+	/* Otherwise the queue would become file descriptor 1 */
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
-		fail(EXIT_USAGE, "standard output is closed");
+		die(EXIT_USAGE, "standard output is closed");
 	queue = watches_open(options.depth);
 	open_statistics(queue);
 	status = watch(&options, queue);

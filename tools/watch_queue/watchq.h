@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parts of watchq share
+ * watchq: definitions shared by its source files
  */
 #ifndef _WATCHQ_H
 #define _WATCHQ_H
@@ -16,48 +16,48 @@
 /* Exit status, documented in watchq.1 */
 enum {
 	EXIT_DONE	= 0,
-	EXIT_FAILED	= 1,	/* something else than what follows */
+	EXIT_FAILED	= 1,	/* any other failure */
 	EXIT_USAGE	= 2,
-	EXIT_KERNEL	= 3,	/* has no queue, or no such events */
-	EXIT_PERMISSION	= 4,	/* to watch this, or so much of it, is not allowed */
+	EXIT_KERNEL	= 3,	/* no support for the queue or the type of the watch */
+	EXIT_PERMISSION	= 4,	/* permission denied, or a limit reached */
 	EXIT_TIMEOUT	= 5,
 };
 
-/* To stderr, after the name of the program */
-void __printf(1, 2) complain(const char *format, ...);
-void __noreturn __printf(2, 3) fail(int status, const char *format, ...);
+/* Print a message to stderr, after the name of the program */
+void __printf(1, 2) warn(const char *format, ...);
+void __noreturn __printf(2, 3) die(int status, const char *format, ...);
 
 /*
- * events.c: records made into what can be shown
+ * events.c: decoding of records
  */
 
-/* One line of the documentation's table of fields */
+/* A field of an event, documented in watchq.1 */
 struct field {
 	const char *name;
 	enum { FIELD_TEXT, FIELD_NUMBER, FIELD_FLAG } kind;
-	bool hidden;			/* from people, who see the name of it */
+	bool hidden;			/* not part of text output */
 	const char *text;
-	unsigned long long number;	/* or the flag */
+	unsigned long long number;	/* 0 or 1 for a flag */
 };
 
 #define MAX_FIELDS	20
-#define MAX_TEXT	65536		/* of one event, which may have six paths */
+#define MAX_TEXT	65536		/* per event, which may have six paths */
 
 struct event {
-	const char *source, *name;	/* as --filter has them */
-	const char *subject;		/* for people: what it is about */
-	bool bad;			/* something is broken, or lost */
+	const char *source, *name;	/* as in --filter */
+	const char *subject;		/* the object, in text output */
+	bool bad;			/* an error or a loss */
 	struct field fields[MAX_FIELDS];
 	unsigned int nr_fields;
-	char text[MAX_TEXT];		/* of the fields */
+	char text[MAX_TEXT];		/* strings of the fields */
 	size_t used;
 };
 
-/* A source of events, and its options */
+/* A source of events */
 struct source {
 	const char *name;		/* --filter NAME */
 	unsigned int type;
-	const char * const *events;	/* by subtype */
+	const char * const *events;	/* names, indexed by subtype */
 	unsigned int nr_events;
 	void (*decode)(struct event *ev, const union watch_record *rec);
 };
@@ -70,67 +70,75 @@ const struct source *source_by_name(const char *name, size_t len);
 void event_decode(struct event *ev, const union watch_record *rec);
 
 /*
- * names.c: what the numbers of a record are called; NULL for what has no name (any
- * more)
+ * names.c: names of the numbers in a record; NULL if there is no name
  */
+
+/* Name of a block device */
 const char *name_of_device(char *buf, size_t size, unsigned int major,
-			   unsigned int minor);	/* a block device */
-/* "user" and "demo", in one buffer */
+			   unsigned int minor);
+/* Type and description of a key, stored in @buf; false if the key cannot be read */
 bool name_of_key(char *buf, size_t size, unsigned int key, const char **type,
 		 const char **name);
 const char *name_of_error(unsigned int error);
 const char *name_of_owner(unsigned int type, unsigned int id);
 
 /*
- * mounts.c: where mounts are, and were
+ * mounts.c: current and former paths of mounts
  */
 struct mount {
 	unsigned long long id;
-	struct mount *next;		/* with the same hash */
-	bool gone;			/* to be forgotten when nothing can ask for it */
-	const char *fs_type;		/* after the path in its memory */
+	struct mount *next;		/* in the hash chain */
+	bool gone;			/* free it when the queue is empty */
+	const char *fs_type;		/* stored after @path */
 	char path[];
 };
 
-/* All of them, now; @told: records will say when they go, and where they move */
-void mounts_read(bool told);
-/* Where it is, or was seen last; NULL if it never was */
+/* Cache all mounts; @events: unmounts and moves are reported by events */
+void mounts_read(bool events);
+/* The mount with its last known path, or NULL */
 const struct mount *mount_find(unsigned long long id);
 void mount_gone(unsigned long long id);
-void mounts_settle(int queue);		/* if nothing waits there */
+/* Free the mounts that are gone if the queue is empty */
+void mounts_settle(int queue);
 
 /*
- * watches.c: the queue, and what is watched
+ * watches.c: the queue, its watches and its filter
  */
 struct watch {
 	const struct source *source;
-	const char *object;		/* as it was named */
-	bool subtree;			/* mounts below it, too */
+	const char *object;		/* as specified by the option */
+	bool subtree;			/* include the mounts below */
 };
 
-void watch_ask(const char *source, const char *object);	/* an option's */
-void watch_subtree(void);		/* of the last one asked for */
-void filter_ask(const char *text);
-int watches_open(unsigned long depth);	/* the read end of the queue */
+void add_watch(const char *source, const char *object);
+/* Make the last watch that was added include the mounts below */
+void set_subtree(void);
+void add_filter(const char *text);
+/* Create the queue with its watches; returns the read end */
+int watches_open(unsigned long depth);
 const struct watch *watch_by_id(unsigned int id);
 bool watches_any(unsigned int type);
-void watches_read_mounts(void);		/* if any is watched */
+/* Cache all mounts if a mount is watched */
+void watches_read_mounts(void);
 
 /*
- * output.c: events to where they go
+ * output.c: output of events
  */
 struct output {
 	enum { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_EXEC } format;
-	char end;			/* of an event: a newline, or 0 */
+	char end;			/* terminator of an event: newline or 0 */
 	bool colour;
 	const char *command;		/* for OUTPUT_EXEC */
 };
 
-/* What is said is gathered until output_flush().  False: a signal came meanwhile */
+/*
+ * Add an event to the buffer, or run the command for it.  Returns false if a signal
+ * arrived while the command was running.
+ */
 bool output_event(const struct output *out, const struct event *ev);
 /*
- * Write it, or only if it is much.  False: nobody takes it any more, or for now, and a
- * signal came at @signals
+ * Write the buffer if @all, or if it is large.  Returns false if the reader of the
+ * output is gone, or if it blocks and a signal is pending at @signals.
  */
 bool output_flush(int signals, bool all);
 
