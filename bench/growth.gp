@@ -11,7 +11,7 @@ set key top left
 set grid
 set multiplot layout 2,2
 
-# rows(PREFIX, SUFFIX): lines "NUMBER shipped ours", with the number in the name of the row
+# rows(PREFIX, SUFFIX): lines "NUMBER shipped ours"; the number is in the name of the row
 rows(prefix, suffix) = sprintf("<sed -nE 's/^%s([0-9]+)%s,([^,]*),([^,]*),.*/\\1,\\2,\\3/p' %s | sort -n", prefix, suffix, csv)
 both(prefix, suffix) = rows(prefix, suffix)
 
