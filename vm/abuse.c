@@ -226,7 +226,7 @@ static int queue_new(unsigned int depth, int *write_end)
 	return fds[0];
 }
 
-/* The ID of all watches except those of the scene "umount" */
+/* The ID of all watches except those of the umount scenes */
 #define ID 1
 
 static int watch(int queue, unsigned int type, int fd, unsigned int id, unsigned int flags)
@@ -647,7 +647,7 @@ static void mount_op(void)
 }
 
 /*
- * umount: the abuser unmounts NR_MOUNTS mounts at the bottom of a stack of mounts with
+ * umount: the abuser unmounts NR_MOUNTS mounts that are on a stack of mounts with
  * NR_WATCHES watches. "With" is with epolls. In umount-queues, each watch has its own
  * queue. In umount-queue, all watches share one queue, which is full most of the time
  * although there is a reader.
