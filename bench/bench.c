@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs every scenario and prints "NAME VALUE" for each: what one operation of
- * it takes, on the clock that rdtsc reads.  Under "qemu -icount shift=0" this
- * is the number of instructions.  The smallest of some repetitions counts: the
- * timer interrupt is in the others.
+ * Run the scenarios and print "NAME VALUE" for each.  VALUE is the cost of one
+ * operation in ticks of the TSC.  Under "qemu -icount shift=0" a tick is one
+ * instruction.  The minimum of several repetitions is used, because some of them
+ * include a timer interrupt.
  *
  *	bench		all scenarios for one processor
- *	bench NAME...	those whose names begin so, and what they subtract
- *	bench smp	two processors; no -icount, so only ratios mean something
+ *	bench NAME...	those whose names start with a NAME, and the rows they subtract
+ *	bench smp	two processors; without -icount, so only ratios are meaningful
  */
 #include "bench.h"
 
@@ -45,7 +45,7 @@ void die(const char *what)
 int keep(int fd)
 {
 	if (fd < 0)
-		die("descriptor");
+		die("open");
 	kept.fds = realloc(kept.fds, (kept.nr_fds + 1) * sizeof(int));
 	if (!kept.fds)
 		die("memory");
@@ -53,8 +53,8 @@ int keep(int fd)
 	return fd;
 }
 
-/* Newest first, as a stack */
-static void let_go(void)
+/* Close the descriptors of a scenario, the newest first, and kill its child */
+static void release(void)
 {
 	if (kept.pid) {
 		kill(kept.pid, SIGKILL);
@@ -70,7 +70,7 @@ int open_object(void)
 	return keep(open("/dev/wqbench", O_RDWR | O_CLOEXEC));
 }
 
-/* False if this kernel has no queue that deep */
+/* Returns false if the kernel does not support a queue of this depth */
 bool open_queue(int fds[2], unsigned int depth)
 {
 	if (pipe2(fds, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC)) {
@@ -101,7 +101,7 @@ uint64_t driver(int object, unsigned long cmd, struct wqbench arg)
 	return arg.result;
 }
 
-/* The state that /proc tells: no time passes unnoticed, and none is guessed */
+/* Check the state in /proc, in order not to depend on a delay */
 static bool asleep(pid_t pid)
 {
 	char path[64], state = 0;
@@ -128,7 +128,7 @@ pid_t child(void (*sleeper)(int fd), int fd)
 		if (kept.pid < 0)
 			die("fork");
 		if (!kept.pid) {
-			/* What a fair scheduler does depends on what ran before */
+			/* The decisions of the fair scheduler depend on history */
 			if (sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ 1 }))
 				die("SCHED_FIFO");
 			sleeper(fd);
@@ -148,7 +148,7 @@ static double result(const char *name)
 	die(name);
 }
 
-static bool known(const char *name)
+static bool has_result(const char *name)
 {
 	for (size_t i = 0; i < nr_results; i++)
 		if (!strcmp(results[i].name, name))
@@ -162,7 +162,7 @@ static void run(const struct scenario *s)
 	double value;
 
 	if (s->setup && !s->setup(s)) {
-		let_go();
+		release();
 		return;
 	}
 	for (int i = 0; i < (s->once ? 1 : REPETITIONS); i++) {
@@ -174,7 +174,7 @@ static void run(const struct scenario *s)
 	}
 	if (s->check)
 		s->check(s);
-	let_go();
+	release();
 
 	value = (double)best / s->ops;
 	if (s->minus)
@@ -185,7 +185,7 @@ static void run(const struct scenario *s)
 	fflush(stdout);
 }
 
-static bool asked_for(const struct scenario *s, char **names)
+static bool selected(const struct scenario *s, char **names)
 {
 	if (!*names)
 		return true;
@@ -198,18 +198,18 @@ static bool asked_for(const struct scenario *s, char **names)
 static void run_group(struct group g, char **names)
 {
 	for (const struct scenario *s = g.rows; s < g.rows + g.nr; s++) {
-		if (!asked_for(s, names))
+		if (!selected(s, names))
 			continue;
 		for (const struct scenario *m = g.rows; s->minus && m < s; m++)
-			if (!strcmp(m->name, s->minus) && !known(m->name))
+			if (!strcmp(m->name, s->minus) && !has_result(m->name))
 				run(m);
-		if (!known(s->name) && (!s->minus || known(s->minus)))
+		if (!has_result(s->name) && (!s->minus || has_result(s->minus)))
 			run(s);
 	}
 }
 
 /*
- * The measure itself
+ * Overhead of the measurement
  */
 
 static uint64_t run_clock(const struct scenario *s)

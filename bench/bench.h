@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A scenario is a few functions and numbers; bench.c runs it and prints a row.
+ * A scenario consists of functions and parameters. bench.c runs it and prints a
+ * row.
  *
- * To add one: write what prepares it and what is measured, add it to the table
- * at the end of a file of its kind.
+ * To add a scenario, write its functions and add it to the table at the end of the
+ * file for its topic.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -19,22 +20,23 @@
 #include "wqbench.h"
 
 #define REPETITIONS	31
-#define BATCH		128	/* unless a scenario says otherwise */
+#define BATCH		128	/* default number of operations */
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof(*(a)))
 
 /**
- * struct scenario - one row
- * @name: stable: bench.csv has it in its first column
+ * struct scenario - one row of the table
+ * @name: first column of bench.csv; must not change
  * @minus: name of an earlier row to subtract, or NULL
- * @setup: once, before all; returns false if the kernel cannot do it
- * @prepare: before each repetition, or NULL; not measured
- * @run: what is measured; returns ticks, by ticks() or from the driver
- * @check: after the last repetition, or NULL: ends the program if @run did not do
- *	what it is measured for
- * @ops: how often @run does it; the row is for one
- * @len: bytes of a record, or of a write
- * @nr: whatever the scenario counts: watchers, watches, records
- * @once: a single repetition will do, or more are impossible
+ * @setup: called once, first; returns false if the kernel does not support the
+ *	scenario
+ * @prepare: called before each repetition, not measured; or NULL
+ * @run: the measured function; returns ticks, from ticks() or from the driver
+ * @check: called after the last repetition, exits if @run did not have the
+ *	expected effect; or NULL
+ * @ops: number of operations in one @run; the row has the cost of one operation
+ * @len: size of a record or a write in bytes
+ * @nr: number of watchers, watches or records, depending on the scenario
+ * @once: run one repetition only
  */
 struct scenario {
 	const char *name;
@@ -71,20 +73,20 @@ static inline uint64_t ticks(void)
 	return __builtin_ia32_rdtsc();
 }
 
-/* Whatever they open is closed when the scenario is over */
-int keep(int fd);			/* ends the program if it is negative */
+/* Descriptors opened by these functions are closed at the end of the scenario */
+int keep(int fd);			/* exits if @fd is negative */
 int open_object(void);
 bool open_queue(int fds[2], unsigned int depth);
 #define TICK_USEC	10000		/* CONFIG_HZ_100 in config/bench.config */
 
-pid_t child(void (*sleeper)(int fd), int fd);	/* returns when it sleeps */
+pid_t child(void (*sleeper)(int fd), int fd);	/* returns when the child sleeps */
 
 void drain(int fd);
 uint64_t driver(int object, unsigned long cmd, struct wqbench arg);
 bool driver_ok(int object, unsigned long cmd, struct wqbench arg);
 void die(const char *what) __attribute__((noreturn));
 
-extern int object;			/* of most scenarios */
+extern int object;			/* used by most scenarios */
 extern int queue[2];
 extern char buffer[1 << 20];
 

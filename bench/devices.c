@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What disks and devices pay for being watched, and for nobody watching: a read that
- * succeeds, from a disk whose driver takes requests and from one whose driver takes
- * bios, and a uevent.
+ * Cost of block and device notifications, with and without a watch: a successful read
+ * from a disk with a request-based driver and from one with a bio-based driver, and a
+ * uevent.
  */
 #include "bench.h"
 
@@ -17,9 +17,9 @@ static int disk, uevent;
 
 static bool watch(unsigned int type, int fd)
 {
-	struct watch_queue_watch how = { .type = type, .fd = fd };
+	struct watch_queue_watch args = { .type = type, .fd = fd };
 
-	return open_queue(queue, 256) && !ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &how);
+	return open_queue(queue, 256) && !ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &args);
 }
 
 static bool open_disk(const char *path)

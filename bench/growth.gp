@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # gnuplot -e "csv='bench.csv'; svg='growth.svg'" growth.gp
 #
-# How four costs grow: one record with the watchers of the object, reading with
-# the size of the batch, adding and removing a watch with the number of others.
+# Plot four costs: posting a record by the number of watchers, reading a record by
+# the size of the batch, adding and removing a watch by the number of other watches.
 set datafile separator ','
 set terminal svg size 900,640 font 'sans,11' background 'white'
 set output svg
@@ -11,7 +11,7 @@ set key top left
 set grid
 set multiplot layout 2,2
 
-# rows PREFIX SUFFIX: "NUMBER shipped ours", the number taken out of the name
+# rows(PREFIX, SUFFIX): lines "NUMBER shipped ours"; the number is in the name of the row
 rows(prefix, suffix) = sprintf("<sed -nE 's/^%s([0-9]+)%s,([^,]*),([^,]*),.*/\\1,\\2,\\3/p' %s | sort -n", prefix, suffix, csv)
 both(prefix, suffix) = rows(prefix, suffix)
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What changed? From the moment that a mount is there to the one that a program
- * knows its ID and its place, which is what service managers and desktops want.
+ * Cost for a program, such as a service manager, to find the ID and the mount
+ * point of a new mount
  *
- *	mountinfo	poll(), read the table again, compare (as libmount does)
+ *	mountinfo	poll(), read the whole table, compare (as libmount does)
  *	listmount	poll(), list the IDs, compare, statmount() of the new one
  *	queue		poll(), read the record, statmount()
  *
- * Comparing is done as cheaply as it can be: both lists are in order of ID.
+ * The comparison is cheap, because both lists are sorted by ID.
  */
 #include "bench.h"
 
@@ -24,10 +24,10 @@
 #include <unistd.h>
 #include <linux/mount.h>
 
-#define PLACE		"/tmp/bench-mounts"	/* all are below it */
+#define PLACE		"/tmp/bench-mounts"	/* all mounts are below it */
 #define CHANGING	PLACE "/changing"
-#define MAX_MOUNTS	10100			/* a few are not ours */
-#define MANY_IDS	512			/* in one listmount() */
+#define MAX_MOUNTS	10100			/* includes those of the system */
+#define MANY_IDS	512			/* per listmount() */
 
 #define PLACE_LEN	64
 
@@ -41,18 +41,18 @@ struct listing {
 	struct mount_line mount[MAX_MOUNTS];
 };
 
-static unsigned int nr_mounts;		/* that were made */
+static unsigned int nr_mounts;		/* mounts that fill() made */
 static int mountinfo = -1;
 static struct listing before, now;
-static char text[2][MAX_MOUNTS * 128];	/* of mountinfo */
-static struct mount_line found;		/* what is new */
+static char text[2][MAX_MOUNTS * 128];	/* contents of mountinfo */
+static struct mount_line found;		/* the new mount */
 
 static void place(char *path, unsigned int i)
 {
 	snprintf(path, PLACE_LEN, PLACE "/%u/%u", i % 100, i);
 }
 
-/* As many as the row says: those of the row before, and more */
+/* Make mounts until there are @nr. Those of earlier rows are kept. */
 static void fill(unsigned int nr)
 {
 	static bool ready;
@@ -97,7 +97,7 @@ static void wait_for(int fd, short events)
 		die("poll");
 }
 
-/* Both lists are in order of ID, so the first that differs is the new one */
+/* Find the new mount: the first difference, because both lists are sorted by ID */
 static void compare(void)
 {
 	size_t i = 0;
@@ -107,7 +107,7 @@ static void compare(void)
 	found = i < now.nr ? now.mount[i] : (struct mount_line){ };
 }
 
-/* It is what the row is about, and nothing else is */
+/* The new mount must have been found */
 static void check_found(const struct scenario *s)
 {
 	if (!found.place || strcmp(found.place, CHANGING))
@@ -115,10 +115,10 @@ static void check_found(const struct scenario *s)
 }
 
 /*
- * The table
+ * mountinfo
  */
 
-/* Of each line, the first word is the ID and the fifth the place */
+/* In each line, the first word is the ID and the fifth the mount point */
 static void read_table(struct listing *l, char *p, size_t room)
 {
 	ssize_t len;
@@ -167,7 +167,7 @@ static uint64_t run_mountinfo(const struct scenario *s)
 }
 
 /*
- * listmount() and statmount(), which the C library does not have
+ * listmount() and statmount(), which have no wrapper in the C library
  */
 
 static void list_mounts(struct listing *l)
@@ -187,7 +187,7 @@ static void list_mounts(struct listing *l)
 	} while (nr == MANY_IDS);
 }
 
-/* Where it is, into the buffer of the program */
+/* Returns the mount point, in the global buffer */
 static const char *stat_mount(uint64_t id)
 {
 	struct mnt_id_req req = {
@@ -225,14 +225,14 @@ static uint64_t run_listmount(const struct scenario *s)
 
 static bool setup_queue(const struct scenario *s)
 {
-	struct watch_queue_watch how = {
+	struct watch_queue_watch args = {
 		.type = WATCH_TYPE_MOUNT_NOTIFY, .flags = WATCH_SUBTREE, .id = 1,
 	};
 
 	fill(s->nr);
-	how.fd = keep(open("/", O_PATH | O_CLOEXEC));
+	args.fd = keep(open("/", O_PATH | O_CLOEXEC));
 	return open_queue(queue, BATCH) &&
-	       !ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &how);
+	       !ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &args);
 }
 
 static void prepare_queue(const struct scenario *s)
@@ -255,10 +255,10 @@ static uint64_t run_queue(const struct scenario *s)
 }
 
 /*
- * What the change itself costs
+ * Cost of the mount operations themselves
  */
 
-static bool setup_unheard(const struct scenario *s)
+static bool setup_unwatched(const struct scenario *s)
 {
 	fill(s->nr);
 	return true;
@@ -271,7 +271,7 @@ static void prepare_change(const struct scenario *s)
 		drain(queue[0]);
 }
 
-/* A bind mount, which needs no new superblock */
+/* Use a bind mount, which does not need a new superblock */
 static uint64_t change(const struct scenario *s, const char *path)
 {
 	uint64_t start = ticks();
@@ -291,7 +291,7 @@ static uint64_t run_change(const struct scenario *s)
 #define DEEP		PLACE "/deep"
 #define DEPTH		1000
 
-/* Each on top of the other; @then: to be done when one is there, or NULL */
+/* Make a stack of DEPTH mounts. Call @then, if not NULL, after each of them. */
 static void stack(void (*then)(void))
 {
 	mkdir(DEEP, 0755);
@@ -314,18 +314,18 @@ static void prepare_deep(const struct scenario *s)
 
 static void watch_and_leave(void)
 {
-	struct watch_queue_watch how = {
+	struct watch_queue_watch args = {
 		.type = WATCH_TYPE_MOUNT_NOTIFY, .flags = WATCH_SUBTREE, .id = 2,
 		.fd = open(DEEP "/on", O_PATH | O_CLOEXEC),
 	};
 
-	if (ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &how) ||
-	    ioctl(queue[0], IOC_WATCH_QUEUE_REMOVE_WATCH, &how))
+	if (ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &args) ||
+	    ioctl(queue[0], IOC_WATCH_QUEUE_REMOVE_WATCH, &args))
 		die("watch");
-	close(how.fd);
+	close(args.fd);
 }
 
-/* A watch on each of them, too, that is gone */
+/* Add a watch to each mount of the stack, and remove it again */
 static void prepare_deep_left(const struct scenario *s)
 {
 	stack(watch_and_leave);
@@ -333,8 +333,8 @@ static void prepare_deep_left(const struct scenario *s)
 }
 
 /*
- * Deep below, a mount is told to COPIES others that are its slaves, each with a mount
- * of its own in that place, which is then on top of the copy.
+ * On top of the stack, make a mount with COPIES slaves. A new mount propagates to each
+ * slave, where the copy is mounted beneath an existing mount.
  */
 #define COPIES		200
 #define COPIED		DEEP "/on/copied"
@@ -371,7 +371,7 @@ static uint64_t run_tuck(const struct scenario *s)
 	return took;
 }
 
-/* All are taken away at once */
+/* Unmount the whole stack with one call */
 static uint64_t run_deep(const struct scenario *s)
 {
 	uint64_t start = ticks();
@@ -381,7 +381,7 @@ static uint64_t run_deep(const struct scenario *s)
 	return ticks() - start;
 }
 
-/* One more on top of the stack, by a path that does not lead through it */
+/* Mount and unmount on top of the stack, by a relative path that avoids walking it */
 static uint64_t run_change_deep(const struct scenario *s)
 {
 	uint64_t took;
@@ -394,7 +394,7 @@ static uint64_t run_change_deep(const struct scenario *s)
 	return took;
 }
 
-#define KNOW(HOW, NR)							\
+#define FIND(HOW, NR)							\
 	{ "mounts-" #NR "-" #HOW, .setup = setup_ ## HOW,		\
 	  .prepare = prepare_ ## HOW, .run = run_ ## HOW,		\
 	  .check = check_found, .ops = 1, .nr = NR }
@@ -403,12 +403,12 @@ static uint64_t run_change_deep(const struct scenario *s)
 struct group mount_rows(void)
 {
 	static const struct scenario rows[] = {
-		{ "mounts-change", .setup = setup_unheard,
+		{ "mounts-change", .setup = setup_unwatched,
 		  .prepare = prepare_change, .run = run_change, .ops = BATCH / 4 },
 		{ "mounts-change-watched", .minus = "mounts-change",
 		  .setup = setup_queue, .prepare = prepare_change,
 		  .run = run_change, .ops = BATCH / 4, .len = 1 },
-		{ "mounts-deep", .setup = setup_unheard,
+		{ "mounts-deep", .setup = setup_unwatched,
 		  .prepare = prepare_deep, .run = run_deep, .ops = DEPTH },
 		{ "mounts-deep-watched", .minus = "mounts-deep",
 		  .setup = setup_queue, .prepare = prepare_deep,
@@ -418,15 +418,15 @@ struct group mount_rows(void)
 		  .run = run_deep, .ops = DEPTH, .len = 1 },
 		{ "mounts-tuck", .setup = setup_queue, .prepare = prepare_tuck,
 		  .run = run_tuck, .ops = COPIES, .len = 1 },
-		{ "mounts-change-deep", .setup = setup_unheard,
+		{ "mounts-change-deep", .setup = setup_unwatched,
 		  .prepare = prepare_deep, .run = run_change_deep,
 		  .ops = BATCH / 4 },
 		{ "mounts-change-deep-watched", .minus = "mounts-change-deep",
 		  .setup = setup_queue, .prepare = prepare_deep,
 		  .run = run_change_deep, .ops = BATCH / 4, .len = 1 },
-		KNOW(mountinfo, 10), KNOW(listmount, 10), KNOW(queue, 10),
-		KNOW(mountinfo, 1000), KNOW(listmount, 1000), KNOW(queue, 1000),
-		KNOW(mountinfo, 10000), KNOW(listmount, 10000), KNOW(queue, 10000),
+		FIND(mountinfo, 10), FIND(listmount, 10), FIND(queue, 10),
+		FIND(mountinfo, 1000), FIND(listmount, 1000), FIND(queue, 1000),
+		FIND(mountinfo, 10000), FIND(listmount, 10000), FIND(queue, 10000),
 	};
 
 	return GROUP(rows);

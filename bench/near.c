@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The neighbours: what it costs to produce an event, and to consume one, with
- * what a program would use in place of the queue.
+ * Comparable interfaces: the cost of producing and of consuming an event.
  *
- * "produce" is what the action takes with somebody listening less what it takes
- * with nobody there; where the event is all there is to the action (eventfd,
- * pipe), it is the whole system call.  "consume" is a system call that reads one
- * event; "consume-b128", an event of a system call that reads 128.
+ * "produce" is the additional cost of the operation that causes an event if there
+ * is a listener.  For eventfd and pipes it is the whole system call.  "consume" is
+ * a system call that reads one event.  "consume-b128" is the cost per event if
+ * 128 events are read in as few system calls as possible.
  */
 #include "bench.h"
 
@@ -35,7 +34,7 @@ static void empty(const struct scenario *s)
 	drain(listener);
 }
 
-/* Events of one file may be merged into one: as many files as events */
+/* Use one file per event, because events of the same file may be merged */
 static bool setup_files(const struct scenario *s)
 {
 	char name[32];
@@ -153,7 +152,7 @@ static bool setup_pipe(const struct scenario *s)
 	return true;
 }
 
-/* An eventfd takes 8 bytes, a number; a pipe, whatever it is given */
+/* Write to an eventfd, which requires an 8-byte number, or to a pipe */
 static uint64_t run_write(const struct scenario *s)
 {
 	uint64_t one[2] = { 1 }, start = ticks();
@@ -164,7 +163,7 @@ static uint64_t run_write(const struct scenario *s)
 }
 
 /*
- * Consumers: what the producer of the same name left behind
+ * Consumers read the events of the producer with the same name
  */
 
 static void produce(const struct scenario *s,
@@ -179,7 +178,7 @@ static void with_update(const struct scenario *s) { produce(s, run_update); }
 static void with_uevent(const struct scenario *s) { produce(s, run_uevent); }
 static void with_write(const struct scenario *s) { produce(s, run_write); }
 
-/* As many events as there are, however many calls that takes */
+/* Read all events: s->nr calls, or one if it is 0 */
 static uint64_t run_consume(const struct scenario *s)
 {
 	uint64_t start = ticks();
@@ -190,7 +189,7 @@ static uint64_t run_consume(const struct scenario *s)
 	return ticks() - start;
 }
 
-#define UNHEARD(NAME, SETUP, RUN)					\
+#define ALONE(NAME, SETUP, RUN)						\
 	{ NAME, .setup = SETUP, .run = RUN, .ops = BATCH }
 #define PRODUCE(NAME, MINUS, SETUP, RUN, ...)				\
 	{ "near-" NAME "-produce", .minus = MINUS, .setup = SETUP,	\
@@ -202,7 +201,7 @@ static uint64_t run_consume(const struct scenario *s)
 struct group near_rows(void)
 {
 	static const struct scenario rows[] = {
-		/* Few in a row, as in post.c */
+		/* Only a few updates in a row: see UPDATES in post.c */
 		{ "near-update-unheard", .setup = setup_key, .run = run_update,
 		  .ops = 8 },
 		{ "near-queue-produce", .minus = "near-update-unheard",
@@ -211,7 +210,7 @@ struct group near_rows(void)
 		CONSUME("queue-consume", setup_queue, with_update, 1),
 		CONSUME("queue-consume-b128", setup_queue, with_update, BATCH),
 
-		UNHEARD("near-write-unheard", setup_files, run_write_files),
+		ALONE("near-write-unheard", setup_files, run_write_files),
 		PRODUCE("inotify", "near-write-unheard", setup_inotify,
 			run_write_files),
 		CONSUME("inotify-consume", setup_inotify, with_files, 1),
@@ -221,10 +220,10 @@ struct group near_rows(void)
 		CONSUME("fanotify-consume", setup_fanotify, with_files, 1),
 		CONSUME("fanotify-consume-b128", setup_fanotify, with_files, BATCH),
 
-		UNHEARD("near-uevent-unheard", setup_uevent, run_uevent),
+		ALONE("near-uevent-unheard", setup_uevent, run_uevent),
 		PRODUCE("netlink", "near-uevent-unheard", setup_netlink, run_uevent),
 		CONSUME("netlink-consume", setup_netlink, with_uevent, 1),
-		/* A datagram a call */
+		/* One datagram per call */
 		CONSUME("netlink-consume-b128", setup_netlink, with_uevent, BATCH,
 			.nr = BATCH),
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ordinary pipes, which must not pay for the queue */
+/* Ordinary pipes, which must not become slower */
 #include "bench.h"
 
 #include <poll.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Posting: from a loop in the kernel, and by updating a watched key */
+/* Posting in a loop in the kernel, and by updating a watched key */
 #include "bench.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ static bool setup_key(const struct scenario *s)
 		      KEY_SPEC_PROCESS_KEYRING);
 	if (key < 0)
 		die("add_key");
-	/* Nobody watches it: what the last scenario opened is closed */
+	/* The key has no watch, because the queues of the last scenario are closed */
 	for (unsigned int i = 0; i < s->nr; i++) {
 		if (!open_queue(queues[i], BATCH * 2))
 			return false;
@@ -79,7 +79,7 @@ static uint64_t run_update(const struct scenario *s)
 	return ticks() - start;
 }
 
-/* What FIONREAD says of each queue */
+/* Compare FIONREAD of each queue with @bytes */
 static void check_bytes(const struct scenario *s, unsigned int bytes)
 {
 	int n;
@@ -91,7 +91,7 @@ static void check_bytes(const struct scenario *s, unsigned int bytes)
 	}
 }
 
-/* The records are in the queues, each of them */
+/* All records must be in each queue */
 static void check_queued(const struct scenario *s)
 {
 	check_bytes(s, s->ops * s->len);
@@ -146,7 +146,7 @@ static bool setup_key_reject(const struct scenario *s)
 }
 
 /*
- * Somebody waits
+ * Waiters
  */
 
 static void sleep_in_poll(int fd)
@@ -179,7 +179,7 @@ static void sleep_in_read(int fd)
 			_exit(1);
 }
 
-/* Until the sleeper has read everything and sleeps again */
+/* Wait until the child has read everything and sleeps again */
 static void wait_for_sleeper(void (*sleeper)(int fd))
 {
 	int n;
@@ -192,7 +192,7 @@ static void wait_for_sleeper(void (*sleeper)(int fd))
 	child(sleeper, queues[0][0]);
 }
 
-/* The queue wakes once a tick: let one pass */
+/* A queue wakes waiters at most once per tick: wait for the next tick */
 static void prepare_sleeper(void (*sleeper)(int fd))
 {
 	wait_for_sleeper(sleeper);
@@ -215,7 +215,7 @@ static void prepare_reader(const struct scenario *s)
 	prepare_sleeper(sleep_in_read);
 }
 
-/* It has been woken in this tick */
+/* The reader was woken in the current tick */
 static void prepare_woken(const struct scenario *s)
 {
 	prepare_sleeper(sleep_in_read);
@@ -223,7 +223,7 @@ static void prepare_woken(const struct scenario *s)
 	wait_for_sleeper(sleep_in_read);
 }
 
-/* In an epoll set, and nobody asks that at the moment */
+/* The queue is in an epoll, but no task is in epoll_wait() */
 static bool setup_in_epoll(const struct scenario *s)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
@@ -245,13 +245,13 @@ static bool setup_sigio(const struct scenario *s)
 	{ "post-" NAME, .setup = setup_post, .prepare = prepare_empty,	\
 	  .run = run_post, .check = check_queued, .ops = BATCH,		\
 	  .len = LEN, .nr = NR, ##__VA_ARGS__ }
-/* A waiter is woken by the first post only: one is measured */
+/* Measure only one post, because only the first one wakes the waiter */
 #define WAKE(NAME, PREPARE)						\
 	{ "post-16B-" NAME, .setup = setup_post, .prepare = PREPARE,	\
 	  .run = run_post, .ops = 1, .len = 16, .nr = 1 }
 /*
- * Each update leaves an old payload to RCU, which now and then works off what it
- * has: few in a row, so that some repetition is without
+ * Each update frees the old payload through RCU. Use only a few updates per repetition,
+ * so that some repetitions do not include the processing of RCU callbacks.
  */
 #define UPDATES		8
 #define UPDATE(NAME, NR, ...)						\

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading: one system call that returns so many records, or looks for them */
+/* Reading records, and checking for them with poll() and FIONREAD */
 #include "bench.h"
 
 #include <poll.h>
@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The depth is what fits in both kernels, but where more is asked for */
+/* Use a depth that 6.12 supports as well, except for larger batches */
 static bool setup(const struct scenario *s)
 {
 	object = open_object();
@@ -27,7 +27,7 @@ static void prepare(const struct scenario *s)
 	});
 }
 
-/* The next tick of the clock that atime is read from: as after a longer wait */
+/* Wait for the next tick of the clock of atime, so that read() updates atime */
 static void prepare_tick(const struct scenario *s)
 {
 	struct timespec then, now;
@@ -46,7 +46,7 @@ static uint64_t run_read(const struct scenario *s)
 
 	start = ticks() - start;
 	if (n != (ssize_t)s->nr * s->len && (s->nr || n >= 0))
-		die("read() of another length");
+		die("read(): wrong length");
 	return start;
 }
 
@@ -58,7 +58,7 @@ static uint64_t run_poll(const struct scenario *s)
 
 	start = ticks() - start;
 	if (n != !!s->nr)
-		die("poll() that says something else");
+		die("poll(): wrong result");
 	return start;
 }
 
@@ -70,15 +70,15 @@ static uint64_t run_fionread(const struct scenario *s)
 	ioctl(queue[0], FIONREAD, &bytes);
 	start = ticks() - start;
 	if (bytes != (int)(s->nr * s->len))
-		die("FIONREAD that says something else");
+		die("FIONREAD: wrong result");
 	return start;
 }
 
-/* Of a batch, what one record of it takes */
+/* The row has the cost of one record of a batch */
 #define READ(LEN, NR)							\
 	{ "read-" #LEN "B-b" #NR, .setup = setup, .prepare = prepare,	\
 	  .run = run_read, .ops = NR, .len = LEN, .nr = NR }
-#define LOOK(NAME, RUN, NR)						\
+#define QUERY(NAME, RUN, NR)						\
 	{ NAME, .setup = setup, .prepare = prepare, .run = RUN,		\
 	  .ops = 1, .len = 16, .nr = NR }
 
@@ -98,11 +98,11 @@ struct group read_rows(void)
 		READ(127, 128),
 		{ "read-16B-b1-tick", .setup = setup, .prepare = prepare_tick,
 		  .run = run_read, .ops = 1, .len = 16, .nr = 1 },
-		LOOK("read-empty", run_read, 0),
-		LOOK("poll-idle", run_poll, 0),
-		LOOK("poll-ready", run_poll, 1),
-		LOOK("fionread-b0", run_fionread, 0),
-		LOOK("fionread-b128", run_fionread, 128),
+		QUERY("read-empty", run_read, 0),
+		QUERY("poll-idle", run_poll, 0),
+		QUERY("poll-ready", run_poll, 1),
+		QUERY("fionread-b0", run_fionread, 0),
+		QUERY("fionread-b128", run_fionread, 128),
 	};
 
 	return GROUP(rows);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two processors: ticks a post takes in a loop in the kernel, on one of them, on
- * both into one queue, and on both into two queues.
+ * Two processors: ticks per post in a loop in the kernel, on one processor, on both
+ * into one queue, and on both into two queues.
  *
- * The queues are drained between rounds, when nobody posts: the queue as shipped
- * does not survive millions of posts that race with a reader.  Every record is
- * counted, so that a queue that has gone silent is not taken for a fast one.
+ * The queues are drained between rounds, without concurrent posts, because 6.12 does
+ * not survive millions of posts that race with a reader.  All records are counted,
+ * so that a queue that stopped working does not appear fast.
  */
 #include "bench.h"
 
@@ -22,7 +22,7 @@ struct poster {
 	pthread_t thread;
 	int cpu;
 	int object;
-	unsigned int nr;	/* a round */
+	unsigned int nr;	/* posts per round */
 	uint64_t took;
 	pthread_barrier_t *start, *end;
 };

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Watches that come and go while there are many others; and what all of it
- * takes of the memory.
+ * Adding and removing watches in the presence of many others, and memory use
  *
- * "object": the object has @nr other watches, all of another queue.
- * "queue": the queue watches @nr other objects.  "both": both, and no list is
- * short.  A list of watches may serve several objects, told apart by their ID:
- * that is how one other queue can have them all.
+ * "object": the object has @nr other watches, all of one other queue.
+ * "queue": the queue watches @nr other objects.  "both": the queue has @nr other
+ * watches on the same object, so both lists are long.  One watch list can serve
+ * several objects that are distinguished by ID; therefore one queue can have many
+ * watches on a list.
  */
 #include "bench.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MINE	(1ULL << 32)	/* ID of the first watch that comes and goes */
+#define MINE	(1ULL << 32)	/* ID of the first watch to add or remove */
 
 static int other_object, other_queue[2];
 static unsigned int removed;
@@ -32,7 +32,7 @@ static void remove_mine(const struct scenario *s)
 	});
 }
 
-/* Ours are the oldest on their lists, one a repetition */
+/* The watches to remove, one per repetition, are the oldest ones on their lists */
 static bool setup_none(const struct scenario *s)
 {
 	removed = 0;
@@ -82,7 +82,7 @@ static uint64_t run_remove(const struct scenario *s)
 	});
 }
 
-/* Not by who opened the queue: it has other credentials from now on */
+/* Change the credentials, so that they differ from those of the queue's opener */
 static bool setup_other_cred(const struct scenario *s)
 {
 	gid_t group = 1;
@@ -90,7 +90,7 @@ static bool setup_other_cred(const struct scenario *s)
 	return setup_none(s) && !syscall(SYS_setgroups, 1, &group);
 }
 
-/* Each watch on an object of its own, as a file manager has them */
+/* Each watch is on another object */
 static bool setup_close(const struct scenario *s)
 {
 	if (!open_queue(queue, 32))
@@ -126,14 +126,14 @@ static uint64_t took(uint64_t before)
 	return before > after ? (before - after) * getpagesize() : 0;
 }
 
-/* Several, as both kernels search an object's watches to add one */
+/* Use several objects: adding a watch searches the watches of the object */
 static int objects[64];
 
 static bool setup_memory(const struct scenario *s)
 {
 	int fds[2];
 
-	/* The first of anything brings more along than itself */
+	/* The first allocation of a kind allocates more than one object */
 	for (size_t i = 0; i < ARRAY_SIZE(objects); i++)
 		objects[i] = open_object();
 	object = objects[0];

@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2034
-# Sourced after lib.sh: all that differs between the machines that a guest can
-# be. ARCH= names one as the kernel does: x86_64 (default), i386, um, arm64, s390.
+# Sourced after lib.sh: the differences between the architectures of a guest. ARCH is
+# the kernel's name of one: x86_64 (default), i386, um, arm64, s390.
 
 arch=${ARCH:-x86_64}
 kimage=arch/x86/boot/bzImage	# what make leaves in the build directory
-cross=				# prefix of the compiler's and binutils' names
-tools=()			# packages to build for it,
-emulator=(qemu-system-x86)	# and those to run it
-bits=64				# sizes of programs, the kernel's own first
-debian=				# whose programs the guest gets, if not the host's
+cross=				# prefix of the compiler and of binutils
+tools=()			# packages needed to build
+emulator=(qemu-system-x86)	# packages needed to run
+bits=64				# word sizes of programs, the kernel's own first
+debian=				# Debian architecture of the guest's programs, if not the host's
 cpus=${SMP:-2}
 console=ttyS0,115200
-results=			# the port for results, where it is not ttyS1,
-channel='-serial file:results.log'	# and where qemu puts it
+results=			# port for the results (default: ttyS1),
+channel='-serial file:results.log'	# and QEMU's options for it
 virtio='-chardev file,id=results,path=results.log -device virtconsole,chardev=results'
 
 case $arch in
 x86_64)
 	bits='64 32'
-	# The MP table, which is how we find processors, has one for each socket.
+	# The kernel finds processors in the MP table, which has one for each socket.
 	qemu="qemu-system-x86_64 -M pc -smp $cpus,sockets=$cpus" cpu=max
 	;;
 i386)
 	bits=32 debian=i386
-	# "max" is an Athlon, of which the kernel warns that they cannot be two.
+	# With -cpu max, an Athlon, the kernel warns that SMP is not supported.
 	qemu="qemu-system-i386 -M pc -smp $cpus,sockets=$cpus" cpu=coreduo
 	;;
 um)
@@ -44,19 +44,19 @@ s390)
 	qemu="qemu-system-s390x -M s390-ccw-virtio -smp $cpus" cpu=max
 	;;
 *)
-	die "ARCH=$arch: the guests are x86_64, i386, um, arm64 and s390"
+	die "ARCH=$arch: not one of x86_64, i386, um, arm64, s390"
 	;;
 esac
 
-# For the kernel's make, which takes the host's where there is none
+# For the kernel's make, whose default is the host's architecture
 unset ARCH CROSS_COMPILE
-suffix=				# of the directories in which it is built
+suffix=				# of the build directories
 if [[ $arch != x86_64 ]]; then
 	export ARCH=$arch CROSS_COMPILE=$cross
 	suffix=-$arch
 fi
 
-# fragments NAME...: config/NAME.config, and what this architecture adds to it
+# fragments NAME...: config/NAME.config, and config/NAME.ARCH.config if it exists
 fragments() {
 	local name
 
@@ -67,13 +67,13 @@ fragments() {
 	done
 }
 
-# compiler BITS: for programs
+# compiler BITS: the compiler for programs of this word size
 compiler() {
 	[[ $cross ]] && echo "${cross}gcc" || echo "gcc -m$1"
 }
 
-# boot_command [shell]: start ${kimage##*/} and initramfs.gz of this directory,
-# the console to console.log, or with a shell on this terminal
+# boot_command [shell]: print the command that boots ${kimage##*/} and initramfs.gz of
+# the current directory, with the console in console.log or a shell on this terminal
 boot_command() {
 	local accel="-accel tcg -cpu ${cpu-}" ports="-serial file:console.log $channel"
 	local args="panic=-1 oops=panic${results:+ results=$results} ${CMDLINE-}"
@@ -82,7 +82,7 @@ boot_command() {
 	[[ ${KVM-} != 1 ]] || accel='-accel kvm -cpu host'
 	[[ ! ${1-} ]] || files='' ports='-serial mon:stdio' args+=' quiet -- shell'
 	if [[ $arch == um ]]; then
-		# Without "noreboot" it starts anew, after a panic too.
+		# Without "noreboot" it would reboot, also after a panic.
 		printf '%s \\\n\t%s\n' \
 			"exec $qemu mem=${MEM:-512}M initrd=initramfs.gz noreboot" \
 			"con0=fd:0,fd:1 con1=fd:9 con=null $args \"\$@\" 9<>results.log $files"

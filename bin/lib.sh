@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Sourced by every script in bin/: where things are, how to speak, how to fail.
+# Sourced by every script in bin/: paths, messages, error handling.
 
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/build
-stock=$build/stock		# the kernel as Debian ships it, untouched
-base=$build/base		# files of it that we touch, the shipped feature taken out
-linux=$build/linux		# stock + base + our overlay: what is compiled
+stock=$build/stock		# the unmodified kernel
+base=$build/base		# its files that we change, without the 6.12 implementation
+linux=$build/linux		# stock + base + our overlay: the tree that is compiled
 me=$(basename "$0")
 jobs=$(($(nproc) + 1))
 
-# Same input, same messages, same sort order, whatever the user's locale.
+# Messages and sort order must not depend on the user's locale.
 export LC_ALL=C
-# A patch is applied by patch(1); git in a subdirectory of a work tree would
-# skip it and report success.
+# In a subdirectory of a work tree, "git apply" silently skips a patch. Keep git
+# from finding the work tree around build/.
 export GIT_CEILING_DIRECTORIES=$build
 
 die() {
@@ -23,13 +23,13 @@ die() {
 	exit 1
 }
 
-# usage: the comment block under the script's licence line is its help text
+# usage [STATUS]: print the comment at the top of the script, and exit
 usage() {
-	sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+	sed -n '3,${/^#/!q;s/^# \{0,1\}//p}' "$0"
 	exit "${1:-0}"
 }
 
-# need PACKAGE...: install what is missing, through apt
+# need PACKAGE...: install the missing packages with apt
 need() {
 	local p missing=() sudo=()
 
@@ -46,16 +46,17 @@ need() {
 		sh "${missing[@]}"
 }
 
-# room GIGABYTES: stop before a build fills the disk
+# room GIGABYTES: fail if the disk has less free space
 room() {
 	local free
 
 	mkdir -p "$build"
 	free=$(($(df --output=avail -k "$build" | tail -1) / 1048576))
-	((free >= $1)) || die "$build has $free GB free, $1 GB are needed"
+	((free >= $1)) || die "$build: $1 GB needed, $free GB free"
 }
 
-# step TEXT COMMAND...: run quietly; say what, how long, and on failure why
+# step TEXT COMMAND...: run with the output in a log file; print TEXT and the time,
+# and on failure the end of the log
 step() {
 	local text=$1 start=$SECONDS log
 	shift
@@ -72,4 +73,43 @@ step() {
 		tail -n 25 "$log" >&2
 		return 1
 	fi
+}
+
+# make_jobs_file: set jobs_file to a temporary file that is removed at exit
+make_jobs_file() {
+	jobs_file=$(mktemp)
+	trap 'rm -f "$jobs_file"' EXIT
+}
+
+# print_result OUTPUT: the reasons and the last line of bin/check-results
+print_result() {
+	echo "${1%$'\n'*}" | grep '^  ' || true
+	echo "$me: ${1##*$'\n'}"
+}
+
+passed=0 failed=0
+
+# count STATUS: count one test or part
+count() {
+	if (($1)); then failed=$((failed + 1)); else passed=$((passed + 1)); fi
+}
+
+# count_all OUTPUT STATUS: count the tests of a script, from the last line of its
+# OUTPUT, "N passed, N failed". Without such a line this is one failure, and so is
+# a STATUS that no failed test explains.
+count_all() {
+	if [[ ${1##*$'\n'} =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+		passed=$((passed + BASH_REMATCH[1]))
+		failed=$((failed + BASH_REMATCH[2]))
+		((!$2 || BASH_REMATCH[2])) || failed=$((failed + 1))
+	else
+		failed=$((failed + 1))
+		return 1
+	fi
+}
+
+# totals: print the last line of a script; its status is that of the script
+totals() {
+	echo "$passed passed, $failed failed"
+	((passed && !failed))
 }

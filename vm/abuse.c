@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Can a user without privilege make the work of others grow?
+ * Check that an unprivileged user cannot slow down other users
  *
- * Each scene has an abuser, uid 1000 without capabilities, which has all that one
- * user may have wait for a queue of its own: epolls, descriptors with O_ASYNC for a
- * group of processes, processes in poll(), and a reader that keeps the queue empty,
- * so that every record makes it readable. The victim, root, does something
- * that posts to this queue, and a bystander calls stat() on the other processor.
- * Both are measured with and without the abuser, alternately, in the same guest.
- * What is judged is the ratio of the two medians, never a time.
+ * Each scene has an abuser: uid 1000 without capabilities. It owns a queue and adds as
+ * many waiters to it as it can: epolls, O_ASYNC descriptors for a process group,
+ * processes in poll(), and a reader that keeps the queue empty, so that every record
+ * makes the queue readable. The victim, root, repeats an operation that posts to this
+ * queue. A bystander calls stat() on the other processor. Both are measured with and
+ * without the abuser, alternately, in the same guest. A scene fails if the ratio of the
+ * two medians is above the threshold; absolute times do not matter.
  *
- * What is measured is work done for the abuser in the context of others, and locks
- * held. The abuser may use processor time that is left over, as every user may: the
- * victim and the bystander have real-time priority, the processes that are woken have
- * SCHED_IDLE. The victim pauses between two operations, so that work that the kernel
- * has deferred runs between them on the victim's processor as well.
+ * This measures work done for the abuser in the context of other users, and the time
+ * that locks are held. The abuser may use idle processor time, as every user may.
+ * Therefore the victim and the bystander have real-time priority, and the woken
+ * processes have SCHED_IDLE. The victim pauses between operations, so that work that the
+ * kernel deferred to the victim's processor can run.
  *
  *	abuse [--full] [SCENE...]
  *
- * speaks KTAP. With --full the abuser has what the default limits allow.
+ * Prints KTAP. With --full, the abuser uses all that the default limits allow.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -53,28 +53,28 @@
 
 #define USER		1000
 #define NR_FILES	65536		/* RLIMIT_NOFILE of the abuser */
-#define BAR		2.0
+#define THRESHOLD	2.0
 #define MAX_FIGURES	3
-#define NR_PAIRS	5		/* of samples, with and without */
+#define NR_PAIRS	5		/* of samples with and without the abuser */
 #define MS		1000000ULL	/* in ns */
-#define SAMPLE		(600 * MS)	/* at least, and one operation */
-#define SCENE		(150000 * MS)	/* then it ends with the pairs that it has */
+#define SAMPLE		(600 * MS)	/* minimum length of a sample */
+#define SCENE		(150000 * MS)	/* no further pair of samples after this */
 #define PAUSE		MS
-#define BATCH		16		/* of short operations that count as one */
+#define BATCH		16		/* short operations that are timed together */
 
-/* How much the abuser has: the first number with --full, the second without */
+/* Resources of the abuser: with --full, and without */
 static bool full;
 #define NR_EPOLLS	(full ? 4000 : 400)
 #define NR_ASYNC	(full ? 60000 : 6000)
 #define NR_GROUP	(full ? 2000 : 800)
 #define NR_MOUNTS	(full ? 3900 : 2000)
-#define NR_WATCHES	(full ? 120 : 100)	/* of at most 128 */
+#define NR_WATCHES	(full ? 120 : 100)	/* the default limit is 128 */
 
-/* What the victim asks of the abuser */
+/* Requests of the victim to the abuser */
 enum mode {
-	OFF, WITHOUT, WITH,	/* to be in this mode */
-	GO,			/* to do its part of a scene */
-	SYNC			/* that it has done what was asked */
+	OFF, WITHOUT, WITH,	/* change to this mode */
+	GO,			/* do the abuser's part of a scene */
+	SYNC			/* reply when the previous request is complete */
 };
 
 struct reply {
@@ -85,28 +85,28 @@ struct reply {
 struct scene {
 	const char *name;
 	const char *figures[MAX_FIGURES];	/* the second is the bystander's */
-	void (*prepare)(void);			/* root, before there is an abuser */
-	void (*gather)(void);			/* the abuser, once */
-	int (*watch)(bool on);			/* the abuser, with or without ... */
-	void (*set)(enum mode mode);		/* ... where it takes more than that */
-	void (*go)(enum mode mode, struct reply *reply);	/* the abuser, on ask(GO) */
-	void (*before)(void);			/* the victim: not measured */
-	void (*op)(void);			/* the victim: one operation */
-	int batch;				/* so many are timed as one, as they are short */
-	void (*sample)(double *figures);	/* where op alone does not do */
-	bool (*test)(void);			/* a scene without samples */
+	void (*prepare)(void);			/* root, before the abuser starts */
+	void (*gather)(void);			/* abuser: acquire resources, once */
+	int (*watch)(bool on);			/* abuser: add or remove the watch, or ... */
+	void (*set)(enum mode mode);		/* ... change the mode in another way */
+	void (*go)(enum mode mode, struct reply *reply);	/* abuser: on ask(GO) */
+	void (*before)(void);			/* victim: before op, not measured */
+	void (*op)(void);			/* victim: one operation */
+	int batch;				/* number of short operations timed together */
+	void (*sample)(double *figures);	/* take a sample, instead of op */
+	bool (*test)(void);			/* the whole scene, without samples */
 };
 
 static const struct scene *scene;
 
-/* What the processes of a scene share */
+/* Shared by the processes of a scene */
 static struct {
-	int mode;		/* of the abuser's helper, enum mode */
-	int seen;		/* the mode that the helper works by */
-	int recording;		/* for the bystander */
+	int mode;		/* requested mode of the abuser's helper */
+	int seen;		/* current mode of the helper */
+	int recording;		/* the bystander records while this is set */
 } *shared;
 
-static int key;			/* of root, which the abuser may view */
+static int key;			/* root's; the abuser has View permission */
 
 /*
  * Small helpers
@@ -168,7 +168,7 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* A process that goes with the one that started it */
+/* Fork a process that is killed when its parent ends */
 static pid_t start(void)
 {
 	pid_t parent = getpid(), pid = fork();
@@ -182,8 +182,8 @@ static pid_t start(void)
 }
 
 /*
- * The machine has nothing to do, not even what the kernel has deferred: where most of
- * some ticks are idle. /proc/stat counts these for all processors together.
+ * Wait until the machine is idle, deferred work of the kernel included: until most of the
+ * ticks in 100 ms were idle. The first line of /proc/stat is the sum of all processors.
  */
 static void wait_for_idle(void)
 {
@@ -211,14 +211,14 @@ static void wait_for_idle(void)
  * Queues and watches
  */
 
-/* A queue of @depth; returns the read end, and the other in @write_end or closed */
+/* Open a queue and return the read end. The write end is closed if @write_end is NULL. */
 static int queue_new(unsigned int depth, int *write_end)
 {
 	int fds[2];
 
 	if (pipe2(fds, O_NOTIFICATION_PIPE | O_CLOEXEC) ||
 	    ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth))
-		die("a queue");
+		die("open a queue");
 	if (write_end)
 		*write_end = fds[1];
 	else
@@ -226,21 +226,21 @@ static int queue_new(unsigned int depth, int *write_end)
 	return fds[0];
 }
 
-/* The ID is that of all watches but those of umount, and may name one to remove */
+/* The ID of all watches except those of the umount scenes */
 #define ID 1
 
 static int watch(int queue, unsigned int type, int fd, unsigned int id, unsigned int flags)
 {
-	struct watch_queue_watch how = { .type = type, .fd = fd, .id = id, .flags = flags };
+	struct watch_queue_watch args = { .type = type, .fd = fd, .id = id, .flags = flags };
 
-	return ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how);
+	return ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &args);
 }
 
 static int unwatch(int queue, unsigned int type, int fd, unsigned int flags)
 {
-	struct watch_queue_watch how = { .type = type, .fd = fd, .id = ID, .flags = flags };
+	struct watch_queue_watch args = { .type = type, .fd = fd, .id = ID, .flags = flags };
 
-	return ioctl(queue, IOC_WATCH_QUEUE_REMOVE_WATCH, &how);
+	return ioctl(queue, IOC_WATCH_QUEUE_REMOVE_WATCH, &args);
 }
 
 static int reopen(int fd, int flags)
@@ -261,10 +261,10 @@ static void drain(int queue)
 }
 
 /*
- * What waits for a queue
+ * Waiters
  */
 
-/* Reads the queue empty, all the time */
+/* Start a process that keeps the queue empty */
 static void start_reader(int queue)
 {
 	static char buf[65536];
@@ -277,7 +277,7 @@ static void start_reader(int queue)
 	_exit(0);
 }
 
-/* A process group, which ignores SIGIO, and with @queue is in poll() on that */
+/* Fork @nr processes that are in poll() on @queue, or just sleep if it is -1 */
 static int start_group(int queue, int nr)
 {
 	struct pollfd p = { .fd = queue, .events = POLLIN };
@@ -297,7 +297,7 @@ static int start_group(int queue, int nr)
 	return got;
 }
 
-/* One descriptor of a queue that signals the group */
+/* Make the descriptor send SIGIO to the process group */
 static int make_async(int fd)
 {
 	return fcntl(fd, F_SETOWN, -getpgrp()) ?: fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC);
@@ -316,8 +316,9 @@ static void add_async(int queue, int nr)
 }
 
 /*
- * To close them while there is no writer would signal the whole group for each of
- * those that are left, each time. The last is the first in the kernel's list.
+ * Clear O_ASYNC before the queue is closed: closing a descriptor without a writer signals
+ * the whole group for each remaining descriptor. The last one added is the first in the
+ * kernel's list.
  */
 static void remove_async(void)
 {
@@ -327,7 +328,7 @@ static void remove_async(void)
 
 static int epolls[4000];
 
-/* Once: NR_EPOLLS of them, with nothing to wait for */
+/* Create NR_EPOLLS epolls that wait for nothing yet, and return the number of them */
 static int make_epolls(void)
 {
 	int i;
@@ -340,7 +341,7 @@ static int make_epolls(void)
 	return i;
 }
 
-/* @op: EPOLL_CTL_ADD or EPOLL_CTL_DEL. Returns for how many it was possible. */
+/* @op: EPOLL_CTL_ADD or EPOLL_CTL_DEL. Returns the number of successes. */
 static int set_epolls(int queue, int op)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -351,7 +352,7 @@ static int set_epolls(int queue, int op)
 	return got;
 }
 
-/* The processes come first, so that they have few descriptors */
+/* Fork before there are many descriptors, which the children would inherit */
 static void load(int queue, bool polled)
 {
 	int group, nr;
@@ -367,11 +368,11 @@ static void load(int queue, bool polled)
 }
 
 /*
- * The bystander: how long stat() takes, for a batch of them, as one batch is
- * short beside an interrupt. A batch counts once for each of its periods, as
- * those do that it kept from beginning, and the 99th percentile is taken: the
- * maximum would be that of whatever else the machine does, the mean would hide a
- * lock that is held for long but not often.
+ * The bystander measures how long batches of stat() take. A batch that takes several
+ * periods is recorded once for each period, because it delayed the batches that would
+ * have started then. The result is the 99th percentile: the maximum depends on other
+ * activity of the machine, and the mean would hide a lock that is held for long, but
+ * rarely.
  */
 
 #define MAX_BATCHES	65536
@@ -445,7 +446,7 @@ static void bystander_begin(int cpu)
 {
 	__atomic_store_n(&shared->recording, 1, __ATOMIC_RELEASE);
 	if (write(bystander, &cpu, sizeof(cpu)) != sizeof(cpu))
-		die("the bystander");
+		die("bystander");
 }
 
 static double bystander_end(void)
@@ -454,12 +455,12 @@ static double bystander_end(void)
 
 	__atomic_store_n(&shared->recording, 0, __ATOMIC_RELEASE);
 	if (read(bystander, &result, sizeof(result)) != sizeof(result))
-		die("the bystander");
+		die("bystander");
 	return result;
 }
 
 /*
- * The abuser, and how the victim asks it for something
+ * The abuser, and the requests that the victim sends to it
  */
 
 static int abuser;		/* socket */
@@ -522,12 +523,15 @@ static void become_user(void)
 	signal(SIGIO, SIG_IGN);
 	if (setrlimit(RLIMIT_NOFILE, &files) || setgroups(0, NULL) ||
 	    setgid(USER) || setuid(USER))
-		die("cannot become a user");
-	/* For what is its own in /proc. It no longer dies with its parent, see below. */
+		die("change to the user");
+	/*
+	 * Give access to /proc/self. setuid() cleared PR_SET_PDEATHSIG: the abuser ends when
+	 * its socket is closed.
+	 */
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
-/* OFF and WITHOUT are the same for a scene that has a watch, or has none */
+/* In a scene that only adds and removes a watch, OFF and WITHOUT are the same */
 static void set_mode(enum mode mode)
 {
 	static bool watched;
@@ -566,12 +570,12 @@ static void start_abuser(void)
 			set_mode(last = mode);
 		send_reply(fds[1], &reply);
 	}
-	/* The scene has ended */
+	/* The victim has closed the socket */
 	remove_async();
 	_exit(0);
 }
 
-/* A namespace in which the abuser may mount */
+/* Enter user and mount namespaces in which the abuser may mount */
 static void enter_own_namespace(void)
 {
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
@@ -580,10 +584,10 @@ static void enter_own_namespace(void)
 	write_file("/proc/self/uid_map", "0 1000 1");
 	write_file("/proc/self/gid_map", "0 1000 1");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		die("a mount namespace");
+		die("make mounts private");
 }
 
-/* A helper of the abuser does @loop for as long as the mode stays */
+/* Start a helper of the abuser that calls @loop repeatedly */
 static void start_helper(void (*loop)(enum mode mode))
 {
 	enum mode mode;
@@ -609,7 +613,7 @@ static void set_helper(enum mode mode)
 }
 
 /*
- * mount: root mounts and unmounts, the abuser watches all below "/"
+ * mount: root mounts and unmounts, the abuser watches the subtree of "/"
  */
 
 static int queue, plain_queue, write_end, root_fd;
@@ -628,8 +632,8 @@ static int mount_watch(bool on)
 }
 
 /*
- * Not measured: umount(2) waits for an expedited grace period of RCU, which a kill(2)
- * of a large group of processes delays as well.
+ * umount(2) is not measured: it waits for an expedited RCU grace period, which kill(2) of
+ * a large process group delays as well.
  */
 static void mount_before(void)
 {
@@ -643,15 +647,16 @@ static void mount_op(void)
 }
 
 /*
- * umount: the abuser unmounts 2,000 mounts below 100 watches, on a stack of mounts;
- * "with" is with epolls. First each watch has a queue of its own, then all have
- * one, which is full soon, but for what a reader takes out.
+ * umount: the abuser unmounts NR_MOUNTS mounts that are on a stack of mounts with
+ * NR_WATCHES watches. "With" is with epolls. In umount-queues, each watch has its own
+ * queue. In umount-queue, all watches share one queue, which is full most of the time
+ * although there is a reader.
  */
 
 static int tree_queues[128], nr_tree_queues;
 static char tree_path[sizeof("/tmp/tree") + 2 * ARRAY_SIZE(tree_queues)];
 
-/* That of the mount with @depth others above it */
+/* Set tree_path to the mount with @depth mounts above it */
 static void set_tree_path(int depth)
 {
 	char *at = stpcpy(tree_path, "/tmp/tree");
@@ -676,7 +681,7 @@ static void tree_gather(int nr_queues, unsigned int depth)
 
 static void tree_gather_many(void)
 {
-	full = false;		/* epolls times queues are limited, too */
+	full = false;		/* the number of epolls times queues is limited, too */
 	tree_gather(NR_WATCHES, 4096);
 }
 
@@ -695,7 +700,7 @@ static void tree_build(void)
 		set_tree_path(i);
 		if ((i && mkdir(tree_path, 0755)) ||
 		    mount("abuse", tree_path, "tmpfs", 0, NULL))
-			die("stack of mounts");
+			die("mount the stack");
 	}
 	if (chdir(tree_path))
 		die(tree_path);
@@ -749,7 +754,7 @@ static void tree_go(enum mode mode, struct reply *reply)
 	reply->ns = now() - start;
 }
 
-/* Root mounts until the abuser has unmounted. The abuser has the other processor. */
+/* Root mounts repeatedly until the abuser, on the other processor, has unmounted */
 static void tree_sample(double *figures)
 {
 	struct pollfd p = { .fd = abuser, .events = POLLIN };
@@ -773,8 +778,8 @@ static void tree_sample(double *figures)
 }
 
 /*
- * remove: root watches all devices and stops it, while the abuser does so too, "with"
- * on a queue that much waits for, else on another
+ * remove: root adds and removes a watch on all devices, and the abuser does the same
+ * concurrently. "With" is on the queue with many waiters, "without" on another queue.
  */
 
 static void remove_loop(enum mode mode)
@@ -795,7 +800,7 @@ static void remove_gather(void)
 	load(queue, true);
 }
 
-static int own_queue;		/* of the victim */
+static int own_queue;		/* the victim's */
 
 static void remove_prepare(void)
 {
@@ -816,9 +821,9 @@ static void remove_op(void)
 static void key_prepare(void)
 {
 	key = syscall(__NR_add_key, "user", "abuse", "data", 4, KEY_SPEC_SESSION_KEYRING);
-	/* All for the possessor and the owner, to view it for others */
+	/* All permissions for the possessor and the owner, View for others */
 	if (key < 0 || syscall(__NR_keyctl, KEYCTL_SETPERM, key, 0x3f3f0001))
-		die("a key");
+		die("add a key");
 }
 
 static void one_queue_gather(void)
@@ -839,7 +844,7 @@ static void key_op(void)
 }
 
 /*
- * device: root causes an event of a device, the abuser watches all of them
+ * device: root triggers a uevent, the abuser watches all devices
  */
 
 static int device_watch(bool on)
@@ -854,8 +859,8 @@ static void device_op(void)
 }
 
 /*
- * close-writer: root closes the last descriptor for writing, which the abuser
- * passed to it; "with" of a queue that much waits for
+ * close-writer: root closes the last write end of a queue, which the abuser passed to it.
+ * "With" is the queue with many waiters.
  */
 
 static void writer_gather(void)
@@ -869,7 +874,7 @@ static void writer_go(enum mode mode, struct reply *reply)
 {
 	reply->fd = reopen(mode == WITH ? queue : plain_queue, O_WRONLY);
 	if (reply->fd < 0)
-		die("the write end");
+		die("open the write end");
 }
 
 static int fd_to_close;
@@ -877,7 +882,7 @@ static int fd_to_close;
 static void close_before(void)
 {
 	fd_to_close = ask(GO).fd;
-	ask(SYNC);		/* the abuser has closed its own */
+	ask(SYNC);		/* the abuser has closed its copy */
 }
 
 static void close_op(void)
@@ -886,9 +891,9 @@ static void close_op(void)
 }
 
 /*
- * close-queue: root closes the last descriptor of a queue, with epolls and O_ASYNC on
- * it; "without" is an ordinary pipe with the same, as to end these is not the
- * queue's work
+ * close-queue: root closes the last descriptor of a queue with epolls and O_ASYNC.
+ * "Without" is an ordinary pipe with the same waiters, because removing these is not part
+ * of the queue's code.
  */
 
 static void last_gather(void)
@@ -918,8 +923,9 @@ static void last_go(enum mode mode, struct reply *reply)
 }
 
 /*
- * writeback: a file server of the abuser fails each write, which the abuser causes as
- * fast as it can, and watches, "with" from a queue that much waits for
+ * writeback: a FUSE server of the abuser fails each write. The abuser causes write-back
+ * errors as fast as possible and watches the filesystem. "With" is on the queue with many
+ * waiters. Root mounts and unmounts.
  */
 
 static int fuse_root, fuse_file;
@@ -932,7 +938,7 @@ static void fuse_attr(struct fuse_attr *attr, uint64_t node)
 	attr->blksize = 4096;
 }
 
-/* Returns the length of the answer, or a negative error code */
+/* Returns the length of the answer or a negative error code */
 static int fuse_answer(const struct fuse_in_header *in, void *answer)
 {
 	struct fuse_init_out *init = answer;
@@ -1002,7 +1008,7 @@ static void fuse_mount(void)
 	fuse_root = open("/tmp/tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fuse_file = open("/tmp/tree/file", O_RDWR | O_CLOEXEC);
 	if (fuse_root < 0 || fuse_file < 0)
-		die("the file server");
+		die("open files of the FUSE server");
 }
 
 static void fuse_loop(enum mode mode)
@@ -1011,7 +1017,7 @@ static void fuse_loop(enum mode mode)
 
 	(void)mode;
 	if (pwrite(fuse_file, page, sizeof(page), 0) != sizeof(page) || !fsync(fuse_file))
-		die("a write-back error");
+		die("write-back did not fail");
 }
 
 static void fuse_gather(void)
@@ -1041,7 +1047,7 @@ static void fuse_set(enum mode mode)
 
 static void fuse_prepare(void)
 {
-	/* As udev does */
+	/* udev sets this mode, too */
 	if (chmod("/dev/fuse", 0666))
 		die("/dev/fuse");
 }
@@ -1092,7 +1098,7 @@ static bool read_test(void)
 	}
 	for (i = 0; i < 2; i++)
 		kill(poster[i], SIGKILL);
-	printf("# read: at most %d records in one of %d reads, bar 3\n", most, NR_READS);
+	printf("# read: at most %d records in one of %d reads, threshold 3\n", most, NR_READS);
 	return most <= 3;
 }
 
@@ -1156,7 +1162,7 @@ static const struct scene scenes[] = {
  * Measuring
  */
 
-/* One operation, in ns; a batch ends early where each takes long */
+/* Returns the time of one operation in ns. A batch of long operations ends early. */
 static double time_op(void)
 {
 	uint64_t begin, ns;
@@ -1203,7 +1209,7 @@ static void sample(enum mode mode, double *figures)
 		sample_op(figures);
 }
 
-/* True if no figure is above the bar */
+/* Returns true if no ratio is above the threshold */
 static bool compare_figures(double (*with)[MAX_FIGURES], double (*without)[MAX_FIGURES],
 			    int nr)
 {
@@ -1216,10 +1222,10 @@ static bool compare_figures(double (*with)[MAX_FIGURES], double (*without)[MAX_F
 			b[i] = without[i][f];
 		}
 		ratio = percentile(a, nr, 50) / percentile(b, nr, 50);
-		printf("# %s: %s: ratio %.2f, bar %.1f (%.0f us, without %.0f us, %d times)\n",
-		       scene->name, scene->figures[f], ratio, BAR,
+		printf("# %s: %s: ratio %.2f, max %.1f (%.0f us, without %.0f us, %d times)\n",
+		       scene->name, scene->figures[f], ratio, THRESHOLD,
 		       percentile(a, nr, 50) / 1000, percentile(b, nr, 50) / 1000, nr);
-		ok &= ratio <= BAR;
+		ok &= ratio <= THRESHOLD;
 	}
 	return ok;
 }
@@ -1235,7 +1241,7 @@ static bool compare_modes(void)
 	ask(OFF);
 	run_on(0);
 	set_priority(SCHED_FIFO, 10);
-	sample(WITHOUT, without[0]);	/* not counted: all is new */
+	sample(WITHOUT, without[0]);	/* warm up; the result is overwritten */
 	begin = now();
 	for (nr = 0; nr < NR_PAIRS && (!nr || now() - begin < SCENE); nr++) {
 		sample(nr & 1 ? WITH : WITHOUT, nr & 1 ? with[nr] : without[nr]);
@@ -1244,7 +1250,7 @@ static bool compare_modes(void)
 	return compare_figures(with, without, nr);
 }
 
-/* In a process of its own, which ends with all that it started */
+/* Run the scene in a child process, and wait until all its processes have ended */
 static bool run_scene(void)
 {
 	pid_t pid = start();

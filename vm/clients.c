@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Print the records and errors that a program gets which watches keys, one line for
- * each operation: "OPERATION|RECORDS".  bin/clients runs it on the kernel as shipped
- * and on ours, and compares the lines that differ with the table in
- * Documentation/userspace-api/watch_queue.rst.
+ * Print the records and errors that a program gets which watches keys, one line per
+ * operation: "OPERATION|RECORDS".  bin/clients runs it on 6.12 and on our kernel, and
+ * compares the lines that differ with the table of operations in
+ * Documentation/userspace-api/watch_queue/.
  *
- * Each operation has a process, a session keyring and a queue of its own.  Records
- * that the garbage collector causes are complete when the removal record of the key
- * is there.  Nothing sleeps.
+ * Each operation has its own process, session keyring and queue.  The records that the
+ * garbage collector causes are complete when the removal record of the key arrives.
+ * There are no sleeps.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,11 +28,11 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define REQUEST_KEY	"/sbin/request-key"
 #define GC_DELAY	"/proc/sys/kernel/keys/gc_delay"
-#define TIMEOUT_MS	30000		/* only for what does not come at all */
+#define TIMEOUT_MS	30000		/* for a record that never arrives */
 
 static int queue[2];
-static int session, ring, other, key;	/* session has ring and other, ring has key */
-static int flag;			/* KEY_WATCH_EXTENDED, if wanted and known */
+static int session, ring, other, key;	/* links: session -> ring, other; ring -> key */
+static int flag;			/* KEY_WATCH_EXTENDED if requested and supported */
 static const char *separator = "";
 
 static _Noreturn void die(const char *what)
@@ -42,13 +42,13 @@ static _Noreturn void die(const char *what)
 	_exit(1);
 }
 
-static void say(const char *text)
+static void print_item(const char *text)
 {
 	printf("%s%s", separator, text);
 	separator = ", ";
 }
 
-/* The call must not fail: it is only there for what follows */
+/* For calls that prepare an operation: they must not fail */
 static long must(long ret, const char *what)
 {
 	if (ret < 0)
@@ -58,11 +58,11 @@ static long must(long ret, const char *what)
 
 #define MUST(call)	must(call, #call)
 
-/* The call's error, or nothing, is part of the result */
+/* Print the error of a call, which is part of the result. Returns true on success. */
 static bool done(long ret)
 {
 	if (ret < 0)
-		say(strerrorname_np(errno));
+		print_item(strerrorname_np(errno));
 	return ret >= 0;
 }
 
@@ -109,7 +109,7 @@ static const char *name_of(unsigned int serial)
 	return serial ? "another" : "none";
 }
 
-static void say_record(const union watch_record *rec)
+static void print_record(const union watch_record *rec)
 {
 	static const char * const events[] = {
 		[NOTIFY_KEY_INSTANTIATED] = "INSTANTIATED",
@@ -140,13 +140,13 @@ static void say_record(const union watch_record *rec)
 			 events[subtype], strerrorname_np(rec->key.aux) ?: "and an error below 0");
 	else
 		snprintf(text, sizeof(text), "%s %s", name_of(rec->key.key_id), events[subtype]);
-	say(text);
+	print_item(text);
 }
 
-/* Reads one record; false if there is none */
+/* Read one record. Returns false if the queue is empty. */
 static bool next(union watch_record *rec)
 {
-	/* Too short for two of the records that come here, but for reports of a loss */
+	/* Room for one record: only two loss records would fit */
 	char buf[sizeof(struct key_notification)];
 	struct watch_records records = { buf };
 	ssize_t len = read(queue[0], buf, sizeof(buf));
@@ -155,19 +155,19 @@ static bool next(union watch_record *rec)
 		return false;
 	records.left = must(len, "read");
 	if (watch_record_next(&records, rec) <= 0 || records.left)
-		die("a record");
+		die("malformed record");
 	return true;
 }
 
-static void say_all(void)
+static void print_all(void)
 {
 	union watch_record rec;
 
 	while (next(&rec))
-		say_record(&rec);
+		print_record(&rec);
 }
 
-/* Waits for the next record */
+/* Wait for the next record */
 static void await(union watch_record *rec)
 {
 	struct pollfd pfd = { .fd = queue[0], .events = POLLIN };
@@ -177,16 +177,16 @@ static void await(union watch_record *rec)
 			die("no record");
 }
 
-/* All that comes up to the removal record of the key */
-static void say_all_until_gone(void)
+/* Print all records, and wait for the removal record of the key */
+static void print_until_removed(void)
 {
 	union watch_record rec;
 
 	do {
 		await(&rec);
-		say_record(&rec);
+		print_record(&rec);
 	} while (!watch_record_is_meta(&rec, WATCH_META_REMOVAL_NOTIFICATION));
-	say_all();
+	print_all();
 }
 
 static void skip_all(void)
@@ -209,7 +209,7 @@ static void key_updated(void)
 static void key_added_again(void)
 {
 	if (new_key("user", "key", ring) != key)
-		die("the key");
+		die("add_key() made another key");
 }
 
 static void link_made(void)
@@ -261,18 +261,18 @@ static void keyring_revoked(void)
 static void key_invalidated(void)
 {
 	MUST(keyctl(KEYCTL_INVALIDATE, key, 0, 0));
-	say_all_until_gone();
+	print_until_removed();
 }
 
 static void key_expires(void)
 {
 	FILE *delay = fopen(GC_DELAY, "w");
 
-	/* Not 0: the key expires in one pass of the collector, and goes in a later one */
+	/* With 0, one pass of the collector could expire and destroy the key */
 	if (!delay || fprintf(delay, "1\n") < 0 || fclose(delay))
 		die(GC_DELAY);
 	MUST(keyctl(KEYCTL_SET_TIMEOUT, key, 1, 0));
-	say_all_until_gone();
+	print_until_removed();
 }
 
 static void attributes_set(void)
@@ -286,7 +286,7 @@ static void attributes_set(void)
 static void last_link_removed(void)
 {
 	MUST(keyctl(KEYCTL_UNLINK, key, ring, 0));
-	say_all_until_gone();
+	print_until_removed();
 }
 
 static void session_ends(void)
@@ -299,7 +299,7 @@ static void session_ends(void)
 	}
 	MUST(waitpid(pid, NULL, 0));
 	session = 0;
-	say_all_until_gone();
+	print_until_removed();
 }
 
 static void watch_removed(void)
@@ -351,7 +351,7 @@ static void unreadable_watched(void)
 	}
 	MUST(waitpid(pid, &status, 0));
 	skip_all();
-	say(WEXITSTATUS(status) ? strerrorname_np(WEXITSTATUS(status)) : "is watched");
+	print_item(WEXITSTATUS(status) ? strerrorname_np(WEXITSTATUS(status)) : "is watched");
 }
 
 static void flag_given(void)
@@ -359,7 +359,7 @@ static void flag_given(void)
 	MUST(watch(key, -1));
 	skip_all();
 	if (done(watch(key, 3 | KEY_WATCH_EXTENDED)))
-		say("is watched");
+		print_item("is watched");
 }
 
 static void bad_arguments(void)
@@ -396,11 +396,12 @@ static void records_lost(void)
 		key_updated();
 	for (i = 0; i < 32; i++)
 		if (!next(&rec))
-			die("too few");
+			die("too few records");
 }
 
 /*
- * Keys under construction: this program is /sbin/request-key, and waits for a word
+ * Keys under construction: this program is also /sbin/request-key, which waits for a
+ * message before it instantiates or rejects the key
  */
 
 static int construct(int new)
@@ -422,7 +423,7 @@ static int construct(int new)
 	return syscall(__NR_keyctl, KEYCTL_INSTANTIATE, new, "1", 1, 0) < 0;
 }
 
-/* True if @pid ended with *@status, false if it sleeps */
+/* Wait until @pid has ended (returns true, with its *@status) or sleeps (false) */
 static bool ended(int pid, int *status)
 {
 	char path[64], line[512];
@@ -469,7 +470,7 @@ static void constructed(int error, bool late)
 	if (!watcher)
 		_exit(watch(key, 4) < 0 ? errno : 0);
 	if (!ended(watcher, &status)) {
-		say("keyctl() waits");
+		print_item("keyctl() waits");
 		MUST(write(go[1], &error, sizeof(error)));
 		MUST(waitpid(watcher, &status, 0));
 		MUST(waitpid(requester, NULL, 0));
@@ -478,7 +479,7 @@ static void constructed(int error, bool late)
 		MUST(waitpid(requester, NULL, 0));
 	}
 	umount2(REQUEST_KEY, MNT_DETACH);
-	say(WEXITSTATUS(status) ? strerrorname_np(WEXITSTATUS(status)) : "is watched");
+	print_item(WEXITSTATUS(status) ? strerrorname_np(WEXITSTATUS(status)) : "is watched");
 }
 
 static void key_constructed(void)
@@ -547,7 +548,7 @@ static void run(const struct operation *op)
 	MUST(pipe2(queue, O_NOTIFICATION_PIPE | O_NONBLOCK));
 	MUST(ioctl(queue[0], IOC_WATCH_QUEUE_SET_SIZE, 32));
 	if (op->extended) {
-		/* As a program does that is to run on both */
+		/* Use the flag only where the kernel supports it, as a portable program does */
 		flag = KEY_WATCH_EXTENDED;
 		if (watch(session, flag) < 0)
 			flag = 0;
@@ -557,9 +558,9 @@ static void run(const struct operation *op)
 	}
 	watch_ring_and_key();
 	op->run();
-	say_all();
+	print_all();
 	if (!*separator)
-		say("nothing");
+		print_item("nothing");
 	putchar('\n');
 	fflush(stdout);
 }

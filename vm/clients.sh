@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
+# Run the programs of bin/clients in the guest.
+#
 # Usage: clients.sh records|keyutils ROUNDS
 #
-# Run in the guest. records: what vm/clients.c prints must be the same in each round.
-# keyutils: a line "ROUND ok|failed TEST" for each test of keyutils' own suite, which
-# lies in /t/tests, and with a failed one the end of its log.
+#   records    run vm/clients.c, whose output must be the same in each round
+#   keyutils   run the tests of keyutils (/t/tests): print "ROUND ok|failed TEST" for
+#              each one, and the end of the log of a failed one
 
-# tool NAME TEXT: a program of the suite that says the same to every question
+# tool NAME TEXT: make a program NAME, which the suite needs, that prints TEXT
 tool() {
 	printf '#!/bin/sh\necho "%s"\n' "$2" >"/tmp/tools/$1"
 	chmod +x "/tmp/tools/$1"
@@ -35,11 +37,11 @@ keyutils)
 		find . -name runtest.sh | sort | while read -r test; do
 			test=${test%/runtest.sh}
 			test=${test#./}
-			if (cd "$test" && TEST=$test bash ./runtest.sh) >said 2>&1 </dev/null; then
+			if (cd "$test" && TEST=$test bash ./runtest.sh) >output 2>&1 </dev/null; then
 				echo "$n ok $test"
 			else
 				echo "$n failed $test"
-				tail -n 8 said "$test"/*.out | sed 's/^/# /'
+				tail -n 8 output "$test"/*.out | sed 's/^/# /'
 			fi
 		done
 	done

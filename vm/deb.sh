@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Usage: deb.sh RELEASE: run in the guest under a kernel of bin/deb, which is RELEASE and
-# has each source of events. Nothing but what is built in can be relied on.
+# Test a kernel of bin/deb in the guest: the release, and that watchq can watch each
+# source of events. Modules are not available.
+#
+# Usage: deb.sh RELEASE
 
 [ "$(uname -r)" = "$1" ] || { echo "this is $(uname -r), not $1"; exit 1; }
 cd /tmp && mkfifo messages && mkdir -p mnt || exit

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What afl-fuzz runs in the guest of bin/fuzz
+ * The program that afl-fuzz runs in the guest of bin/fuzz
  *
- * An input is a string of bytes, read as a program of system calls on queues
- * and keys: a byte for the call, then those of its arguments. Objects live in
- * slots, so that nearly every byte means something. Each input runs in a
- * process of its own, which KCOV watches; the blocks of the kernel that it went
- * through take the place of those of an instrumented program in the map that
- * afl-fuzz looks at.
+ * An input is a sequence of system calls on queues and keys: one byte for the
+ * call, then the bytes of its arguments. Queues and keys are in tables, so that
+ * nearly every byte is valid. Each input runs in its own process. KCOV records
+ * the basic blocks of the kernel that the process executes; these, instead of
+ * those of an instrumented program, go to the map of afl-fuzz.
  *
- * What is wrong: the kernel complains and panics, an input hangs, or a queue
- * gives what it must not: a record that is malformed or has an ID that was not
- * asked for, more or fewer records and losses than it says it did. That aborts.
+ * An input fails if the kernel warns and panics, if the input hangs, or if this
+ * program aborts because a queue misbehaves: it returned a malformed record, or
+ * one with an ID that no watch had, or its counts of records and losses are not
+ * those of the records that were read.
  *
- *	fuzz		the input from stdin, or a fork server for afl-fuzz
- *	fuzz FILE...	each of these, speaking KTAP
+ *	fuzz		run the input on stdin, or be a fork server for afl-fuzz
+ *	fuzz FILE...	run each file, print KTAP
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,13 +44,13 @@
 
 #define NR_QUEUES	4
 #define NR_KEYS		8
-#define BUF_SIZE	16384	/* what follows is not accessible */
+#define BUF_SIZE	16384	/* followed by an inaccessible page */
 #define MAX_INPUT	512
 #define MAX_FORKS	8
 #define MAX_WAITS	64
-#define TICK_US		2000	/* no system call waits longer */
+#define TICK_US		2000	/* a signal interrupts system calls this often */
 
-/* The fork server's protocol: descriptors, and the size of the map */
+/* Protocol of the fork server: descriptors and map size */
 #define FROM_AFL	198
 #define TO_AFL		199
 #define MAP_SIZE	65536
@@ -58,12 +58,12 @@
 
 static struct queue {
 	int fds[2];			/* -1: closed */
-	uint64_t read, lost;		/* records, as read() told them */
-	bool uncounted;			/* a loss too large to tell, or a second reader */
-	bool ids[256];			/* that were asked for */
+	uint64_t read, lost;		/* records that read() returned or reported lost */
+	bool uncounted;			/* counts are unknown: saturated loss, second reader */
+	bool ids[256];			/* IDs of the watches that were added */
 } queues[NR_QUEUES];
 
-static int keys[NR_KEYS];		/* the first is always the session's keyring */
+static int keys[NR_KEYS];		/* the first is always the session keyring */
 static unsigned char input[MAX_INPUT];
 static size_t input_at, input_len;
 static unsigned int forks, waits;
@@ -86,7 +86,7 @@ static unsigned int byte(void)
 	return input_at < input_len ? input[input_at++] : 0;
 }
 
-/* Half of them small, the others around the powers of two */
+/* Half of the numbers are small, the others are near powers of two */
 static unsigned long number(void)
 {
 	unsigned int how = byte();
@@ -106,7 +106,7 @@ static int *key(void)
 	return &keys[byte() % NR_KEYS];
 }
 
-/* A size for the buffer, which then ends where access does */
+/* Returns a buffer of *@size that ends at the inaccessible page */
 static char *room(size_t *size)
 {
 	*size = number();
@@ -114,7 +114,7 @@ static char *room(size_t *size)
 }
 
 /*
- * What must be so
+ * Invariants
  */
 
 static bool record_ok(const struct queue *q, const struct watch_notification *n)
@@ -145,7 +145,7 @@ static void check_records(struct queue *q, const char *p, long len)
 		if ((n.info & WATCH_INFO_LENGTH) > len)
 			wrong("part of a record");
 		if (!record_ok(q, &n))
-			wrong("a record");
+			wrong("malformed record");
 		if (n.type != WATCH_TYPE_META || n.subtype != WATCH_META_LOSS_NOTIFICATION) {
 			q->read++;
 			continue;
@@ -157,8 +157,8 @@ static void check_records(struct queue *q, const char *p, long len)
 }
 
 /*
- * What the queue says of itself is what was had from it. Whether a record never
- * got so far is for stress_test, which knows what was posted.
+ * Compare the counts in fdinfo with what was read. This cannot detect a record that was
+ * never counted; stress_test does that, because it knows the number of posts.
  */
 static void check_counts(struct queue *q, int fd, bool empty)
 {
@@ -178,17 +178,17 @@ static void check_counts(struct queue *q, int fd, bool empty)
 	}
 	fclose(info);
 	if (queued > depth)
-		wrong("numbers of fdinfo");
+		wrong("fdinfo: more queued than depth");
 	if (q->uncounted)
 		return;
 	if (q->read != posted - queued - lost)
-		wrong("records were read that were not queued, or the reverse");
+		wrong("number of records read");
 	/*
-	 * The collector of keys may have posted since, but then it filled the queue
-	 * before anything was lost, if there is room for something.
+	 * The key garbage collector may have posted after the last read(), even so many
+	 * records that some were lost; then the queue is not empty.
 	 */
 	if (q->lost > lost || (empty && depth && !queued && q->lost != lost))
-		wrong("losses reported");
+		wrong("number of records reported lost");
 }
 
 static void end_of_queue(struct queue *q)
@@ -201,13 +201,13 @@ static void end_of_queue(struct queue *q)
 	while ((len = read(q->fds[0], buf, BUF_SIZE)) > 0)
 		check_records(q, buf, len);
 	if (len < 0 && errno != EAGAIN && errno != EINTR && errno != EBADF)
-		wrong("read() of all that there is");
+		wrong("read() with a large buffer");
 	empty = len == 0 || errno == EAGAIN;
 	check_counts(q, q->fds[0], empty);
 }
 
 /*
- * The calls
+ * Calls
  */
 
 static void close_end(struct queue *q, int end)
@@ -229,7 +229,7 @@ static void open_queue(struct queue *q)
 	close_end(q, 0);
 	close_end(q, 1);
 	*q = new;
-	if (flags & 0x80)		/* most inputs want a queue that works */
+	if (flags & 0x80)		/* most inputs need a queue with a size */
 		ioctl(q->fds[0], IOC_WATCH_QUEUE_SET_SIZE, 1UL << (flags >> 2 & 7));
 }
 
@@ -285,11 +285,11 @@ static void read_queue(struct queue *q)
 	if (blocks)
 		fcntl(q->fds[0], F_SETFL, O_NONBLOCK);
 	if (len > BUF_SIZE)
-		wrong("read() gave more than there was room for");
+		wrong("read() returned more than the size of the buffer");
 	check_records(q, p, len);
 }
 
-/* A key's operation; those that post are many, so the kernel has to tell */
+/* One operation on a key. Most of them post a record. */
 static void key_call(unsigned int how)
 {
 	static const int calls[] = {
@@ -301,7 +301,7 @@ static void key_call(unsigned int how)
 
 	if (*a == KEY_SPEC_SESSION_KEYRING &&
 	    (call == KEYCTL_SETPERM || call == KEYCTL_SET_TIMEOUT))
-		return;		/* nothing would work after it */
+		return;		/* all later operations would fail */
 	switch (call) {
 	case KEYCTL_UPDATE:
 		syscall(__NR_keyctl, call, *a, "data", 4);
@@ -340,13 +340,13 @@ static void watch_key(struct queue *q)
 	unsigned int id = byte(), end = byte();
 	int *k = key();
 
-	/* A watch that there is already stays */
+	/* Fails if the key is watched already; the ID then stays the same */
 	if (!syscall(__NR_keyctl, KEYCTL_WATCH_KEY, *k, q->fds[end & 1],
 		     end & 0x80 ? -1L : (long)(id | (end & 0x40 ? KEY_WATCH_EXTENDED : 0))))
 		q->ids[id] |= !(end & 0x80);
 }
 
-/* Calls that a queue refuses, or that change nothing */
+/* Calls that a queue must refuse, and ioctls of queues on an ordinary pipe */
 static void refused(struct queue *q)
 {
 	unsigned int how = byte();
@@ -357,7 +357,7 @@ static void refused(struct queue *q)
 	if (pipe2(fds, O_NONBLOCK))
 		return;
 	if (write(fds[1], "some bytes", 10) != 10)
-		wrong("an ordinary pipe");
+		wrong("write to an ordinary pipe");
 	if (splice(fd, NULL, fds[1], NULL, 100, SPLICE_F_NONBLOCK) >= 0 ||
 	    splice(fds[0], NULL, fd, NULL, 100, SPLICE_F_NONBLOCK) >= 0 ||
 	    tee(fd, fds[1], 100, SPLICE_F_NONBLOCK) >= 0 ||
@@ -365,7 +365,7 @@ static void refused(struct queue *q)
 	    vmsplice(fd, &iov, 1, SPLICE_F_NONBLOCK) >= 0 ||
 	    write(fd, buf, 1 + (how & 127)) >= 0 || sendfile(fds[1], fd, NULL, 100) >= 0 ||
 	    lseek(fd, 0, SEEK_SET) >= 0 || pread(fd, buf, 100, at) >= 0)
-		wrong("a queue took what it must refuse");
+		wrong("a call succeeded that must fail on a queue");
 	ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, 1);
 	ioctl(fds[1], IOC_WATCH_QUEUE_SET_FILTER, buf);
 	close(fds[0]);
@@ -400,7 +400,7 @@ static void control(struct queue *q)
 	}
 }
 
-/* One descriptor in the place of another: a copy, or the queue opened anew */
+/* Replace a descriptor by a duplicate, or by one from opening the queue again */
 static void reopen(struct queue *q)
 {
 	unsigned int how = byte();
@@ -425,7 +425,7 @@ static void start_timer(void)
 	setitimer(ITIMER_REAL, &every, NULL);
 }
 
-/* Another process reads too, and goes with all that it has open */
+/* Start another reader, which exits after a few reads and closes all its descriptors */
 static void other_process(struct queue *q)
 {
 	if (forks++ == MAX_FORKS)
@@ -498,7 +498,7 @@ static void one_call(void)
 }
 
 /*
- * Running it
+ * Running an input
  */
 
 static void tick(int sig)
@@ -545,7 +545,7 @@ static void *open_kcov(void)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* The edges from block to block, as afl-fuzz counts them */
+/* Count the edges between basic blocks, in the way of afl-fuzz */
 static void fill_map(uint8_t *map)
 {
 	uint64_t nr = __atomic_load_n(&cover[0], __ATOMIC_RELAXED), last = 0;

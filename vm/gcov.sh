@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Run in the guest of bin/coverage, last: how often each line was executed, as an
-# archive. The files in debugfs have no size, so tar cannot read them there.
+# Print the gcov data of the queue as a base64-encoded archive, for bin/coverage. Runs
+# last in the guest. tar cannot read the files in debugfs directly: they have no size.
 
 mkdir /tmp/gcov && cd /tmp/gcov || exit
 find /sys/kernel/debug/gcov -name 'watch_*.gcda' -exec cp {} . \;

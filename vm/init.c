@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PID 1 of the test machine: run the programs listed in /jobs one after the
- * other, report on a port of its own, end the machine.
+ * PID 1 of the guest: run the programs listed in /jobs one after the other, write
+ * their output to a separate port, and reboot, which ends the guest.
  *
- * A line of /jobs is "NAME SECONDS MODE COMMAND...". MODE is for bin/judge;
- * COMMAND goes to sh. Kernel messages have the console for themselves, so the
- * port of the parameter "results=TTY" (default ttyS1) carries nothing but
+ * A line of /jobs is "NAME SECONDS MODE COMMAND...". SECONDS is the time limit.
+ * MODE is "ktap" or "plain", for bin/check-results. COMMAND is a command for sh.
+ * Only the kernel writes to the console. The output goes to the port of the
+ * parameter "results=TTY" (default ttyS1), in this format:
  *
  *	@@ begin NAME MODE
  *	(what the program wrote to stdout and stderr)
@@ -13,9 +14,9 @@
  *	...
  *	@@ end of run
  *
- * An empty line goes before each "@@ end": the program's last line may lack
- * its newline. Two programs are always run last: "kmemleak", where the kernel
- * has it, and "taint". With the argument "shell", a shell on the console.
+ * The newline before "@@ end" is added because the last line of a program may lack
+ * one. Two programs are always run last: "kmemleak", if the kernel has it, and
+ * "taint". With the argument "shell", start a shell on the console instead.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,7 @@
 
 static FILE *report;
 
-/* PID 1 cannot exit; the missing end mark says that something went wrong */
+/* PID 1 cannot exit. Without the end mark, the run counts as incomplete. */
 static void give_up(const char *what)
 {
 	fprintf(stderr, "init: %s: %s\n", what, strerror(errno));
@@ -61,7 +62,7 @@ static int write_to(const char *path, const char *text)
 	return ok;
 }
 
-/* Bytes pass as they are: no echo, no carriage returns */
+/* Open the port in raw mode: no echo, no carriage returns */
 static FILE *open_port(const char *path)
 {
 	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -74,7 +75,7 @@ static FILE *open_port(const char *path)
 	return fdopen(fd, "w");
 }
 
-/* What /dev/console stands for is the last, and unlike it can control jobs */
+/* Name of the terminal behind /dev/console, the last one. It supports job control. */
 static const char *console_name(void)
 {
 	static char names[64];
@@ -99,17 +100,17 @@ static pid_t start(const char *command, int in, int out)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	/* As a login does: without it, each program would make its own */
+	/* As a login does. Otherwise each program would create its own keyring. */
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	dup2(in, 0);
 	dup2(out, 1);
 	dup2(out, 2);
-	ioctl(0, TIOCSCTTY, 0);		/* job control, where 0 is the console */
+	ioctl(0, TIOCSCTTY, 0);		/* job control, if stdin is the console */
 	execl("/bin/sh", "sh", "-c", command, NULL);
 	_exit(127);
 }
 
-/* Wait for @pid until the clock says @end; adopted orphans are reaped too */
+/* Wait for @pid until the time @end, and reap orphans. Returns 0 after the time limit. */
 static int wait_until(pid_t pid, time_t end, int *status)
 {
 	struct timespec now, left = { };
@@ -145,8 +146,8 @@ static void run(const char *name, unsigned int limit, const char *mode,
 	close(null);
 
 	/*
-	 * Nothing may outlive its test. Tests make process groups and sessions
-	 * of their own, so take all there is: PID 1 is spared by the kernel.
+	 * No process may outlive its test. Tests create process groups and
+	 * sessions, so kill all processes; this does not include PID 1.
 	 */
 	kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
@@ -211,12 +212,12 @@ int main(int argc, char **argv)
 		report = open_port(port ? port : "ttyS1");
 		chdir("/tmp");
 		run_all();
-		/* kmemleak reports what is 5 s old or more, hence the pause */
+		/* kmemleak ignores objects younger than 5 s: wait */
 		if (write_to("/sys/kernel/debug/kmemleak", "scan"))
 			run("kmemleak", 300, "plain",
 			    "cd /sys/kernel/debug; sleep 6; echo scan >kmemleak; "
 			    "! grep . kmemleak");
-		/* That KUnit ran is a taint of its own, bit 18 */
+		/* Ignore bit 18: KUnit tests have run */
 		run("taint", 60, "plain",
 		    "t=$(cat /proc/sys/kernel/tainted); echo $t; "
 		    "[ $((t & ~(1 << 18))) = 0 ]");

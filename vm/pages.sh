@@ -1,28 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Run in the guest: the examples of the manual pages (bin/pages), as they are there.
-# Speaks KTAP.  journald and rsyslogd are Debian's (bin/programs logs).
+# Run the examples of the manual pages (bin/check-docs --extract-man) in the guest,
+# unmodified. Prints KTAP. journald and rsyslogd are Debian's (bin/programs logs).
 
+# shellcheck source=vm/lib.sh
+. /t/lib.sh
 # shellcheck source=vm/damaged.sh
 . /t/damaged.sh
 
-n=0
-result() {
-	n=$((n + 1))
-	if [ "$2" = 0 ]; then
-		echo "ok $n $1"
-	else
-		sed 's/^/# /' "$3"
-		echo "not ok $n $1"
-	fi
-}
-
-# await TEXT FILE: what is not there yet
-await() {
-	until grep -sqF -e "$1" "$2"; do :; done
-}
-
-# start FILE: run the example until it watches
+# start FILE: start the example, and wait until it watches
 start() {
 	name=$1
 	case $name in
@@ -37,7 +23,8 @@ start() {
 	esac
 }
 
-# finish TEXT FILE [COMMAND]: end it, and this is in the file, once the command ran
+# finish TEXT FILE [COMMAND]: stop the example, run the command, and test that the file
+# has the text
 finish() {
 	killall -q -INT watchq
 	killall -q mounts
@@ -48,7 +35,7 @@ finish() {
 	result "$name" $? "$2"
 }
 
-# Debian's programs that take logs
+# Debian's log programs
 export LD_LIBRARY_PATH=/t/logs PATH="/t/logs:$PATH"
 journal() {
 	journalctl --sync
@@ -73,7 +60,7 @@ mount -t tmpfs cargo mnt/a
 umount mnt/a
 finish 'mount  new             /tmp/pages/mnt/a' out
 
-# fail: reading from the disk does
+# fail: make a read from the disk fail
 fail() {
 	bad_reads
 	dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>other
@@ -106,7 +93,7 @@ start watchq-5.sh
 fail
 finish '\"event\":\"medium\"' journal journal
 
-# journald listens on /dev/log, too
+# journald listens on /dev/log, which rsyslogd must create
 kill $journald
 wait $journald
 rm -f /dev/log

@@ -1,25 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What "make run" shows, run in the guest: a scene for each source of events, in which
-# watchq says what the kernel posted. Its lines are indented. Nothing sleeps: each
-# step waits for the line that it must cause, and a line that never comes is a
-# timeout.
+# The demonstration of "make run", in the guest: one scene for each source of events,
+# with the output of watchq, indented. There are no sleeps: each step waits for the line
+# that it causes, and a missing line is a timeout.
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside 2>&1
 # shellcheck source=vm/damaged.sh
 . /t/damaged.sh
 
-# await TEXT: show watchq's lines up to the one with TEXT in it
+# await TEXT: print the lines of watchq up to one that has TEXT
 await() {
 	while read -r line <&3; do
 		printf '\t%s\n' "$line"
 		case $line in *"$1"*) return ;; esac
 	done
-	echo "tour: watchq ended before it said '$1'"
+	echo "tour: watchq ended before it printed '$1'"
 	exit 1
 }
 
-# scene TEXT ARGUMENT...: start watchq and wait until it is ready
+# scene TEXT ARGUMENT...: start watchq, and wait until it is ready
 scene() {
 	printf '\n%s\n\n$ watchq %s &\n' "$1" "$(shift; echo "$*")"
 	shift
@@ -34,11 +33,11 @@ try() {
 	text=$1
 	shift
 	echo "\$ $*"
-	"$@" >said || exit
+	"$@" >output || exit
 	await "$text"
 }
 
-# finish: end watchq and show the rest of its lines
+# finish: stop watchq, and print its remaining lines
 finish() {
 	kill $!
 	while read -r line <&3; do printf '\t%s\n' "$line"; done
@@ -49,15 +48,15 @@ cd /tmp && rm -rf tour && mkdir tour && cd tour && mkfifo events || exit
 
 scene 'KEYS: the session keyring, where programs keep credentials' --key @s
 try linked keyctl add user password hello @s
-key=$(cat said)
+key=$(cat output)
 finish
-scene 'A key itself' --key "$key"
+scene 'A single key' --key "$key"
 try updated keyctl update "$key" goodbye
 try expired keyctl timeout "$key" 1
 finish
 
 mkdir tree && mount -t tmpfs tree tree && mkdir tree/old tree/new || exit
-scene 'MOUNTS, a tree of them: no need to read /proc/self/mountinfo again' \
+scene 'MOUNTS: a tree, without reading /proc/self/mountinfo again' \
 	--mount tree --subtree
 try new mount -t tmpfs cargo tree/old
 try move-to mount --move tree/old tree/new
@@ -67,51 +66,51 @@ finish
 umount tree || exit
 
 damaged tree
-scene 'FILESYSTEMS: this one has a damaged directory, and stops when it finds out' --sb tree
+scene 'FILESYSTEMS: one with a damaged directory and errors=remount-ro' --sb tree
 try rdonly mount -o remount,ro tree
 try rdwr mount -o remount,rw tree
 echo '$ ls tree/cellar'
-ls tree/cellar >said 2>&1
+ls tree/cellar >output 2>&1
 await shutdown
 finish
 umount tree && losetup -d /dev/loop0 || exit
 
 grep -q nobody /etc/passwd || echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
 mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 tree tree || exit
-scene 'QUOTA: a user writes too much' --sb tree --filter sb=quota
+scene 'QUOTA: a user reaches the limit' --sb tree --filter sb=quota
 echo '$ su nobody -s /bin/sh -c "head -c 16k /dev/zero >tree/file"'
-su nobody -s /bin/sh -c 'head -c 16k /dev/zero >tree/file' 2>said
+su nobody -s /bin/sh -c 'head -c 16k /dev/zero >tree/file' 2>output
 await quota
 finish
 umount tree || exit
 
-scene 'DISKS: one that cannot be read at some places' --block all
+scene 'DISKS: one with read errors' --block all
 bad_reads || exit
 echo "\$ dd if=$disk of=/dev/null bs=4096 count=1 iflag=direct"
-dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>said
+dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>output
 await medium
 good_reads || exit
 finish
 
-scene 'DEVICES: the disk is taken out, and put in again' --devices --filter device=add,remove
+scene 'DEVICES: the disk is removed, and added again' --devices --filter device=add,remove
 host=$(echo /sys/bus/pseudo/devices/adapter0/host*)
 try "${disk##*/} " sh -c "echo 1 >/sys/block/${disk##*/}/device/delete"
 try "${disk##*/} " sh -c "echo - - - >/sys/class/scsi_host/${host##*/}/scan"
 finish
 
-scene 'TOO MUCH: four records fit, and nobody reads for a while' --key @s --queue 4 --stats
+scene 'LOSS: the queue has room for four records, and the reader is stopped' --key @s --queue 4 --stats
 echo "\$ kill -STOP $!"
 kill -STOP $!
 for n in 1 2 3 4 5 6 7; do
 	echo "\$ keyctl add user $n x @s"
-	keyctl add user $n x @s >said || exit
+	keyctl add user $n x @s >output || exit
 done
 echo "\$ kill -CONT $!"
 kill -CONT $!
 await lost
 finish
 
-scene 'FOR PROGRAMS: any mix, as JSON' --mount / --subtree --key @s --json --count 2
+scene 'JSON: several sources, for programs' --mount / --subtree --key @s --json --count 2
 try new mount -t tmpfs cargo tree
 echo '$ keyctl clear @s'
 keyctl clear @s

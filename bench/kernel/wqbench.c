@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The part of the benchmark that must run in the kernel: an object that can be
- * watched, and loops of posts to its watchers.
+ * Kernel part of the benchmark: an object that can be watched, and a loop that
+ * posts to its watchers
  *
- * bin/bench builds it into copies of both kernels, ours and the one as shipped:
- * it keeps to what both offer to an event source.  No part of the product.
+ * bin/bench builds it into copies of 6.12 and of our kernel, so it only uses
+ * functions that both offer to event sources.  It is not part of the series.
  */
 #include <linux/fs.h>
 #include <linux/gfp.h>
@@ -40,7 +40,7 @@ static u64 bench_loop(u64 nr)
 static u64 bench_post(struct watch_list *wlist, const struct wqbench *arg)
 {
 	u64 nr = arg->nr, id = arg->id, start;
-	/* Of a type that stands for both kernels' ideas of const */
+	/* A void pointer suits both kernels: only ours takes a pointer to const */
 	void *n = &record;
 
 	record.n.info = arg->len;
@@ -89,7 +89,7 @@ static int bench_watch(struct watch_list *wlist, struct wqbench *arg, bool add)
 	return ret;
 }
 
-/* What is free, whoever asked for it: what was freed by RCU comes back first */
+/* Count free pages, after all pending frees have completed */
 static u64 bench_free_pages(void)
 {
 	rcu_barrier();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the benchmark's program and its driver in the kernel agree on
+ * Interface between the benchmark program and its driver in the kernel
  *
  * Each open file of /dev/wqbench is an object that can be watched.
  */
@@ -14,9 +14,9 @@
  * struct wqbench - argument of all commands
  * @fd: descriptor of a queue
  * @len: length of the records to post, 8 to 127 bytes
- * @nr: how many records, or how many watches with the IDs @id, @id + 1...
- * @id: the part of the object that is meant
- * @result: what was measured: ticks of the clock, or pages
+ * @nr: number of records, or of watches with the IDs @id, @id + 1, ...
+ * @id: ID within the object
+ * @result: measured ticks or pages
  */
 struct wqbench {
 	__s32	fd;
@@ -26,7 +26,7 @@ struct wqbench {
 	__u64	result;
 };
 
-#define WQBENCH_LOOP	_IOWR('W', 0xf0, struct wqbench)	/* @nr times nothing */
+#define WQBENCH_LOOP	_IOWR('W', 0xf0, struct wqbench)	/* empty loop */
 #define WQBENCH_POST	_IOWR('W', 0xf1, struct wqbench)
 #define WQBENCH_WATCH	_IOWR('W', 0xf2, struct wqbench)
 #define WQBENCH_UNWATCH	_IOWR('W', 0xf3, struct wqbench)
