@@ -41,6 +41,8 @@
 
 #include "watch_queue_internal.h"
 
+static_assert(O_NOTIFICATION_PIPE == O_EXCL);
+
 static const struct file_operations watch_queue_fops;
 
 /**

@@ -11,10 +11,16 @@
 #include <linux/ioctl.h>
 
 /*
- * Flag for pipe2(2).  A program that uses it must include <fcntl.h> for O_EXCL.
- * <linux/fcntl.h> is not included here, as it conflicts with <fcntl.h>.
+ * Flag for pipe2(2): the value of O_EXCL.  It is spelled out, because <linux/fcntl.h>
+ * conflicts with <fcntl.h> and a program may include either.
  */
-#define O_NOTIFICATION_PIPE	O_EXCL
+#if defined(__mips__) || defined(__hppa__)
+#define O_NOTIFICATION_PIPE	0x0400
+#elif defined(__alpha__) || defined(__sparc__)
+#define O_NOTIFICATION_PIPE	0x0800
+#else
+#define O_NOTIFICATION_PIPE	0x0080
+#endif
 
 /* Set the maximum number of records in the queue; argument: the number itself */
 #define IOC_WATCH_QUEUE_SET_SIZE	_IO('W', 0x60)
