@@ -8,20 +8,8 @@
 
 # shellcheck source=vm/damaged.sh
 . /t/damaged.sh
-
-n=0
-
-# result NAME STATUS [FILE...]: one test's line; what it was in the files if it failed
-result() {
-	n=$((n + 1)) name=$1 status=$2
-	shift 2
-	if [ "$status" = 0 ]; then
-		echo "ok $n $name"
-	else
-		[ $# = 0 ] || sed 's/^/# /' "$@"
-		echo "not ok $n $name"
-	fi
-}
+# shellcheck source=vm/lib.sh
+. /t/lib.sh
 
 # same NAME FILE: the file is what comes on stdin
 same() {
@@ -52,12 +40,6 @@ ended() {
 	status=$?
 	cat <&3 >err
 	exec 3<&-
-}
-
-# await TEXT FILE: what is not there yet; an old FILE must be gone by the time that
-# something is started in the background
-await() {
-	until grep -sqF -e "$1" "$2"; do :; done
 }
 
 # upto N: that many lines are out.  A name is asked for when the event is read: what
