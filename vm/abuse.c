@@ -18,7 +18,7 @@
  *
  *	abuse [--full] [SCENE...]
  *
- * Prints KTAP. With --full, the abuser uses all that the default limits allow.
+ * Prints KTAP. With --full, the abuser uses as much as the default limits allow.
  */
 #define _GNU_SOURCE
 #include <errno.h>

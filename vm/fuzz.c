@@ -158,7 +158,7 @@ static void check_records(struct queue *q, const char *p, long len)
 
 /*
  * Compare the counts in fdinfo with what was read. This cannot detect a record that was
- * never counted; stress_test does that, because it knows the number of posts.
+ * never counted; stress_test does that, because it has the number of posts.
  */
 static void check_counts(struct queue *q, int fd, bool empty)
 {

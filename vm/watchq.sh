@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Run in the guest: watchq does what its manual page says.  Speaks KTAP.  Nothing
-# sleeps: an event is in the queue before the command that causes it returns, and
-# watchq says what is there before it ends.  jq reads its JSON.
+# Run in the guest: test watchq against its manual page, and print KTAP.  The script
+# does not sleep: an event is queued before the command that causes it returns, and
+# watchq prints what is queued before it ends.  jq reads its JSON.
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside
 
@@ -42,16 +42,16 @@ ended() {
 	exec 3<&-
 }
 
-# upto N: that many lines are out.  A name is asked for when the event is read: what
-# takes the name away must come later
+# upto N: wait for N lines of output.  watchq looks a name up when it reads the event,
+# so a command that removes the name must run later
 upto() {
 	until [ "$(wc -l <out)" -ge "$1" ]; do :; done
 }
 
-# holds NAME FILTER: jq says so of all the objects that came
+# holds NAME FILTER: check the array of all JSON objects with a filter of jq
 holds() {
-	jq -es "$2" <out >verdict
-	result "$1" $? verdict out
+	jq -es "$2" <out >filtered
+	result "$1" $? filtered out
 }
 
 # fields: lines of JSON without what differs from run to run
@@ -60,7 +60,7 @@ fields() {
 		.sysfs_ino)'
 }
 
-# refused STATUS MESSAGE ARGUMENT...: says why it does nothing
+# refused STATUS MESSAGE ARGUMENT...: watchq fails with a message and no output
 refused() {
 	want=$1 message=$2
 	shift 2
@@ -70,8 +70,8 @@ refused() {
 	result "refused with $want: $*" $? err
 }
 
-# lacking CALL:ERRNO MESSAGE ARGUMENT...: what a kernel says that lacks the source, or
-# the queue; strace says it in its place
+# lacking CALL:ERRNO MESSAGE ARGUMENT...: the error of a kernel without the source or
+# the queue, which strace injects
 lacking() {
 	inject=$1 message=$2
 	shift 2
@@ -169,7 +169,7 @@ for signal in INT TERM; do
 	finish $signal
 	grep -q '1 events, 1 records, 0 lost, largest backlog 1 of 512' err &&
 		[ $status = 0 ] && grep -q cleared out
-	result "end by SIG$signal, what is there is said" $? out err
+	result "end by SIG$signal after printing what is queued" $? out err
 done
 watchq --key @s --timeout 1 >out 2>err
 [ $? = 5 ] && [ ! -s out ]
@@ -181,7 +181,7 @@ exec 4<pipe
 await watching err
 exec 4<&-
 wait $!
-result 'end when nobody reads' $? err
+result 'end when the output is closed' $? err
 rm -f err
 watchq --key @s >/dev/full 2>err &
 await watching err
@@ -204,7 +204,7 @@ finish
 result 'a link that the kernel removes' $? out err
 
 #
-# What it says
+# Output
 #
 
 # Another keyring keeps the key, and so its name
@@ -237,7 +237,7 @@ holds time "all(.time | test(\"^....-..-..T..:..:..[.][0-9]{6}Z\$\")) and
 	all(.time >= \"$before\" and .time[:19] <= \"$after\") and .[0].time <= .[1].time"
 
 grep -qF '\u0001 \u009b \u202e"' out
-result 'nothing in JSON speaks to a terminal' $? out
+result 'JSON has no control characters' $? out
 
 start --key @s --null
 keyctl clear @s
@@ -325,7 +325,7 @@ await watching plain
 keyctl clear @s
 wait
 grep -q "$(printf '\033\[1mkey')" screen && ! grep -q "$(printf '\033')" plain_screen
-result 'colour on a terminal, unless NO_COLOR says no' $? screen plain_screen
+result 'colour on a terminal, unless NO_COLOR is set' $? screen plain_screen
 
 #
 # Each source
@@ -388,7 +388,7 @@ same 'mounts that are gone' got <<'END'
 ["unmount",1,"/tmp/watchq/tree/b\nc"]
 END
 
-# What is renamed above a mount is no event
+# A rename above a mount is not an event
 mount -t tmpfs cargo tree/a && mkdir tree/a/x && mount -t tmpfs deep tree/a/x &&
 	mkdir tree/a/x/y && mount -t tmpfs deeper tree/a/x/y || exit
 start --mount tree/a/x/y --json
@@ -495,7 +495,7 @@ holds removal ".[1].source == \"queue\" and .[1].event == \"removed\" and
 # Many
 #
 
-# What the process has asked for at most, in kB, which the kernel knows exactly
+# The peak virtual size of the process in kB, which is exact
 peak() {
 	sed -n 's/^VmPeak:[^0-9]*//p' "/proc/$pid/status"
 }
@@ -510,7 +510,7 @@ change() {
 }
 
 start --devices --json --queue 8192 --stats
-# The queue is full once, and once more
+# Fill the queue twice
 for round in 1 2; do
 	kill -STOP $pid
 	change 0 5000
@@ -524,23 +524,23 @@ finish
 cat err
 jq -es 'true' <out >/dev/null
 result 'every line is JSON' $?
-# Lost, or said, and said once
+# Each event is printed once or counted as lost
 lost=$(sed -n 's/.* \([0-9]*\) lost.*/\1/p' err)
-jq -n "[inputs] | (map(select(.source == \"device\" and .name == \"null\")) | length) as \$said |
+jq -n "[inputs] | (map(select(.source == \"device\" and .name == \"null\")) | length) as \$printed |
 	(map(select(.source == \"device\") | .seqnum)) as \$numbers |
-	(map(.count // 0) | add) as \$told |
-	(\$told == $lost or any(.or_more) and \$told < $lost) and \$said + $lost == 100000 and
+	(map(.count // 0) | add) as \$counted |
+	(\$counted == $lost or any(.or_more) and \$counted < $lost) and \$printed + $lost == 100000 and
 	(\$numbers | unique | length) == (\$numbers | length)" <out >got
 [ "$(cat got)" = true ]
-result '100000 events are all said, or lost and said so' $? got err
+result '100000 events are all printed or counted as lost' $? got err
 [ "$before" = "$after" ]
-result "memory stays what it is: $before, $after" $?
+result "memory does not grow: $before, $after" $?
 
 # Paths of nearly 4000 bytes, so that they are missed if they are kept
 mount -t tmpfs tree tree && part=$(printf %0250d 0) || exit
 deep=tree/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part/$part
 mkdir -p "$deep"
-come_and_go() {
+mount_and_unmount() {
 	i=0
 	while [ $((i += 1)) -le "$1" ]; do
 		mount -t tmpfs cargo "$deep" && umount "$deep" || exit
@@ -549,17 +549,17 @@ come_and_go() {
 start --mount tree --subtree --json
 for round in 1 2; do
 	kill -STOP $pid
-	come_and_go 20
+	mount_and_unmount 20
 	kill -CONT $pid
 	upto $((40 * round))
 done
 before=$(peak)
-come_and_go 100
+mount_and_unmount 100
 upto 280
 after=$(peak)
 finish
 [ "$before" = "$after" ]
-result "nor are mounts kept that are gone: $before, $after" $?
+result "unmounted mounts are not kept: $before, $after" $?
 umount tree
 
 start --devices --json --queue 4 --stats
@@ -568,10 +568,10 @@ change 0 66000
 kill -CONT $pid
 finish
 grep -q '5 events, 4 records, 65996 lost' err
-result 'more are lost than a record can say' $? err
-holds 'and it says so' '.[4].count == 65535 and .[4].or_more'
+result 'more losses than a record can count' $? err
+holds 'the count is marked as a minimum' '.[4].count == 65535 and .[4].or_more'
 
-# Nobody reads the pipe, which is full: that is no reason not to end
+# A full pipe without a reader does not prevent the end
 mkfifo stuck
 rm -f err
 watchq --devices --json >stuck 2>err &
@@ -581,10 +581,10 @@ await watching err
 change 0 1000
 kill $pid
 wait $pid
-result 'a signal, when the output is stuck' $?
+result 'end by a signal while the pipe is full' $?
 exec 4<&-
 
-# Nor is a terminal that nobody reads from, although poll() finds room there
+# A stopped terminal does not either, although poll() finds room there
 rm -f other
 script -qc 'echo $$ >pid; exec watchq --devices --json 2>other' screen >/dev/null &
 terminal=$!

@@ -329,7 +329,7 @@ static bool read_queue(const struct options *options, int queue, int signals)
 /* Print the records queued so far; new ones could arrive forever */
 static void drain(const struct options *options, int queue, int signals)
 {
-	/* Read once more, as a loss may be reported after the last record */
+	/* Read again, as a loss may be reported after the last record */
 	unsigned long long end = stats.records + options->depth + 1;
 	struct pollfd pfd = { .fd = queue, .events = POLLIN };
 
