@@ -159,8 +159,7 @@ FIXTURE_SETUP(fault)
 	ASSERT_EQ(0, drop_resource_capability());
 	session_open(_metadata);
 	queue_open(_metadata, fd, 0);
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 	self->f.fd[0] = -1;
 	self->f.fd[1] = -1;
 	for (i = 0; i < (int)ARRAY_SIZE(settings); i++) {
@@ -237,13 +236,12 @@ static int watches_left(struct fault *f)
 		left++;
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		return -1;
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 	return left;
 }
 
 /* All that can be seen of the queue and of the descriptors of its user */
-static bool look(struct fault *f, char *text, size_t size)
+static bool snapshot(struct fault *f, char *text, size_t size)
 {
 	int end, file, len, lowest;
 	size_t at = 0;
@@ -363,7 +361,7 @@ static bool failed_cleanly(struct fault *f, const struct call *call,
 	if (!call->errors[i])
 		return false;
 	*seen |= 1 << i;
-	if (look(f, after, sizeof(after)) && !strcmp(before, after))
+	if (snapshot(f, after, sizeof(after)) && !strcmp(before, after))
 		return true;
 	ksft_print_msg("before:\n%safter:\n%s", before, after);
 	return false;
@@ -382,7 +380,7 @@ static bool call_once(struct __test_metadata *_metadata,
 	bool good;
 
 	ASSERT_TRUE(call_prepare(f, call));
-	ASSERT_TRUE(look(f, before, sizeof(before)));
+	ASSERT_TRUE(snapshot(f, before, sizeof(before)));
 	ASSERT_TRUE(arm(f, nth));
 	ret = call->make(f);
 	hit = disarm(f);
@@ -536,9 +534,9 @@ TEST_F_TIMEOUT(fault, set_size_pages, LIMIT)
 
 	ASSERT_TRUE(call_prepare(&self->f, &call));
 	pages = pages_left(&self->f);
-	ASSERT_TRUE(look(&self->f, before, sizeof(before)));
+	ASSERT_TRUE(snapshot(&self->f, before, sizeof(before)));
 	EXPECT_EQ(-ENOMEM, size_without(&self->f, "0"));
-	EXPECT_TRUE(look(&self->f, after, sizeof(after)));
+	EXPECT_TRUE(snapshot(&self->f, after, sizeof(after)));
 	EXPECT_STREQ(before, after);
 	EXPECT_EQ(pages, pages_left(&self->f));
 

@@ -31,8 +31,7 @@ FIXTURE_SETUP(queue)
 
 FIXTURE_TEARDOWN(queue)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
 /* True once the key has expired, which it does within a second or two */
@@ -593,8 +592,7 @@ TEST_F(queue, many_queues)
 	/* Those that go, in whatever way, do not take others along. */
 	ASSERT_EQ(0, watch_del(self->key, fd[3][0]));
 	EXPECT_TRUE(got_removal(fd[3][0], 103, self->key));
-	close(fd[5][0]);
-	close(fd[5][1]);
+	queue_close(fd[5]);
 	ASSERT_TRUE(post(self->key, 1));
 	for (i = 0; i < 8; i++) {
 		if (i == 5)
@@ -781,7 +779,7 @@ TEST_F(queue, removal_session_reopened)
 	ASSERT_EQ(0, ring);
 	ASSERT_EQ(KEY_RECORD, read_one(reopened, &r));
 	ring = r.key.key_id;
-	ASSERT_EQ(POLLIN, poll_for(reopened, POLLIN, PATIENCE_MS) & POLLIN);
+	ASSERT_EQ(POLLIN, poll_for(reopened, POLLIN, TIMEOUT_MS) & POLLIN);
 	EXPECT_TRUE(got_removal(reopened, 3, ring));
 	close(reopened);
 }
@@ -793,7 +791,7 @@ TEST_F(queue, end_of_file)
 	ASSERT_EQ(0, close(self->fd[1]));
 	self->fd[1] = -1;
 	ASSERT_EQ(0, key_unlink(self->key, KEY_SPEC_SESSION_KEYRING));
-	ASSERT_EQ(POLLHUP, poll_for(self->fd[0], 0, PATIENCE_MS));
+	ASSERT_EQ(POLLHUP, poll_for(self->fd[0], 0, TIMEOUT_MS));
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
 	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, KEY_RECORD));
 }
@@ -964,7 +962,7 @@ static void *touch_keys(void *arg)
  * The first watch of a key is set while others post.  What could go wrong is for
  * KCSAN to see: a poster that finds the list of watches before it is one.
  */
-TEST_F(queue, first_watch_under_fire)
+TEST_F(queue, first_watch_concurrent)
 {
 	int shared = 0, key, i;
 	pthread_t thread;

@@ -28,8 +28,7 @@ FIXTURE_SETUP(queue)
 
 FIXTURE_TEARDOWN(queue)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
 /*
@@ -57,8 +56,7 @@ TEST_F(queue, exact_depth)
 			ASSERT_TRUE(post(self->key, 1));
 			ASSERT_TRUE(got_updates(fd[0], 9, self->key, 1));
 		}
-		close(fd[0]);
-		close(fd[1]);
+		queue_close(fd);
 	}
 }
 
@@ -515,8 +513,7 @@ TEST_F_TIMEOUT(queue, model, 300)
 			if (ret > 0)
 				ASSERT_EQ(0, memcmp(want, got, ret));
 		}
-		close(fd[0]);
-		close(fd[1]);
+		queue_close(fd);
 	}
 }
 

@@ -9,7 +9,7 @@
  * listmount(), statmount() and /proc/self/mountinfo say; no attribute may differ
  * of which no record told, and no record may tell of what is as it was.
  *
- * The storm: two threads mount and unmount, and each event is seen or is counted
+ * The mounter: two threads mount and unmount, and each event is seen or is counted
  * as lost.
  *
  *	mount_model_test [--seed N] [--steps N]
@@ -21,13 +21,13 @@
 
 #define BASE		"/tmp/mount_model"
 #define DEPTH		8192
-#define FEW		36	/* mounts; beyond that, more of them go than come */
+#define GROWTH_LIMIT		36	/* mounts; beyond that, more of them go than come */
 #define MOST		2000	/* in a namespace; more are refused, all of a step */
 #define MANY		4000
 #define MOUNT_MAX	"/proc/sys/fs/mount-max"
 #define STEPS		5000
-#define STORM		2500	/* mounts by each of two threads */
-#define STORM_DEPTH	32
+#define MOUNTS		2500	/* mounts by each of two threads */
+#define SMALL_DEPTH	32
 
 struct node {
 	__u64 id, parent;
@@ -51,7 +51,7 @@ static unsigned int seed, steps = STEPS, step;
 static unsigned long long state;
 static char last_op[256];
 
-static unsigned int rnd(unsigned int below)
+static unsigned int random_below(unsigned int below)
 {
 	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
 	return (state >> 33) % below;
@@ -296,11 +296,11 @@ static void verify(struct space *s)
 /* Below BASE, down to four directories deep; there may be mounts on any of them */
 static void random_path(char *path)
 {
-	int parts = 1 + rnd(4);
+	int parts = 1 + random_below(4);
 
 	*path = 0;
 	while (parts--)
-		sprintf(path + strlen(path), "%s%c", *path ? "/" : "", 'a' + rnd(3));
+		sprintf(path + strlen(path), "%s%c", *path ? "/" : "", 'a' + random_below(3));
 }
 
 /* The same directories in each filesystem */
@@ -321,22 +321,22 @@ static void make_dirs(const char *where)
 
 static void step_tmpfs(const char *to)
 {
-	if (do_mount("model", to, "tmpfs", rnd(4) ? MS_NODEV : MS_NODEV | MS_NOSUID, NULL))
+	if (do_mount("model", to, "tmpfs", random_below(4) ? MS_NODEV : MS_NODEV | MS_NOSUID, NULL))
 		return;
 	make_dirs(to);
-	if (!rnd(4))
+	if (!random_below(4))
 		do_setattr(to, false, MOUNT_ATTR_RDONLY, 0, 0);
 }
 
 static void step_detached(const char *from, const char *to)
 {
-	int fd = do_open_tree(from, OPEN_TREE_CLONE | (rnd(2) ? AT_RECURSIVE : 0));
+	int fd = do_open_tree(from, OPEN_TREE_CLONE | (random_below(2) ? AT_RECURSIVE : 0));
 
 	if (fd < 0)
 		return;
-	if (rnd(4))
+	if (random_below(4))
 		do_move(fd, "", to, MOVE_MOUNT_F_EMPTY_PATH |
-			(rnd(4) ? 0 : MOVE_MOUNT_BENEATH));
+			(random_below(4) ? 0 : MOVE_MOUNT_BENEATH));
 	close(fd);
 }
 
@@ -349,9 +349,9 @@ static void step_setattr(const char *to)
 	static const unsigned long types[] = {
 		0, 0, 0, MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE,
 	};
-	__u64 set = attrs[rnd(4)], clear = attrs[rnd(4)];
+	__u64 set = attrs[random_below(4)], clear = attrs[random_below(4)];
 
-	do_setattr(to, !rnd(3), set, clear & ~set, types[rnd(7)]);
+	do_setattr(to, !random_below(3), set, clear & ~set, types[random_below(7)]);
 }
 
 static void step_type(const char *to)
@@ -360,12 +360,12 @@ static void step_type(const char *to)
 		MS_SHARED, MS_SHARED, MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE,
 	};
 
-	do_mount(NULL, to, NULL, types[rnd(6)] | (rnd(3) ? 0 : MS_REC), NULL);
+	do_mount(NULL, to, NULL, types[random_below(6)] | (random_below(3) ? 0 : MS_REC), NULL);
 }
 
 static void step_umount(const char *to)
 {
-	switch (rnd(4)) {
+	switch (random_below(4)) {
 	case 0:
 		if (do_umount(to, MNT_EXPIRE) == -EAGAIN)
 			do_umount(to, MNT_EXPIRE);
@@ -397,11 +397,11 @@ static void step_pivot(const char *root)
 static void one_step(struct space *s)
 {
 	char from[64], to[64];
-	unsigned int op = rnd(20);
+	unsigned int op = random_below(20);
 
 	random_path(from);
 	random_path(to);
-	if (s->nr > FEW && rnd(3))
+	if (s->nr > GROWTH_LIMIT && random_below(3))
 		op = 18;
 	snprintf(last_op, sizeof(last_op), "op %u in %d from %s to %s", op,
 		 (int)(s - spaces), from, to);
@@ -419,7 +419,7 @@ static void one_step(struct space *s)
 		step_detached(from, to);
 		break;
 	case 8 ... 9:
-		do_move(AT_FDCWD, from, to, rnd(3) ? 0 : MOVE_MOUNT_BENEATH);
+		do_move(AT_FDCWD, from, to, random_below(3) ? 0 : MOVE_MOUNT_BENEATH);
 		break;
 	case 10 ... 11:
 		step_setattr(to);
@@ -429,7 +429,7 @@ static void one_step(struct space *s)
 		break;
 	case 14:
 		do_mount(NULL, to, NULL, MS_REMOUNT | MS_BIND |
-			 (rnd(2) ? MS_RDONLY : 0) | (rnd(2) ? MS_NOSUID : 0), NULL);
+			 (random_below(2) ? MS_RDONLY : 0) | (random_below(2) ? MS_NOSUID : 0), NULL);
 		break;
 	case 15:
 		do_move(AT_FDCWD, from, to, MOVE_MOUNT_SET_GROUP);
@@ -438,8 +438,8 @@ static void one_step(struct space *s)
 		step_pivot(to);
 		break;
 	case 17:
-		do_mount(NULL, ".", NULL, rnd(2) ? MS_SHARED :
-			 rnd(2) ? MS_SLAVE : MS_PRIVATE, NULL);
+		do_mount(NULL, ".", NULL, random_below(2) ? MS_SHARED :
+			 random_below(2) ? MS_SLAVE : MS_PRIVATE, NULL);
 		break;
 	default:
 		step_umount(to);
@@ -464,7 +464,7 @@ static void space_open(struct space *s)
 
 static void model(void)
 {
-	unsigned int most = 0, total = 0;
+	unsigned int peak = 0, total = 0;
 
 	mkdir(BASE, 0755);
 	MUST(do_mount("model", BASE, "tmpfs", 0, NULL));
@@ -475,7 +475,7 @@ static void model(void)
 	space_open(&spaces[1]);
 
 	for (step = 0; step < steps; step++) {
-		struct space *s = &spaces[rnd(2)];
+		struct space *s = &spaces[random_below(2)];
 
 		MUST(neg(setns(s->ns, CLONE_NEWNS)));
 		MUST(neg(fchdir(s->base_fd)));
@@ -483,30 +483,30 @@ static void model(void)
 		verify(&spaces[0]);
 		verify(&spaces[1]);
 		total += spaces[0].nr + spaces[1].nr;
-		if (spaces[0].nr + spaces[1].nr > most)
-			most = spaces[0].nr + spaces[1].nr;
+		if (spaces[0].nr + spaces[1].nr > peak)
+			peak = spaces[0].nr + spaces[1].nr;
 	}
-	printf("# %u steps, at most %u mounts, %u on average\n", steps, most,
+	printf("# %u steps, at most %u mounts, %u on average\n", steps, peak,
 	       total / steps);
 	if (total / steps < 4)
 		fail("there was next to nothing to compare");
 }
 
 /*
- * The storm
+ * The mounter
  */
 
-static int storm_running = 2;
+static int mounters = 2;
 
-static void *storm(void *dir)
+static void *mounter(void *dir)
 {
 	int i;
 
-	for (i = 0; i < STORM; i++) {
-		MUST(do_mount("storm", dir, "tmpfs", 0, NULL));
+	for (i = 0; i < MOUNTS; i++) {
+		MUST(do_mount("mounter", dir, "tmpfs", 0, NULL));
 		MUST(do_umount(dir, 0));
 	}
-	__atomic_sub_fetch(&storm_running, 1, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&mounters, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -529,7 +529,7 @@ static int has_twice(__u64 *ids, int nr)
 static void account(void)
 {
 	static char dirs[2][64] = { BASE "/a", BASE "/b" };
-	static __u64 ids[2][2 * STORM + 1];
+	static __u64 ids[2][2 * MOUNTS + 1];
 	unsigned long long lost = 0;
 	struct reader q = {};
 	int fd[2], i, nr[2] = {};
@@ -538,18 +538,18 @@ static void account(void)
 	union watch_record r;
 
 	mkdir(BASE, 0755);
-	MUST(do_mount("storm", BASE, "tmpfs", 0, NULL));
+	MUST(do_mount("mounter", BASE, "tmpfs", 0, NULL));
 	make_dirs(BASE);
 	MUST(neg(pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC)));
-	MUST(queue_size(fd[0], STORM_DEPTH));
+	MUST(queue_size(fd[0], SMALL_DEPTH));
 	MUST(mount_watch(fd[0], BASE, 1, WATCH_SUBTREE));
 	q.fd = fd[0];
 	for (i = 0; i < 2; i++)
-		if (pthread_create(&threads[i], NULL, storm, dirs[i]))
+		if (pthread_create(&threads[i], NULL, mounter, dirs[i]))
 			fail("no thread");
 	for (;;) {
 		/* Looked at before the queue: nothing comes after that */
-		bool last = !__atomic_load_n(&storm_running, __ATOMIC_ACQUIRE);
+		bool last = !__atomic_load_n(&mounters, __ATOMIC_ACQUIRE);
 		int ret;
 
 		while ((ret = next_record(&q, &r)) == 1) {
@@ -560,7 +560,7 @@ static void account(void)
 				continue;
 			}
 			if (r.watch.type != MOUNT || r.watch.subtype > 1 ||
-			    nr[r.watch.subtype] > 2 * STORM)
+			    nr[r.watch.subtype] > 2 * MOUNTS)
 				fail("unexpected record");
 			ids[r.watch.subtype][nr[r.watch.subtype]++] = r.mount.mnt_id;
 		}
@@ -573,9 +573,9 @@ static void account(void)
 	for (i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	printf("# %d mounts and %d unmounts seen, %llu lost\n", nr[0], nr[1], lost);
-	if (nr[0] + nr[1] + lost != 4 * STORM)
-		fail("%llu events, not %d", nr[0] + nr[1] + lost, 4 * STORM);
-	if (!queue_info(fd[0], &info) || info.posted != 4 * STORM || info.lost != lost)
+	if (nr[0] + nr[1] + lost != 4 * MOUNTS)
+		fail("%llu events, not %d", nr[0] + nr[1] + lost, 4 * MOUNTS);
+	if (!queue_info(fd[0], &info) || info.posted != 4 * MOUNTS || info.lost != lost)
 		fail("fdinfo: %llu posted %llu lost", info.posted, info.lost);
 	if (has_twice(ids[0], nr[0]) || has_twice(ids[1], nr[1]))
 		fail("one of them was told twice");
@@ -606,7 +606,7 @@ int main(int argc, char **argv)
 		{}
 	};
 	int fd[2], opt;
-	long most;
+	long peak;
 
 	/* The harness, which comes with the helpers, would end a test after 30 s */
 	(void)test_harness_run;
@@ -629,14 +629,13 @@ int main(int argc, char **argv)
 		ksft_exit_skip("CONFIG_WATCH_QUEUE is not set\n");
 	if (mount_watch(fd[0], "/", 1, 0) == -EOPNOTSUPP)
 		ksft_exit_skip("CONFIG_MOUNT_NOTIFICATIONS is not set\n");
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 	ksft_set_plan(2);
 	ksft_print_msg("--seed %u --steps %u\n", seed, steps);
-	most = sysctl_get(MOUNT_MAX);
+	peak = sysctl_get(MOUNT_MAX);
 	sysctl_set(MOUNT_MAX, MOST);
 	run("model", model);
-	sysctl_set(MOUNT_MAX, most);
-	run("storm", account);
+	sysctl_set(MOUNT_MAX, peak);
+	run("mounter", account);
 	ksft_finished();
 }

@@ -166,8 +166,7 @@ TEST_F(mounts, other_parents)
 	__u64 other = tmpfs("other", 0);
 
 	mkdir("other/b", 0755);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	ASSERT_EQ(0, do_setattr("a/b/c", false, MOUNT_ATTR_NOEXEC, 0, 0));
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
@@ -282,8 +281,7 @@ TEST_F(mounts, detached_by_rmdir)
 	a = tmpfs("fs/dir", 0);
 	ASSERT_NE(0, a);
 	mkdir("fs2", 0755);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid) {
@@ -308,8 +306,7 @@ TEST_F(mounts, tree_detached_by_rmdir)
 	bind = bound("fs");
 	a = tmpfs("fs/dir", 0);
 	b = tmpfs("fs/dir/b", 0);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid)
@@ -474,8 +471,7 @@ TEST_F(mounts, unbindable_slave)
 	ASSERT_EQ(0, do_mount(NULL, "s", NULL, MS_SLAVE, NULL));
 	ASSERT_EQ(0, do_mount(NULL, "u", NULL, MS_UNBINDABLE, NULL));
 	ASSERT_NE(0, a);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 
 	ASSERT_EQ(0, do_move(AT_FDCWD, "s", "u", MOVE_MOUNT_SET_GROUP));
 	GOT(PROPAGATION, u, self->base, 0, 0);
@@ -554,8 +550,7 @@ TEST_F(mounts, move)
 	__u64 a = tmpfs("a", 0), b = tmpfs("b", 0), c = tmpfs("a/c", 0);
 	__u64 m = tmpfs("a/c/m", 0), n = tmpfs("a/c/m/n", 0);
 
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 2, 0));
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a/c", 3, WATCH_SUBTREE));
@@ -598,11 +593,9 @@ TEST_F(mounts, move)
 
 	/* From a mount to one below it, and up again */
 	ASSERT_EQ(0, do_umount("b/m2/n", 0));
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "b/m2", "a/c/m", 0));
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	mkdir("a/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "a/c/m", "a/m", 0));
 	GOT_BY(8, MOVE_TO, m, a, c, 0);
@@ -629,8 +622,7 @@ TEST_F(mounts, move_to_shared)
 	__u64 a = tmpfs("a", 0), m = tmpfs("m", 0), n = tmpfs("m/n", 0);
 
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	mkdir("a/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "m", "a/m", 0));
 	GOT(PROPAGATION, m, self->base, 0, 0);
@@ -683,8 +675,7 @@ TEST_F(mounts, pivot_root)
 	sub = tmpfs("root/dir/new/put/sub", 0);
 	ASSERT_EQ(0, do_umount("root/dir/new/put/sub", 0));
 	ASSERT_NE(0, sub);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	ASSERT_EQ(0, mount_watch(q.fd, "root", 1, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(q.fd, "root/dir", 2, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(q.fd, "root/dir/new", 3, WATCH_SUBTREE));
@@ -739,8 +730,7 @@ TEST_F(mounts, propagated)
 	p = mnt_id("p");
 	tmpfs("t", 0);
 	tmpfs("t/y", 0);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 
 	/* On a peer: at the other peer and at the slave, not at the private one */
 	ASSERT_EQ(0, do_mount("t", "b/x", NULL, MS_BIND | MS_REC, NULL));
@@ -761,8 +751,7 @@ TEST_F(mounts, propagated)
 
 	/* On the slave: nowhere else; then on the master, where it comes beneath */
 	ASSERT_EQ(0, do_umount("b/x", MNT_DETACH));
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	x[3] = tmpfs("s/x", 0);
 	GOT(NEW, x[3], s, 0, BY_SUBTREE);
 	GOT_NO_MORE();
@@ -1075,8 +1064,7 @@ TEST_F(mounts, undone)
 		ASSERT_EQ(0, mkdir(name, 0755));
 		ASSERT_EQ(0, do_mount("a", name, NULL, MS_BIND, NULL));
 	}
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	file = fopen("/proc/self/mountinfo", "re");
 	ASSERT_NE(NULL, file);
 	while (fgets(line, sizeof(line), file))

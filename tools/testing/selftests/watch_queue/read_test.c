@@ -29,8 +29,7 @@ FIXTURE_SETUP(queue)
 
 FIXTURE_TEARDOWN(queue)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
 static void set_blocking(int fd)
@@ -506,10 +505,10 @@ TEST_F(queue, epoll_level)
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 	ASSERT_TRUE(post_stream(self->key, 0, 2));
-	EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, TIMEOUT_MS));
 	EXPECT_EQ(EPOLLIN, event.events);
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
-	EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, TIMEOUT_MS));
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 1, 1));
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 }
@@ -529,7 +528,7 @@ TEST_F(queue, epoll_edge)
 	for (i = 0; i < 10; i++) {
 		EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 		ASSERT_TRUE(post_stream(self->key, 0, 3));
-		EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
+		EXPECT_EQ(1, epoll_wait(ep, &event, 1, TIMEOUT_MS));
 		EXPECT_EQ(EPOLLIN, event.events);
 		EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 3));
 	}
@@ -549,12 +548,12 @@ static int sigio_on(int fd, sigset_t *set)
 /* SIGIO, or -EAGAIN if it does not come within @seconds. */
 static int sigio_within(const sigset_t *set, int seconds)
 {
-	struct timespec patience = { .tv_sec = seconds };
+	struct timespec timeout = { .tv_sec = seconds };
 
-	return neg(sigtimedwait(set, NULL, &patience));
+	return neg(sigtimedwait(set, NULL, &timeout));
 }
 
-#define PATIENCE_S (PATIENCE_MS / 1000)
+#define TIMEOUT_S (TIMEOUT_MS / 1000)
 
 /* With O_ASYNC there is a SIGIO for a post, and again after the queue was read. */
 TEST_F(queue, sigio)
@@ -566,7 +565,7 @@ TEST_F(queue, sigio)
 	ASSERT_EQ(O_ASYNC, fcntl(self->fd[0], F_GETFL) & O_ASYNC);
 	for (i = 0; i < 4; i++) {
 		ASSERT_TRUE(post_stream(self->key, 0, i + 1));
-		ASSERT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
+		ASSERT_EQ(SIGIO, sigio_within(&set, TIMEOUT_S));
 		EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, i + 1));
 	}
 
@@ -583,7 +582,7 @@ TEST_F(queue, sigio_queued)
 
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
 	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
-	EXPECT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
+	EXPECT_EQ(SIGIO, sigio_within(&set, TIMEOUT_S));
 }
 
 /*
@@ -617,7 +616,7 @@ TEST_F(queue, sigio_limit)
 /* With F_SETSIG the signal says which file it is about and what poll() says. */
 TEST_F(queue, sigio_info)
 {
-	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
+	struct timespec timeout = { .tv_sec = TIMEOUT_MS / 1000 };
 	int sig = SIGRTMIN;
 	siginfo_t si = {};
 	sigset_t set;
@@ -629,7 +628,7 @@ TEST_F(queue, sigio_info)
 	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
 	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
-	ASSERT_EQ(sig, sigtimedwait(&set, &si, &patience));
+	ASSERT_EQ(sig, sigtimedwait(&set, &si, &timeout));
 	EXPECT_EQ(self->fd[0], si.si_fd);
 	EXPECT_EQ(POLL_IN, si.si_code);
 }
@@ -641,7 +640,7 @@ TEST_F(queue, sigio_removal)
 
 	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
 	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
-	EXPECT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
+	EXPECT_EQ(SIGIO, sigio_within(&set, TIMEOUT_S));
 }
 
 /* The write end has nothing to read: no SIGIO for a post. */
@@ -664,7 +663,7 @@ TEST_F(queue, sigio_end)
 	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
 	EXPECT_EQ(0, close(self->fd[1]));
 	self->fd[1] = -1;
-	EXPECT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
+	EXPECT_EQ(SIGIO, sigio_within(&set, TIMEOUT_S));
 }
 
 /* A thread that sleeps in one of the calls below */
@@ -1169,8 +1168,7 @@ FIXTURE_SETUP(uring)
 FIXTURE_TEARDOWN(uring)
 {
 	close(self->u.fd);
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
 /* A read through io_uring takes the records that are there at once. */

@@ -55,17 +55,6 @@ static int next(struct stream *s, union watch_record *r)
 	return ret == 1 ? (int)record_len(r) : ret;
 }
 
-static bool nothing(struct stream *s)
-{
-	union watch_record r;
-	int ret = next(s, &r);
-
-	if (ret == -EAGAIN)
-		return true;
-	print_record(ret, &r);
-	return false;
-}
-
 /* True if the record is about the superblock that the ID was given to */
 static bool is_sb(const struct stream *s, const union watch_record *r, __u32 id,
 		  __u32 subtype, size_t len)
@@ -133,7 +122,7 @@ static bool got_end(struct stream *s, __u32 id)
 }
 
 /* What the records with this ID must say, from stat() and fdinfo */
-static bool learn(struct stream *s, __u32 id, int object)
+static bool read_sb_id(struct stream *s, __u32 id, int object)
 {
 	unsigned long long sb_id;
 	char prefix[32], line[128];
@@ -155,7 +144,7 @@ static int watch_fd(struct stream *s, int object, __u32 id)
 {
 	int ret = queue_watch(s->q.fd, WATCH_TYPE_SB_NOTIFY, object, id, 0);
 
-	if (!ret && !learn(s, id, object))
+	if (!ret && !read_sb_id(s, id, object))
 		return -ENODATA;
 	return ret;
 }
@@ -207,7 +196,7 @@ static int watch_as(uid_t uid, struct stream *s, const char *path, __u32 id)
 	}
 	ret = wait_child(pid);
 	fd = open(path, O_PATH | O_CLOEXEC);
-	if (!ret && !learn(s, id, fd))
+	if (!ret && !read_sb_id(s, id, fd))
 		ret = -ENODATA;
 	close(fd);
 	return ret;
@@ -375,7 +364,7 @@ TEST_F(sb, bad_object)
 		EXPECT_EQ(-EINVAL, watch_fd(&self->s, fd[nr], 1));
 		EXPECT_EQ(-EINVAL, unwatch_fd(&self->s, fd[nr]));
 	}
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
 /* No flag is known, and the ID has eight bits; nothing comes of others. */
@@ -433,7 +422,7 @@ TEST_F(sb, any_file)
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	EXPECT_TRUE(got(&second, 3, NOTIFY_SB_RDONLY));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
 /* Watches are charged to the user that adds them. */
@@ -468,7 +457,7 @@ TEST_F(sb, remount)
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDWR));
 	ASSERT_EQ(0, remount("mnt", 0, "size=3M"));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 
 	ASSERT_EQ(0, remount("mnt", MS_BIND | MS_RDONLY, NULL));
 	ASSERT_EQ(0, remount("mnt", MS_BIND, NULL));
@@ -477,12 +466,12 @@ TEST_F(sb, remount)
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(-EBUSY, remount("mnt", MS_RDONLY, NULL));
 	close(fd);
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 
 	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
 /* A watch keeps neither mount nor filesystem, and is told when it goes. */
@@ -495,7 +484,7 @@ TEST_F(sb, unmount)
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	sb_id = self->s.sb_id[1];
 
 	/* The next filesystem may get the device number, but not the ID */
@@ -510,7 +499,7 @@ TEST_F(sb, unmount)
 	fd = open("other/file", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, do_umount("other", MNT_DETACH));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	close(fd);
 	EXPECT_TRUE(got_end(&self->s, 1));
 
@@ -533,11 +522,11 @@ TEST_F(sb, freeze)
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
 	EXPECT_EQ(-EBUSY, neg(ioctl(fd, FIFREEZE, 0)));
 	EXPECT_EQ(-EBUSY, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
 	EXPECT_EQ(-EINVAL, neg(ioctl(fd, FITHAW, 0)));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
@@ -563,11 +552,11 @@ TEST_F(sb, thaw_ends)
 	ASSERT_EQ(0, dm_suspend(name, true));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
 	EXPECT_EQ(-EBUSY, neg(ioctl(fd, FIFREEZE, 0)));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 
 	close(fd);
 	ASSERT_EQ(0, do_umount("mnt", MNT_DETACH));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, dm_suspend(name, false));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
 	EXPECT_TRUE(got_end(&self->s, 1));
@@ -582,10 +571,10 @@ TEST_F(sb, error)
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	read_damaged();
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	read_damaged();
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
 /* Or it takes no changes any more, which its flags do not show. */
@@ -599,7 +588,7 @@ TEST_F(sb, error_shuts_down)
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
 	EXPECT_NE(0, mkdir("mnt/new", 0755));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
@@ -618,7 +607,7 @@ TEST_F(sb, shutdown)
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
 	/* Once */
 	EXPECT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	close(fd);
 }
 
@@ -643,11 +632,11 @@ TEST_F(sb, error_in_group)
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, 0, NOT_CLEAN, 0));
 }
 
-#define STORM		300	/* errors */
-#define STORM_BURST	10	/* of them, at least, with a record of their own */
+#define BURST		300	/* errors */
+#define BURST_RECORDS	10	/* of them, at least, with a record of their own */
 
-/* Adds up what came of a storm; true if it all fits together */
-static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
+/* Adds up what came of a burst; true if it all fits together */
+static bool count_burst(struct stream *s, __u64 ino, unsigned int *records,
 			unsigned int *errors)
 {
 	union watch_record r;
@@ -660,7 +649,7 @@ static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
 		}
 		if (!is_sb(s, &r, 1, NOTIFY_SB_ERROR, sizeof(r.sb_error)) ||
 		    r.sb_error.ino != ino || r.sb_error.error != NOT_CLEAN ||
-		    (*records < STORM_BURST && r.sb_error.suppressed)) {
+		    (*records < BURST_RECORDS && r.sb_error.suppressed)) {
 			print_record(ret, &r);
 			return false;
 		}
@@ -670,34 +659,34 @@ static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
 	return ret > 0 || ret == -EAGAIN;
 }
 
-/* Watches a filesystem and has it find STORM errors in an inode; that, or 0 */
-static __u64 make_storm(struct stream *s)
+/* Watches a filesystem and has it find BURST errors in an inode; that, or 0 */
+static __u64 make_burst(struct stream *s)
 {
 	__u64 ino = mount_damaged("errors=continue");
 	unsigned int i;
 
 	if (!ino || watch(s, "mnt", 1))
 		return 0;
-	for (i = 0; i < STORM; i++)
+	for (i = 0; i < BURST; i++)
 		read_damaged();
 	return ino;
 }
 
-/* Of a storm there are few records, and they account for every error. */
-TEST_F(sb, storm)
+/* Of a burst there are few records, and they account for every error. */
+TEST_F(sb, burst)
 {
 	unsigned int records = 0, errors = 0;
-	__u64 ino = make_storm(&self->s);
+	__u64 ino = make_burst(&self->s);
 
 	ASSERT_NE(0, ino);
 	/* The last ones too, although no error follows them */
 	do {
 		ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
-		ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
-	} while (errors < STORM);
-	EXPECT_EQ(STORM, errors);
-	EXPECT_GE(records, STORM_BURST + 1);
-	EXPECT_LT(records, STORM);
+		ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
+	} while (errors < BURST);
+	EXPECT_EQ(BURST, errors);
+	EXPECT_GE(records, BURST_RECORDS + 1);
+	EXPECT_LT(records, BURST);
 
 	/* It is over, and the next error is told at once, and alone */
 	ASSERT_EQ(0, do_umount("mnt", 0));
@@ -709,78 +698,78 @@ TEST_F(sb, storm)
 }
 
 /* What was counted is told before the watch ends. */
-TEST_F(sb, storm_then_unmount)
+TEST_F(sb, burst_then_unmount)
 {
 	unsigned int records = 0, errors = 0;
-	__u64 ino = make_storm(&self->s);
+	__u64 ino = make_burst(&self->s);
 
 	ASSERT_NE(0, ino);
 	ASSERT_EQ(0, do_umount("mnt", 0));
-	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
-	EXPECT_EQ(STORM, errors);
+	EXPECT_TRUE(count_burst(&self->s, ino, &records, &errors));
+	EXPECT_EQ(BURST, errors);
 	EXPECT_TRUE(got_end(&self->s, 1));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
 /* Who comes late hears nothing of what was before. */
-TEST_F(sb, storm_then_watch)
+TEST_F(sb, burst_then_watch)
 {
 	unsigned int records = 0, errors = 0;
-	__u64 ino = make_storm(&self->s);
+	__u64 ino = make_burst(&self->s);
 	struct stream late;
 
 	ASSERT_NE(0, ino);
 	stream_open(_metadata, &late);
 	ASSERT_EQ(0, watch(&late, "mnt", 1));
-	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
-	EXPECT_EQ(STORM, errors);
+	EXPECT_TRUE(count_burst(&self->s, ino, &records, &errors));
+	EXPECT_EQ(BURST, errors);
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&late, 1));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-struct stormer {
+struct damage_reader {
 	pthread_t thread;
 	int stop;
 };
 
-static void *storm_thread(void *arg)
+static void *read_damaged_thread(void *arg)
 {
-	struct stormer *stormer = arg;
+	struct damage_reader *damage_reader = arg;
 
-	while (!__atomic_load_n(&stormer->stop, __ATOMIC_RELAXED))
+	while (!__atomic_load_n(&damage_reader->stop, __ATOMIC_RELAXED))
 		read_damaged();
 	return NULL;
 }
 
-/* Watches come and go in a storm. */
-TEST_F(sb, storm_and_watches)
+/* Watches come and go in a burst. */
+TEST_F(sb, burst_watches_concurrent)
 {
-	struct stormer stormer = { 0 };
+	struct damage_reader damage_reader = { 0 };
 	__u64 ino = mount_damaged("errors=continue");
 	unsigned int i, records, errors;
 	int fd;
 
 	ASSERT_NE(0, ino);
 	fd = open("mnt", O_PATH | O_CLOEXEC);
-	ASSERT_EQ(0, pthread_create(&stormer.thread, NULL, storm_thread,
-				    &stormer));
+	ASSERT_EQ(0, pthread_create(&damage_reader.thread, NULL, read_damaged_thread,
+				    &damage_reader));
 	for (i = 0; i < 200; i++) {
 		ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
 		ASSERT_EQ(0, unwatch_fd(&self->s, fd));
 		/* Other watches' errors may be in the first count */
-		records = STORM_BURST;
+		records = BURST_RECORDS;
 		errors = 0;
-		ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
+		ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
 		ASSERT_TRUE(got_end(&self->s, 1));
-		ASSERT_TRUE(nothing(&self->s));
+		ASSERT_TRUE(got_no_more(&self->s.q));
 	}
 	ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
 	close(fd);
-	__atomic_store_n(&stormer.stop, 1, __ATOMIC_RELAXED);
-	ASSERT_EQ(0, pthread_join(stormer.thread, NULL));
+	__atomic_store_n(&damage_reader.stop, 1, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(damage_reader.thread, NULL));
 	ASSERT_EQ(0, do_umount("mnt", 0));
-	ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
+	ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
@@ -837,7 +826,7 @@ TEST_F(sb, writeback_error)
 	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	ASSERT_EQ(0, fstat(fd, &st));
 	ASSERT_EQ(0, fsync(fd));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	memset(data, 1, sizeof(data));
 	for (i = 0; i < 40; i++)
 		ASSERT_EQ(sizeof(data), write(fd, data, sizeof(data)));
@@ -907,7 +896,7 @@ TEST_F(sb, overlay)
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 2));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, do_umount("other", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
@@ -1018,9 +1007,9 @@ TEST_F(quota, blocks)
 				      QUOTA_NL_BSOFTBELOW));
 		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
 				      QUOTA_NL_ISOFTBELOW));
-		EXPECT_TRUE(nothing(s[i]));
+		EXPECT_TRUE(got_no_more(&s[i]->q));
 	}
-	EXPECT_TRUE(nothing(&self->other));
+	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
 TEST_F(quota, inodes)
@@ -1030,9 +1019,9 @@ TEST_F(quota, inodes)
 			      QUOTA_NL_IHARDWARN));
 	EXPECT_TRUE(got_quota(&self->user, 2, SOME_USER, variant->type,
 			      QUOTA_NL_IHARDWARN));
-	EXPECT_TRUE(nothing(&self->root));
-	EXPECT_TRUE(nothing(&self->user));
-	EXPECT_TRUE(nothing(&self->other));
+	EXPECT_TRUE(got_no_more(&self->root.q));
+	EXPECT_TRUE(got_no_more(&self->user.q));
+	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
 /* The rights are those of who set the watch, not of who reads. */
@@ -1041,7 +1030,7 @@ TEST_F(quota, of_others)
 	ASSERT_EQ(0, run(use_up_inodes, OTHER_USER));
 	EXPECT_TRUE(got_quota(&self->root, 1, OTHER_USER, variant->type,
 			      QUOTA_NL_IHARDWARN));
-	EXPECT_TRUE(nothing(&self->user));
+	EXPECT_TRUE(got_no_more(&self->user.q));
 	EXPECT_TRUE(got_quota(&self->other, 3, OTHER_USER, variant->type,
 			      QUOTA_NL_IHARDWARN));
 }
@@ -1137,10 +1126,10 @@ TEST_F(quota, quota_burst)
 				TH_LOG("%u warnings of watch %u", warnings, i + 1);
 		}
 		EXPECT_EQ(2 * MANY_TIMES, warnings);
-		EXPECT_TRUE(nothing(s[i]));
+		EXPECT_TRUE(got_no_more(&s[i]->q));
 	}
 	EXPECT_TRUE(got(&self->other, 3, NOTIFY_SB_RDONLY));
-	EXPECT_TRUE(nothing(&self->other));
+	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
 /* A new watch gets no summary of earlier warnings; the end of the old ones does. */
@@ -1154,7 +1143,7 @@ TEST_F(quota, quota_then_watch)
 	ASSERT_EQ(0, watch(&late, "mnt", 1));
 	EXPECT_TRUE(count_quota(&self->root, 1, SOME_USER, variant->type, &warnings));
 	EXPECT_EQ(2 * FEW_TIMES, warnings);
-	EXPECT_TRUE(nothing(&late));
+	EXPECT_TRUE(got_no_more(&late.q));
 
 	ASSERT_EQ(0, run(cross_few_times, SOME_USER));
 	ASSERT_EQ(0, do_umount("mnt", 0));
@@ -1259,14 +1248,14 @@ TEST_F(sb, unprivileged)
 	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
 	read_damaged();
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	ASSERT_EQ(0, remount("mnt", 0, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDWR));
 	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	/* Whose watch it is does not matter to who holds the queue */
 	EXPECT_EQ(-EBUSY, watch(&self->s, "mnt", 2));
 	ASSERT_EQ(0, unwatch_fd(&self->s, fd));
@@ -1382,10 +1371,10 @@ TEST_F(sb, container)
 	}
 	ASSERT_EQ(0, wait_child(pid));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
-	ASSERT_TRUE(learn(&self->s, 1, fd));
+	ASSERT_TRUE(read_sb_id(&self->s, 1, fd));
 	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	close(fd);

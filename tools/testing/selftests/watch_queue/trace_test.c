@@ -41,8 +41,7 @@ FIXTURE_TEARDOWN(trace)
 {
 	if (self->lines)
 		fclose(self->lines);
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 	write_text(INSTANCE "/events/watch_queue/enable", "0");
 	rmdir(INSTANCE);
 }
@@ -109,8 +108,7 @@ TEST_F(trace, close)
 	char object[64];
 
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 7));
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 	snprintf(object, sizeof(object), "type=key id=7 object=%x", self->key);
 	self->lines = fopen(INSTANCE "/trace", "re");
 	ASSERT_NE(NULL, self->lines);
