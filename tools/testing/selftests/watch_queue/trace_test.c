@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: its tracepoints
+ * Watch queue: tracepoints
  *
- * Each test has an instance of tracefs of its own, where nothing else is traced.
+ * The tests use a tracefs instance of their own, in which nothing else is traced.
  */
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -16,7 +16,7 @@ FIXTURE(trace)
 {
 	int fd[2], key;
 	FILE *lines;
-	char queue[64];		/* as the lines have it */
+	char queue[64];		/* address of the queue in the trace */
 };
 
 FIXTURE_SETUP(trace)
@@ -46,7 +46,7 @@ FIXTURE_TEARDOWN(trace)
 	rmdir(INSTANCE);
 }
 
-/* True if the next line tells of @event, of the queue of the line before, and of @rest */
+/* True if the next line has @event, the queue of the line before, and @rest */
 static bool traced(FILE *lines, char *queue, const char *event, const char *rest)
 {
 	char line[512], found[64], *p;
@@ -68,12 +68,12 @@ static bool traced(FILE *lines, char *queue, const char *event, const char *rest
 		memcpy(queue, found, sizeof(found));
 		return true;
 	}
-	ksft_print_msg("not %s of %s: %s", event, rest, line);
+	ksft_print_msg("expected %s of %s: %s", event, rest, line);
 	return false;
 }
 
-/* From the watch to its end, with a loss between */
-TEST_F(trace, life_of_a_watch)
+/* Adding a watch, posts, a loss, reads, and the removal are traced in order. */
+TEST_F(trace, watch)
 {
 	char object[64], removal[] = "type=meta subtype=0 id=7 len=16 info=0000";
 	union watch_record r;
@@ -102,7 +102,7 @@ TEST_F(trace, life_of_a_watch)
 	EXPECT_TRUE(traced(self->lines, self->queue, "read", "bytes=16"));
 }
 
-/* A watch that ends with its queue */
+/* Closing a queue traces the removal of its watches. */
 TEST_F(trace, close)
 {
 	char object[64];
