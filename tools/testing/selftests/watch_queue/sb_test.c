@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: what is told about superblocks, and to whom
+ * Watch queue: events of superblocks, and permissions
  *
- * The filesystems are real, and so is what happens to them: a directory whose
- * block was zeroed, a disk that is full, a user who writes too much.  Each test
- * has a mount namespace, and in it a tmpfs to work in, its working directory, with
- * "mnt" and "other" to mount at.  It all goes away with the test's process.
+ * The events come from real filesystems, with damaged directories, full disks and
+ * exceeded quotas.  Each test has its own mount namespace.  Its working directory is a
+ * tmpfs with the mount points "mnt" and "other".
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -36,7 +35,7 @@
 struct stream {
 	struct reader q;
 	int other;		/* write end of the queue */
-	/* What the records of a watch ID must say */
+	/* Expected contents of records, by watch ID */
 	__u64 sb_id[NR_IDS];
 	__u32 major[NR_IDS], minor[NR_IDS];
 };
@@ -55,7 +54,7 @@ static int next(struct stream *s, union watch_record *r)
 	return ret == 1 ? (int)record_len(r) : ret;
 }
 
-/* True if the record is about the superblock that the ID was given to */
+/* True if the record is about the superblock of the watch with the ID */
 static bool is_sb(const struct stream *s, const union watch_record *r, __u32 id,
 		  __u32 subtype, size_t len)
 {
@@ -121,7 +120,7 @@ static bool got_end(struct stream *s, __u32 id)
 	return false;
 }
 
-/* What the records with this ID must say, from stat() and fdinfo */
+/* Sets the expected contents of records with this ID, from statx() and fdinfo */
 static bool read_sb_id(struct stream *s, __u32 id, int object)
 {
 	unsigned long long sb_id;
@@ -176,7 +175,7 @@ static int unwatch(struct stream *s, const char *path)
 	return ret;
 }
 
-/* The rest of what a child does, and its errno */
+/* Waits for a child that exits with an errno; returns 0 or -errno */
 static int wait_child(pid_t pid)
 {
 	int status = child_status(pid);
@@ -184,7 +183,7 @@ static int wait_child(pid_t pid)
 	return status < 0 ? -ECHILD : -status;
 }
 
-/* Sets a watch with the rights of another user */
+/* Adds a watch with the credentials of another user */
 static int watch_as(uid_t uid, struct stream *s, const char *path, __u32 id)
 {
 	pid_t pid = fork();
@@ -213,7 +212,7 @@ static int remount(const char *dir, unsigned long flags, const char *options)
 	return do_mount("none", dir, NULL, MS_REMOUNT | flags, options);
 }
 
-/* An image of ext4 without checksums, so that damage is found by looking */
+/* Creates an ext4 image without checksums, so that the contents reveal damage */
 static bool make_ext4(const char *image, const char *features)
 {
 	char command[256];
@@ -236,7 +235,7 @@ static int mount_image(const char *image, const char *dir, const char *options)
 	return ret;
 }
 
-/* Mounts ext4 on a disk that can be made to fail; the disk goes with the mount */
+/* Mounts ext4 on a device-mapper device, which is removed on unmount */
 static bool mount_dm(char *name, size_t size, const char *options)
 {
 	char loop_path[64], table[80], path[64];
@@ -256,7 +255,7 @@ static bool mount_dm(char *name, size_t size, const char *options)
 	return !dm_remove(name) && !ret;
 }
 
-/* Zero each block of the image that has the name in it */
+/* Zeroes each block of the image that contains the name */
 static int zero_blocks_with(const char *image, const char *name)
 {
 	int fd = open(image, O_RDWR | O_CLOEXEC), nr = 0;
@@ -274,7 +273,7 @@ static int zero_blocks_with(const char *image, const char *name)
 	return nr;
 }
 
-/* Mounts ext4 with a directory that cannot be read; its inode, or 0 */
+/* Mounts ext4 with a damaged directory; returns the inode number of that, or 0 */
 static __u64 mount_damaged(const char *options)
 {
 	struct stat st;
@@ -291,7 +290,7 @@ static __u64 mount_damaged(const char *options)
 	return st.st_ino;
 }
 
-/* Has the filesystem find the damage */
+/* Reads the damaged directory, which is an error of the filesystem */
 static void read_damaged(void)
 {
 	DIR *dir = opendir(VICTIM);
@@ -303,7 +302,7 @@ static void read_damaged(void)
 	closedir(dir);
 }
 
-/* A mount namespace, and a directory in it where nobody else is */
+/* Opens a queue, and creates the working directory in a new mount namespace */
 static void workspace(struct __test_metadata *_metadata, struct stream *s)
 {
 	int ret;
@@ -339,7 +338,7 @@ FIXTURE_TEARDOWN(sb)
 	close(self->s.other);
 }
 
-/* What is no open file, or is on no filesystem that anybody could mount */
+/* A descriptor must be an open file of a filesystem that can be mounted. */
 TEST_F(sb, bad_object)
 {
 	int pipes[2], socks[2], closed, fd[8], nr = 0;
@@ -367,7 +366,7 @@ TEST_F(sb, bad_object)
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* No flag is known, and the ID has eight bits; nothing comes of others. */
+/* There are no flags, and the ID has eight bits; other values fail with EINVAL. */
 TEST_F(sb, bad_argument)
 {
 	int fd = open("mnt", O_PATH | O_CLOEXEC);
@@ -380,7 +379,7 @@ TEST_F(sb, bad_argument)
 	EXPECT_EQ(-EBADSLT, unwatch_fd(&self->s, fd));
 }
 
-/* Any file names its filesystem, once for a queue, through any mount of it. */
+/* Any file on any mount identifies its filesystem, which a queue can watch once. */
 TEST_F(sb, any_file)
 {
 	static const char * const paths[] = {
@@ -408,12 +407,12 @@ TEST_F(sb, any_file)
 		ASSERT_TRUE(got_end(&self->s, 1));
 		EXPECT_EQ(-EBADSLT, unwatch(&self->s, paths[i]));
 	}
-	/* Not only with O_PATH, and another filesystem is another object */
+	/* A descriptor without O_PATH works, too; another filesystem is another object */
 	ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
 	ASSERT_EQ(0, watch(&self->s, ".", 2));
 	EXPECT_NE(self->s.sb_id[1], self->s.sb_id[2]);
 
-	/* And so is another queue */
+	/* Another queue can watch the same filesystem */
 	stream_open(_metadata, &second);
 	EXPECT_EQ(-EBADSLT, unwatch(&second, "mnt"));
 	ASSERT_EQ(0, watch(&second, "mnt", 3));
@@ -442,7 +441,7 @@ TEST_F(sb, user_limit)
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
 }
 
-/* A remount is one event.  What changes a mount only, or fails, is none. */
+/* A remount posts one event.  A change of a mount only, or a failure, posts none. */
 TEST_F(sb, remount)
 {
 	int fd;
@@ -474,7 +473,7 @@ TEST_F(sb, remount)
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* A watch keeps neither mount nor filesystem, and is told when it goes. */
+/* A watch does not pin the mount or the filesystem, and is removed with the latter. */
 TEST_F(sb, unmount)
 {
 	__u64 sb_id;
@@ -487,13 +486,13 @@ TEST_F(sb, unmount)
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	sb_id = self->s.sb_id[1];
 
-	/* The next filesystem may get the device number, but not the ID */
+	/* The next filesystem may reuse the device number, but not the ID */
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", NULL));
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	EXPECT_NE(sb_id, self->s.sb_id[1]);
 
-	/* It is there as long as any mount of it, or any file */
+	/* The filesystem exists as long as it has a mount or an open file */
 	ASSERT_EQ(0, do_mount("mnt", "other", NULL, MS_BIND, NULL));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	fd = open("other/file", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
@@ -503,12 +502,12 @@ TEST_F(sb, unmount)
 	close(fd);
 	EXPECT_TRUE(got_end(&self->s, 1));
 
-	/* The end of all that the queue watches, and of its write end */
+	/* End of file, without a watch and a write end */
 	close(self->s.other);
 	EXPECT_EQ(0, read(self->s.q.fd, &sb_id, sizeof(sb_id)));
 }
 
-/* Frozen and thawed, once each, read-only or not. */
+/* FROZEN and THAWED are posted once each, also for a read-only filesystem. */
 TEST_F(sb, freeze)
 {
 	int fd;
@@ -539,7 +538,7 @@ TEST_F(sb, freeze)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* Unmounting while frozen: the filesystem lives until it is thawed. */
+/* A filesystem that is unmounted while frozen exists until it is thawed. */
 TEST_F(sb, thaw_ends)
 {
 	char name[32];
@@ -562,7 +561,7 @@ TEST_F(sb, thaw_ends)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* An error says where and what; the filesystem goes on if it is to. */
+/* ERROR has the inode and the error.  With errors=continue, nothing else is posted. */
 TEST_F(sb, error)
 {
 	__u64 ino = mount_damaged("errors=continue");
@@ -577,7 +576,7 @@ TEST_F(sb, error)
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* Or it takes no changes any more, which its flags do not show. */
+/* With errors=remount-ro, ERROR is followed by SHUTDOWN, and there is no RDONLY. */
 TEST_F(sb, error_shuts_down)
 {
 	__u64 ino = mount_damaged("errors=remount-ro");
@@ -593,38 +592,38 @@ TEST_F(sb, error_shuts_down)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* The same on request. */
+/* SHUTDOWN is posted once when the filesystem is shut down by ioctl. */
 TEST_F(sb, shutdown)
 {
-	__u32 how = 2;	/* without writing the log */
+	__u32 flags = 2;	/* without writing the log */
 	int fd;
 
 	ASSERT_TRUE(make_ext4("image", ""));
 	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
-	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
+	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &flags));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
-	/* Once */
-	EXPECT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
+	/* Again: no second record */
+	EXPECT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &flags));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	close(fd);
 }
 
-/* An error that is found under a spinlock, in no inode */
+/* ERROR is posted for an error without an inode, found while holding a spinlock. */
 TEST_F(sb, error_in_group)
 {
 	__u16 free_blocks;
 	int fd;
 
-	/* The group descriptor, which says how many blocks are free, lies */
+	/* Damage the number of free blocks in the group descriptor */
 	ASSERT_TRUE(make_ext4("image", ",^64bit,^has_journal"));
 	fd = open("image", O_RDWR | O_CLOEXEC);
 	ASSERT_EQ(2, pread(fd, &free_blocks, 2, 2 * BLOCK + 12));
 	free_blocks ^= 0x100;
 	ASSERT_EQ(2, pwrite(fd, &free_blocks, 2, 2 * BLOCK + 12));
 	close(fd);
-	/* Nobody is to look before the watch is there */
+	/* Do not let the kernel find the damage before the watch is added */
 	ASSERT_EQ(0, mount_image("image", "mnt", "no_prefetch_block_bitmaps"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	/* A directory needs a block */
@@ -633,9 +632,9 @@ TEST_F(sb, error_in_group)
 }
 
 #define BURST		300	/* errors */
-#define BURST_RECORDS	10	/* of them, at least, with a record of their own */
+#define BURST_RECORDS	10	/* errors with a record of their own, at least */
 
-/* Adds up what came of a burst; true if it all fits together */
+/* Counts records and errors of a burst; false after an unexpected record */
 static bool count_burst(struct stream *s, __u64 ino, unsigned int *records,
 			unsigned int *errors)
 {
@@ -659,7 +658,7 @@ static bool count_burst(struct stream *s, __u64 ino, unsigned int *records,
 	return ret > 0 || ret == -EAGAIN;
 }
 
-/* Watches a filesystem and has it find BURST errors in an inode; that, or 0 */
+/* Watches a filesystem and causes BURST errors; returns the inode number, or 0 */
 static __u64 make_burst(struct stream *s)
 {
 	__u64 ino = mount_damaged("errors=continue");
@@ -672,14 +671,14 @@ static __u64 make_burst(struct stream *s)
 	return ino;
 }
 
-/* Of a burst there are few records, and they account for every error. */
+/* A burst of errors has few records, whose counts add up to all errors. */
 TEST_F(sb, burst)
 {
 	unsigned int records = 0, errors = 0;
 	__u64 ino = make_burst(&self->s);
 
 	ASSERT_NE(0, ino);
-	/* The last ones too, although no error follows them */
+	/* The last errors are reported, although no other error follows */
 	do {
 		ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
 		ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
@@ -688,7 +687,7 @@ TEST_F(sb, burst)
 	EXPECT_GE(records, BURST_RECORDS + 1);
 	EXPECT_LT(records, BURST);
 
-	/* It is over, and the next error is told at once, and alone */
+	/* After the burst, an error has a record immediately */
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	ASSERT_EQ(0, mount_image("image", "mnt", "errors=continue"));
@@ -697,7 +696,7 @@ TEST_F(sb, burst)
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
 }
 
-/* What was counted is told before the watch ends. */
+/* On unmount, suppressed errors are reported before REMOVAL. */
 TEST_F(sb, burst_then_unmount)
 {
 	unsigned int records = 0, errors = 0;
@@ -711,7 +710,7 @@ TEST_F(sb, burst_then_unmount)
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* Who comes late hears nothing of what was before. */
+/* A watch that is added after a burst gets no record of it. */
 TEST_F(sb, burst_then_watch)
 {
 	unsigned int records = 0, errors = 0;
@@ -742,7 +741,7 @@ static void *read_damaged_thread(void *arg)
 	return NULL;
 }
 
-/* Watches come and go in a burst. */
+/* Watches are added and removed during a burst: REMOVAL is the last record of each. */
 TEST_F(sb, burst_watches_concurrent)
 {
 	struct damage_reader damage_reader = { 0 };
@@ -757,7 +756,7 @@ TEST_F(sb, burst_watches_concurrent)
 	for (i = 0; i < 200; i++) {
 		ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
 		ASSERT_EQ(0, unwatch_fd(&self->s, fd));
-		/* Other watches' errors may be in the first count */
+		/* The first count may include errors before the watch */
 		records = BURST_RECORDS;
 		errors = 0;
 		ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
@@ -773,7 +772,7 @@ TEST_F(sb, burst_watches_concurrent)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* Only what the filter is for */
+/* Sets a filter for one subtype */
 static bool only(struct stream *s, __u32 subtype)
 {
 	struct filter filter = {
@@ -785,7 +784,7 @@ static bool only(struct stream *s, __u32 subtype)
 	return !queue_filter(s->q.fd, &filter);
 }
 
-/* True if write-back errors came, each of this kind and for this inode */
+/* Reads write-back errors, at least one, all with this inode and error */
 static bool got_wb_errors(struct stream *s, __u32 id, __u64 ino, __u32 error)
 {
 	union watch_record r;
@@ -803,9 +802,9 @@ static bool got_wb_errors(struct stream *s, __u32 id, __u64 ino, __u32 error)
 }
 
 /*
- * The disk is a file in a tmpfs that is full.  That data is lost may be known
- * to all who could call syncfs(), but which file it was in, which only some
- * could read, is for the privileged.
+ * WRITEBACK_ERROR is posted when data is lost; here the disk is a file in a full tmpfs.
+ * Only a privileged watcher gets the inode.  Others get the error, which syncfs() also
+ * returns.
  */
 TEST_F(sb, writeback_error)
 {
@@ -833,13 +832,13 @@ TEST_F(sb, writeback_error)
 	EXPECT_EQ(-ENOSPC, neg(fsync(fd)));
 	EXPECT_TRUE(got_wb_errors(&self->s, 1, st.st_ino, ENOSPC));
 	EXPECT_TRUE(got_wb_errors(&plain, 2, 0, ENOSPC));
-	/* Let what is left be written */
+	/* Let the remaining data be written */
 	ASSERT_EQ(0, remount("other", 0, "size=16M"));
 	close(fd);
 	EXPECT_EQ(0, do_umount("mnt", 0));
 }
 
-/* A disk that fails: what was written is lost, and the journal cannot be written */
+/* A disk that fails writes posts WRITEBACK_ERROR for data, SHUTDOWN for the journal. */
 TEST_F(sb, disk_fails)
 {
 	struct superblock_error_notification *e;
@@ -850,7 +849,7 @@ TEST_F(sb, disk_fails)
 	int fd, ret;
 
 	ASSERT_TRUE(mount_dm(name, sizeof(name), "errors=remount-ro"));
-	/* Give the data a block, else it does not get as far as the disk */
+	/* Allocate the block, so that the later write reaches the disk */
 	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	ASSERT_EQ(4, write(fd, "data", 4));
 	ASSERT_EQ(0, fsync(fd));
@@ -860,7 +859,7 @@ TEST_F(sb, disk_fails)
 	ASSERT_EQ(0, dm_set(name, "error", IMAGE_SIZE / 512, ""));
 	ASSERT_EQ(4, pwrite(fd, "more", 4, 0));
 	EXPECT_EQ(-EIO, neg(fsync(fd)));
-	/* The journal finds out when it is written, ext4 when it needs it next */
+	/* Writing the journal fails, and ext4 shuts down when it uses it next */
 	mkdir("mnt/dir", 0755);
 	EXPECT_EQ(-EIO, neg(syncfs(fd)));
 	EXPECT_GT(0, neg(mkdir("mnt/late", 0755)));
@@ -879,7 +878,7 @@ TEST_F(sb, disk_fails)
 	EXPECT_EQ(0, do_umount("mnt", 0));
 }
 
-/* An overlay is a superblock of its own; below it nobody is concerned. */
+/* The events of an overlay and of the filesystem below it are independent. */
 TEST_F(sb, overlay)
 {
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "other", NULL));
@@ -901,7 +900,7 @@ TEST_F(sb, overlay)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* Writes until it is told to stop; then shrinks the file, then removes it */
+/* Writes up to the quota, then truncates and removes the file */
 static int use_up_blocks(uid_t uid)
 {
 	char data[4096];
@@ -990,7 +989,7 @@ FIXTURE_TEARDOWN(quota)
 	close(self->other.other);
 }
 
-/* Each limit when it is met, and when it no longer is */
+/* QUOTA is posted when the limit of blocks is reached, and when usage drops below it. */
 TEST_F(quota, blocks)
 {
 	struct stream *s[] = { &self->root, &self->user };
@@ -1002,7 +1001,7 @@ TEST_F(quota, blocks)
 				      QUOTA_NL_BHARDWARN));
 		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
 				      QUOTA_NL_BHARDBELOW));
-		/* The last of it is below the soft limit, which is none */
+		/* Without a soft limit, removing the file is below it */
 		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
 				      QUOTA_NL_BSOFTBELOW));
 		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
@@ -1012,6 +1011,7 @@ TEST_F(quota, blocks)
 	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
+/* QUOTA is posted when the limit of inodes is reached. */
 TEST_F(quota, inodes)
 {
 	ASSERT_EQ(0, run(use_up_inodes, SOME_USER));
@@ -1024,7 +1024,7 @@ TEST_F(quota, inodes)
 	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
-/* The rights are those of who set the watch, not of who reads. */
+/* The credentials of the watch decide about QUOTA, not those of the reader. */
 TEST_F(quota, of_others)
 {
 	ASSERT_EQ(0, run(use_up_inodes, OTHER_USER));
@@ -1157,21 +1157,16 @@ TEST_F(quota, quota_then_watch)
 
 #define NR_USERS	40	/* each has two kinds of warnings */
 
-/* One process, as each of the users in turn */
+/* Crosses the limit as each of many users, in one process */
 static int cross_as_many(uid_t first)
 {
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct caps[2];
 	uid_t uid;
+	int ret;
 
-	/* It would allow exceeding the limit */
-	if (syscall(__NR_capget, &header, caps))
-		return -errno;
-	caps[0].effective &= ~(1U << CAP_SYS_RESOURCE);
-	if (syscall(__NR_capset, &header, caps))
-		return -errno;
+	/* The capability would allow exceeding the limit */
+	ret = drop_resource_capability();
+	if (ret)
+		return ret;
 	for (uid = first; uid < first + NR_USERS; uid++) {
 		setfsgid(uid);
 		setfsuid(uid);
@@ -1182,8 +1177,8 @@ static int cross_as_many(uid_t first)
 }
 
 /*
- * The same as count_quota() for warnings about many quotas.  A record without a quota
- * is for several; @whose: one that the watcher may see, or 0 for all.
+ * Like count_quota(), but for the quotas of many users.  A record without an ID is for
+ * several quotas.  @whose is the only user that the watcher may see, or 0 for all.
  */
 static bool count_quotas(struct stream *s, __u32 id, __u32 whose,
 			 unsigned int *warnings, bool *several)
@@ -1212,7 +1207,7 @@ static bool count_quotas(struct stream *s, __u32 id, __u32 whose,
 	return false;
 }
 
-/* More quotas than have a rate limit of their own: none is named to other users. */
+/* With more quotas than rate limits, no record identifies the quota of another user. */
 TEST_F(quota, quota_many)
 {
 	unsigned int warnings = 0, made = 0, own = 0;
@@ -1234,11 +1229,11 @@ TEST_F(quota, quota_many)
 	EXPECT_TRUE(several_user);
 }
 
-/* Who has no privilege is told of remounts and shutdown, and no more. */
+/* An unprivileged watcher only gets remounts and SHUTDOWN. */
 TEST_F(sb, unprivileged)
 {
 	__u64 ino = mount_damaged("errors=continue");
-	__u32 how = 2;
+	__u32 flags = 2;
 	int fd;
 
 	ASSERT_NE(0, ino);
@@ -1253,35 +1248,35 @@ TEST_F(sb, unprivileged)
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	ASSERT_EQ(0, remount("mnt", 0, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDWR));
-	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
+	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &flags));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
 	EXPECT_TRUE(got_no_more(&self->s.q));
-	/* Whose watch it is does not matter to who holds the queue */
+	/* Another user with the queue finds the watch, and can remove it */
 	EXPECT_EQ(-EBUSY, watch(&self->s, "mnt", 2));
 	ASSERT_EQ(0, unwatch_fd(&self->s, fd));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	close(fd);
 }
 
-/* Nor may everything be watched: it must be readable, for whoever it is. */
+/* A watch requires a file that the user can open for reading. */
 TEST_F(sb, unreadable)
 {
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", "mode=711"));
 	ASSERT_EQ(0, mkdir("mnt/public", 0755));
 	EXPECT_EQ(-EPERM, watch_as(SOME_USER, &self->s, "mnt", 1));
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
-	/* Nor what has the permission, and is nothing that one could open */
+	/* A socket is readable, but cannot be opened */
 	ASSERT_EQ(0, neg(mknod("mnt/socket", S_IFSOCK | 0666, 0)));
 	ASSERT_EQ(0, neg(chmod("mnt/socket", 0666)));
 	EXPECT_EQ(-EPERM, watch_as(SOME_USER, &self->s, "mnt/socket", 1));
 	EXPECT_EQ(0, watch_as(SOME_USER, &self->s, "mnt/public", 1));
 	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
 	EXPECT_TRUE(got_end(&self->s, 1));
-	/* Root may read it */
+	/* Root can read everything */
 	EXPECT_EQ(0, watch(&self->s, "mnt", 1));
 }
 
-/* A mount in another namespace is none of an ordinary user's business. */
+/* An ordinary user cannot watch through a mount of another namespace; root can. */
 TEST_F(sb, foreign_mount)
 {
 	int fd, q = self->s.q.fd;
@@ -1308,7 +1303,7 @@ TEST_F(sb, foreign_mount)
 	close(fd);
 }
 
-/* A user namespace of one's own, in which one is root */
+/* Becomes root of a new user namespace */
 static int become_root_inside(uid_t uid)
 {
 	char map[32];
@@ -1317,7 +1312,7 @@ static int become_root_inside(uid_t uid)
 	ret = become_user(uid);
 	if (ret)
 		return ret;
-	/* What changes its user may not write to its own files in /proc */
+	/* Changing the user made the process non-dumpable, and its /proc files read-only */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ||
 	    unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		return -errno;
@@ -1329,8 +1324,8 @@ static int become_root_inside(uid_t uid)
 }
 
 /*
- * The privilege is that of the user namespace that owns the filesystem: root of
- * a container has it for what was mounted inside, and only for this.
+ * Privilege is relative to the user namespace of the filesystem: root of a container
+ * has it for filesystems that were mounted in the container only.
  */
 TEST_F(sb, container)
 {
@@ -1355,12 +1350,12 @@ TEST_F(sb, container)
 	EXPECT_EQ(0, wait_child(pid));
 	close(fd);
 
-	/* It went with the child, who alone had it open */
+	/* The filesystem was freed with the child, which had its only reference */
 	ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
 	EXPECT_EQ(sizeof(r.removal), next(&self->s, &r));
 	EXPECT_TRUE(is_removal(&r));
 
-	/* What the container sees of the host's */
+	/* Root of a container is unprivileged for a filesystem of the host */
 	ASSERT_TRUE(make_ext4("image", ""));
 	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
 	pid = fork();
