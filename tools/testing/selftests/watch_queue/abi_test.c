@@ -966,7 +966,7 @@ TEST_F(limits, watches_privileged)
 }
 
 /* REMOVE_WATCH by ID also removes watches on keys, though ADD_WATCH cannot add them. */
-TEST_F(limits, key_by_id)
+TEST_F(limits, remove_key_by_id)
 {
 	int key, other, fd[2];
 

@@ -180,7 +180,7 @@ TEST_F(queue, duplicate)
 }
 
 /* Removing a watch that does not exist fails with EBADSLT and posts nothing. */
-TEST_F(queue, absent)
+TEST_F(queue, remove_absent)
 {
 	EXPECT_EQ(-EBADSLT, watch_del(self->key, self->fd[0]));
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -192,7 +192,7 @@ TEST_F(queue, absent)
 }
 
 /* A watch cannot be removed through another queue. */
-TEST_F(queue, absent_other_queue)
+TEST_F(queue, remove_other_queue)
 {
 	int fd[2];
 
@@ -472,7 +472,7 @@ TEST_F(queue, expired_again)
  * existing programs do not expect others.  The extended watch of a second queue shows
  * when the other events were posted.
  */
-TEST_F(queue, plain)
+TEST_F(queue, not_extended)
 {
 	int fd[2], first, second;
 
@@ -532,7 +532,7 @@ TEST_F(queue, setattr)
 }
 
 /* An operation that fails posts nothing. */
-TEST_F(queue, failed)
+TEST_F(queue, failed_operations)
 {
 	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
 	EXPECT_EQ(-EOPNOTSUPP, key_update(self->ring));
@@ -543,7 +543,7 @@ TEST_F(queue, failed)
 }
 
 /* A watch on a keyring does not get the events of the keys in it. */
-TEST_F(queue, others)
+TEST_F(queue, unwatched_keys)
 {
 	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
 	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
@@ -744,8 +744,8 @@ TEST_F(queue, removal_session)
 }
 
 /*
- * The same when the process that opened the queue added the watch, and another process
- * has the last file of the queue.
+ * A watch that was added by the process that opened the queue does not pin the session
+ * keyring either, even if another process still has a file of the queue.
  */
 TEST_F(queue, removal_session_reopened)
 {
@@ -896,7 +896,7 @@ TEST_F(queue, remove_forbidden)
 }
 
 /* Removing a watch does not create a thread keyring; adding a watch does. */
-TEST_F(queue, remove_makes_nothing)
+TEST_F(queue, remove_creates_nothing)
 {
 	ASSERT_EQ(-ENOKEY, keyctl(KEYCTL_GET_KEYRING_ID,
 				  KEY_SPEC_THREAD_KEYRING, 0, 0, 0));

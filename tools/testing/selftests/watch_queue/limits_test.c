@@ -117,7 +117,7 @@ TEST_F(memcg, charged)
  * last queue here would exceed the limit.  The kernel drains the per-CPU batches before
  * it refuses a charge.
  */
-TEST_F(memcg, given_back)
+TEST_F(memcg, uncharged)
 {
 	int fd[2], i;
 

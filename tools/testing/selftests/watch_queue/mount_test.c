@@ -166,7 +166,7 @@ TEST_F(mounts, many_watches)
  * The watched ancestors of a mount change: by a watch on a mount in between, by moves,
  * and without any watch that could get an event of it.
  */
-TEST_F(mounts, other_parents)
+TEST_F(mounts, watched_ancestors)
 {
 	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c = tmpfs("a/b/c", 0);
 	__u64 other = tmpfs("other", 0);
@@ -1047,7 +1047,7 @@ TEST_F(mounts, automount)
  * A mount that fails posts nothing, even if some propagated copies were created: the
  * limit of mounts leaves room for the mount, but not for all copies.
  */
-TEST_F(mounts, undone)
+TEST_F(mounts, failed_mount)
 {
 	long max = sysctl_get(MOUNT_MAX);
 	__u64 a = tmpfs("a", 0);
@@ -1163,7 +1163,7 @@ TEST_F(mounts, file)
 }
 
 /* Queue, mount and WATCH_SUBTREE identify a watch; a second such watch fails. */
-TEST_F(mounts, twice)
+TEST_F(mounts, duplicate)
 {
 	struct reader q;
 	char line[256], want[256];

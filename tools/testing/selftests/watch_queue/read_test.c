@@ -79,7 +79,7 @@ static bool got_stream(int fd, int key, int from, int nr)
 }
 
 /* read() of 0 bytes returns 0 with and without records, and takes none. */
-TEST_F(queue, nothing_asked)
+TEST_F(queue, zero_bytes)
 {
 	char buf[1];
 
@@ -353,7 +353,7 @@ TEST_F(queue, reopen_no_mode)
 }
 
 /* A queue whose files are closed cannot be reopened through an O_PATH descriptor. */
-TEST_F(queue, reopen_gone)
+TEST_F(queue, reopen_closed)
 {
 	int path, fd;
 
@@ -790,7 +790,7 @@ TEST_F(queue, blocking_several)
 }
 
 /* A woken reader whose buffer is too small wakes the next reader. */
-TEST_F(queue, blocking_pass_on)
+TEST_F(queue, blocking_wakes_next)
 {
 	struct sleeper s[READERS];
 	int i;

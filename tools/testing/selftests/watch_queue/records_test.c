@@ -68,7 +68,7 @@ TEST_F(records, every_length)
 }
 
 /* A truncated header and a truncated record are errors. */
-TEST_F(records, cut_short)
+TEST_F(records, truncated)
 {
 	struct watch_records records;
 	union watch_record r;

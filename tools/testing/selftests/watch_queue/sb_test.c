@@ -29,7 +29,7 @@
 #define IMAGE_SIZE	(8 << 20)
 #define BLOCK		1024
 #define VICTIM		"mnt/victim"
-#define VICTIM_FILE	"the-name-that-is-looked-for"
+#define VICTIM_FILE	"name-of-the-file-in-the-damaged-directory"
 
 /* A queue of records about superblocks */
 struct stream {
@@ -539,7 +539,7 @@ TEST_F(sb, freeze)
 }
 
 /* A filesystem that is unmounted while frozen exists until it is thawed. */
-TEST_F(sb, thaw_ends)
+TEST_F(sb, unmounted_while_frozen)
 {
 	char name[32];
 	int fd;
@@ -1025,7 +1025,7 @@ TEST_F(quota, inodes)
 }
 
 /* The credentials of the watch decide about QUOTA, not those of the reader. */
-TEST_F(quota, of_others)
+TEST_F(quota, other_user)
 {
 	ASSERT_EQ(0, run(use_up_inodes, OTHER_USER));
 	EXPECT_TRUE(got_quota(&self->root, 1, OTHER_USER, variant->type,
@@ -1132,7 +1132,7 @@ TEST_F(quota, quota_burst)
 	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
-/* A new watch gets no summary of earlier warnings; the end of the old ones does. */
+/* A new watch gets no summary of earlier warnings; older watches get one on unmount. */
 TEST_F(quota, quota_then_watch)
 {
 	unsigned int warnings = 0;

@@ -1407,7 +1407,7 @@ FIXTURE_TEARDOWN(stress)
 	close(stress->link[1]);
 }
 
-TEST_F_TIMEOUT(stress, all_at_once, LIMIT)
+TEST_F_TIMEOUT(stress, run, LIMIT)
 {
 	pid_t remote, foreign;
 	unsigned int i;
