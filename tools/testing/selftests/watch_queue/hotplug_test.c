@@ -30,7 +30,6 @@
 FIXTURE(hotplug)
 {
 	struct reader q;
-	int other;			/* write end of the queue */
 	int uevents, monitor;
 	unsigned long long seen[MAX_EVENTS];	/* sequence numbers */
 	unsigned int nr_seen;
@@ -40,7 +39,7 @@ FIXTURE_SETUP(hotplug)
 {
 	struct termios raw;
 
-	reader_open(_metadata, &self->q, &self->other, MAX_EVENTS);
+	reader_open(_metadata, &self->q, MAX_EVENTS);
 	self->monitor = open(MONITOR, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (self->monitor < 0 || tcgetattr(self->monitor, &raw))
 		SKIP(_exit(KSFT_SKIP), "no monitor of QEMU at " MONITOR);
@@ -55,8 +54,7 @@ FIXTURE_TEARDOWN(hotplug)
 {
 	close(self->monitor);
 	close(self->uevents);
-	close(self->q.fd);
-	close(self->other);
+	reader_close(&self->q);
 }
 
 static int send_command(int monitor, const char *command)

@@ -37,7 +37,7 @@ struct node {
 };
 
 struct space {
-	int ns, base_fd, other;
+	int ns, base_fd;
 	__u64 base;
 	struct reader q;
 	struct node nodes[MAX_NODES];
@@ -453,7 +453,7 @@ static void space_open(struct space *s)
 	MUST(neg(pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC)));
 	MUST(queue_size(fd[0], DEPTH));
 	s->q.fd = fd[0];
-	s->other = fd[1];
+	s->q.write_fd = fd[1];
 	s->ns = neg(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
 	MUST(s->ns);
 	s->base_fd = open_path(BASE);

@@ -16,19 +16,18 @@
 FIXTURE(mounts)
 {
 	struct reader q;
-	int other;		/* write end of the queue */
 	__u64 base;
 };
 
 /* Opens a queue that watches a new tmpfs at BASE; returns the ID of the mount */
-static __u64 watch_base(struct __test_metadata *_metadata, struct reader *q, int *other)
+static __u64 watch_base(struct __test_metadata *_metadata, struct reader *q)
 {
 	__u64 base;
 	int ret;
 
 	if (geteuid())
 		SKIP(_exit(KSFT_SKIP), "needs root, to mount");
-	reader_open(_metadata, q, other, 256);
+	reader_open(_metadata, q, 256);
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
 	ASSERT_EQ(0, do_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	mkdir(BASE, 0755);
@@ -45,13 +44,12 @@ static __u64 watch_base(struct __test_metadata *_metadata, struct reader *q, int
 
 FIXTURE_SETUP(mounts)
 {
-	self->base = watch_base(_metadata, &self->q, &self->other);
+	self->base = watch_base(_metadata, &self->q);
 }
 
 FIXTURE_TEARDOWN(mounts)
 {
-	close(self->q.fd);
-	close(self->other);
+	reader_close(&self->q);
 }
 
 /* Mounts a tmpfs on a new directory; returns the ID of the mount, or 0 */
@@ -670,11 +668,10 @@ TEST_F(mounts, pivot_root)
 {
 	__u64 root = tmpfs("root", 0), new = tmpfs("root/dir", 0), new_root, sub;
 	struct reader q;
-	int other;
 	pid_t pid;
 
 	ASSERT_NE(0, new);
-	reader_open(_metadata, &q, &other, 64);
+	reader_open(_metadata, &q, 64);
 	ASSERT_EQ(0, mkdir("root/dir/new", 0755));
 	new_root = tmpfs("root/dir/new", 0);
 	ASSERT_EQ(0, mkdir("root/dir/new/put", 0755));
@@ -707,8 +704,7 @@ TEST_F(mounts, pivot_root)
 	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 4, root, new_root, self->base, 0));
 	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 3, root, new_root, self->base, 0));
 	EXPECT_TRUE(got_no_more(&q));
-	close(q.fd);
-	close(other);
+	reader_close(&q);
 }
 
 /*
@@ -806,6 +802,7 @@ static void child_queue(struct reader *q)
 	CHECK(!pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC));
 	CHECK(!queue_size(fd[0], 64));
 	q->fd = fd[0];
+	q->write_fd = fd[1];
 }
 
 static void sync_send(int fd)
@@ -823,7 +820,6 @@ static void sync_wait(int fd)
 FIXTURE(two_namespaces)
 {
 	struct reader q;
-	int other;
 	__u64 base, a;
 	int down[2], up[2];	/* pipes to the child and back, for sync_*() */
 	pid_t pid;
@@ -831,7 +827,7 @@ FIXTURE(two_namespaces)
 
 FIXTURE_SETUP(two_namespaces)
 {
-	self->base = watch_base(_metadata, &self->q, &self->other);
+	self->base = watch_base(_metadata, &self->q);
 	self->a = tmpfs("a", 0);
 	GOT(NEW, self->a, self->base, 0, 0);
 	ASSERT_EQ(0, mkdir("a/x", 0755));
@@ -841,8 +837,7 @@ FIXTURE_SETUP(two_namespaces)
 
 FIXTURE_TEARDOWN(two_namespaces)
 {
-	close(self->q.fd);
-	close(self->other);
+	reader_close(&self->q);
 }
 
 FIXTURE_VARIANT(two_namespaces)
@@ -953,12 +948,11 @@ TEST_F(mounts, namespace_death)
 	char path[PATH_LEN];
 	struct reader q;
 	union watch_record r;
-	int other;
 	pid_t pid;
 
 	ASSERT_NE(0, a);
 	GOT(NEW, a, self->base, 0, 0);
-	reader_open(_metadata, &q, &other, 64);
+	reader_open(_metadata, &q, 64);
 	ASSERT_EQ(0, pipe2(up, O_CLOEXEC));
 	ASSERT_EQ(0, pipe2(down, O_CLOEXEC));
 	pid = fork();
@@ -1003,8 +997,7 @@ TEST_F(mounts, namespace_death)
 	EXPECT_TRUE(got_no_more(&q));
 	/* No event in the namespace of the test */
 	GOT_NO_MORE();
-	close(q.fd);
-	close(other);
+	reader_close(&q);
 }
 
 /* MNT_EXPIRE posts UNMOUNT, with a flag, on the second call. */
@@ -1131,10 +1124,10 @@ TEST_F(mounts, descriptors)
 
 	/* With and without O_PATH, through the write end of the queue */
 	fd = open(BASE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	EXPECT_EQ(0, queue_watch(self->other, MOUNT, fd, 1, 0));
+	EXPECT_EQ(0, queue_watch(self->q.write_fd, MOUNT, fd, 1, 0));
 	close(fd);
 	ret = open_path(BASE);
-	EXPECT_EQ(0, queue_unwatch(self->other, MOUNT, ret, 0));
+	EXPECT_EQ(0, queue_unwatch(self->q.write_fd, MOUNT, ret, 0));
 	close(ret);
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, self->base));
 	GOT_NO_MORE();
@@ -1167,7 +1160,6 @@ TEST_F(mounts, duplicate)
 {
 	struct reader q;
 	char line[256], want[256];
-	int other;
 
 	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, BASE, 256, 0));
 	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, BASE, 1, 2));
@@ -1182,7 +1174,7 @@ TEST_F(mounts, duplicate)
 	EXPECT_STREQ(want, line);
 
 	/* The watches of another queue are independent */
-	reader_open(_metadata, &q, &other, 8);
+	reader_open(_metadata, &q, 8);
 	EXPECT_EQ(-EBADSLT, mount_unwatch(q.fd, BASE, 0));
 	EXPECT_EQ(0, mount_watch(q.fd, BASE, 1, 0));
 	EXPECT_EQ(0, mount_unwatch(self->q.fd, BASE, 0));
@@ -1195,8 +1187,7 @@ TEST_F(mounts, duplicate)
 	GOT_NO_MORE();
 	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_NEW, 1, mnt_id("a"), self->base, 0, 0));
 	EXPECT_TRUE(got_no_more(&q));
-	close(q.fd);
-	close(other);
+	reader_close(&q);
 }
 
 /*
@@ -1385,10 +1376,10 @@ TEST_F(mounts, loss)
 	char name[16];
 	struct reader q;
 	union watch_record r;
-	int i, other;
+	int i;
 	__u64 ids[10];
 
-	reader_open(_metadata, &q, &other, 4);
+	reader_open(_metadata, &q, 4);
 	ASSERT_EQ(0, mount_watch(q.fd, BASE, 1, WATCH_SUBTREE));
 	for (i = 0; i < 10; i++) {
 		snprintf(name, sizeof(name), "m%d", i);
@@ -1404,8 +1395,7 @@ TEST_F(mounts, loss)
 	for (i = 0; i < 10; i++)
 		GOT(NEW, ids[i], self->base, 0, 0);
 	GOT_NO_MORE();
-	close(q.fd);
-	close(other);
+	reader_close(&q);
 }
 
 /* The ID in NEW can be passed to statmount(), which fails after UNMOUNT. */

@@ -9,21 +9,27 @@
 
 struct reader {
 	int fd;
+	int write_fd;
 	struct watch_records records;	/* in buf */
 	char buf[4096];
 };
 
-/* Opens a queue; *@other is its write end */
 static inline void reader_open(struct __test_metadata *_metadata, struct reader *q,
-			       int *other, unsigned int depth)
+			       unsigned int depth)
 {
 	int fd[2];
 
 	queue_open(_metadata, fd, O_NONBLOCK | O_CLOEXEC);
 	memset(q, 0, sizeof(*q));
 	q->fd = fd[0];
-	*other = fd[1];
+	q->write_fd = fd[1];
 	ASSERT_EQ(0, queue_size(fd[0], depth));
+}
+
+static inline void reader_close(struct reader *q)
+{
+	close(q->fd);
+	close(q->write_fd);
 }
 
 /* Copies the next record.  Returns 1, 0 at the end of file, or -errno. */

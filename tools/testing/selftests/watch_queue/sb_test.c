@@ -34,7 +34,6 @@
 /* A queue of records about superblocks */
 struct stream {
 	struct reader q;
-	int other;		/* write end of the queue */
 	/* Expected contents of records, by watch ID */
 	__u64 sb_id[NR_IDS];
 	__u32 major[NR_IDS], minor[NR_IDS];
@@ -43,7 +42,7 @@ struct stream {
 static void stream_open(struct __test_metadata *_metadata, struct stream *s)
 {
 	memset(s, 0, sizeof(*s));
-	reader_open(_metadata, &s->q, &s->other, 1024);
+	reader_open(_metadata, &s->q, 1024);
 }
 
 /* Length of the next record, or -errno */
@@ -334,8 +333,7 @@ FIXTURE_SETUP(sb)
 
 FIXTURE_TEARDOWN(sb)
 {
-	close(self->s.q.fd);
-	close(self->s.other);
+	reader_close(&self->s.q);
 }
 
 /* A descriptor must be an open file of a filesystem that can be mounted. */
@@ -503,7 +501,7 @@ TEST_F(sb, unmount)
 	EXPECT_TRUE(got_end(&self->s, 1));
 
 	/* End of file, without a watch and a write end */
-	close(self->s.other);
+	close(self->s.q.write_fd);
 	EXPECT_EQ(0, read(self->s.q.fd, &sb_id, sizeof(sb_id)));
 }
 
@@ -981,12 +979,9 @@ FIXTURE_SETUP(quota)
 
 FIXTURE_TEARDOWN(quota)
 {
-	close(self->root.q.fd);
-	close(self->root.other);
-	close(self->user.q.fd);
-	close(self->user.other);
-	close(self->other.q.fd);
-	close(self->other.other);
+	reader_close(&self->root.q);
+	reader_close(&self->user.q);
+	reader_close(&self->other.q);
 }
 
 /* QUOTA is posted when the limit of blocks is reached, and when usage drops below it. */
@@ -1151,8 +1146,7 @@ TEST_F(quota, quota_then_watch)
 	/* Unmounting frees the inodes, which crosses the hard limit and the soft one */
 	EXPECT_EQ(4 * FEW_TIMES + 2, warnings);
 	EXPECT_TRUE(got_end(&self->root, 1));
-	close(late.q.fd);
-	close(late.other);
+	reader_close(&late.q);
 }
 
 #define NR_USERS	40	/* each has two kinds of warnings */
