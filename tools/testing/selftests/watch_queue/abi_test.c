@@ -855,8 +855,8 @@ TEST_F(limits, hard)
 }
 
 /*
- * A queue is charged for the whole ring: the number of records is rounded up to a power
- * of two, and each takes two more bytes, which is one more page for 64 pages.
+ * A queue is charged for the whole ring.  The number of records is rounded up to a power
+ * of two.  Each record takes two more bytes: one more page for the 64 pages here.
  */
 TEST_F(limits, rounded_up)
 {

@@ -2,7 +2,7 @@
 /*
  * Watch queue: each allocation and each user copy fails once
  *
- * A call is repeated with its first point of failure failing, then its second, until
+ * A call is repeated.  First its first point of failure fails, then its second, until
  * the call completes before it reaches that point.  /proc/self/fail-nth counts
  * allocations of objects and pages and user copies together.
  *

@@ -744,8 +744,8 @@ TEST_F(queue, removal_session)
 }
 
 /*
- * A watch that was added by the process that opened the queue does not pin the session
- * keyring either, even if another process still has a file of the queue.
+ * A watch that the opener of the queue added does not pin the session keyring either.
+ * Another process still has a file of the queue.
  */
 TEST_F(queue, removal_session_reopened)
 {

@@ -44,8 +44,8 @@ struct poster {
 };
 
 /*
- * Three quarters of the time, wait a little for the reader, so that poster and reader
- * meet in an empty queue, in a full one and in between.  The wait is bounded.
+ * Three quarters of the time, wait a little for the reader.  Poster and reader then meet
+ * in empty queues, in full ones and in between.  The wait is bounded.
  */
 static void poster_pace(struct poster *p)
 {
@@ -597,8 +597,8 @@ static void *poller_run(void *arg)
 }
 
 /*
- * A queue with a record and a loss stays readable until the loss is reported, even
- * during the read() that returns the record and has no room for the report.
+ * A queue with a record and a loss stays readable until the loss is reported.  It is
+ * readable even during a read() that returns the record and has no room for the report.
  */
 TEST_F_TIMEOUT(queue, pending_loss_readable, LIMIT)
 {

@@ -6,7 +6,6 @@
  * exceeded quotas.  Each test has its own mount namespace.  Its working directory is a
  * tmpfs with the mount points "mnt" and "other".
  */
-#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/quota.h>
 #include <stdlib.h>

@@ -346,8 +346,8 @@ static int object_place(const struct object *o, const struct key_notification *n
 }
 
 /*
- * After some bursts, waits a little until a reader finds its queue empty, so that posters
- * and readers race in empty queues as well as in full ones.  The wait is bounded.
+ * After some bursts, waits a little until a reader finds its queue empty.  Posters and
+ * readers then race in empty queues as well as in full ones.  The wait is bounded.
  */
 static void poster_pause(struct thread *t)
 {
