@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: making, sizing and looking at one, and all that it refuses
+ * Watch queue: opening and sizing a queue, fdinfo, limits, and refused operations
  */
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -12,11 +12,11 @@
 #define PIPE_SOFT	"/proc/sys/fs/pipe-user-pages-soft"
 #define PIPE_HARD	"/proc/sys/fs/pipe-user-pages-hard"
 
-/* What fdinfo says of bitmaps of subtypes */
+/* Bitmaps of subtypes as in fdinfo */
 #define SOME_WORDS	"00000001,00000002,00000003,00000004,00000050,00000006,00000007,80000000"
 #define NO_WORDS	"00000000,00000000,00000000,00000000,00000000,00000000,00000000,00000000"
 
-/* Users that own nothing else, so that what they are charged starts at 0 */
+/* Users that own nothing else, so that their charges start at 0 */
 #define SOME_USER	64321
 #define OTHER_USER	64322
 
@@ -28,19 +28,15 @@ FIXTURE(queue)
 
 FIXTURE_SETUP(queue)
 {
-	session_open(_metadata);
-	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
-	self->key = key_new("abi");
-	ASSERT_GT(self->key, 0);
+	self->key = queue_open_with_key(_metadata, self->fd, "abi");
 }
 
 FIXTURE_TEARDOWN(queue)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
-/* Values and layouts that programs were compiled with do not change. */
+/* The values and layouts of the user ABI do not change. */
 TEST_F(queue, header)
 {
 	EXPECT_EQ(O_EXCL, O_NOTIFICATION_PIPE);
@@ -73,7 +69,7 @@ TEST_F(queue, header)
 	EXPECT_EQ(7, NOTIFY_KEY_SETATTR);
 }
 
-/* O_CLOEXEC and O_NONBLOCK combine with O_NOTIFICATION_PIPE, for both ends. */
+/* O_CLOEXEC and O_NONBLOCK apply to both ends of a queue. */
 TEST_F(queue, pipe2_flags)
 {
 	int end, nonblock, cloexec, fd[2];
@@ -93,7 +89,7 @@ TEST_F(queue, pipe2_flags)
 		}
 }
 
-/* Flags that pipe2() does not know are still EINVAL. */
+/* pipe2() still rejects unknown flags. */
 TEST_F(queue, pipe2_bad_flags)
 {
 	int fd[2];
@@ -102,7 +98,7 @@ TEST_F(queue, pipe2_bad_flags)
 	EXPECT_EQ(-EINVAL, neg(pipe2(fd, O_NOTIFICATION_PIPE | O_CREAT)));
 }
 
-/* A queue looks like a pipe: a FIFO that cannot seek. */
+/* To stat() a queue is a FIFO, and it cannot seek. */
 TEST_F(queue, is_a_pipe)
 {
 	struct stat st;
@@ -112,7 +108,7 @@ TEST_F(queue, is_a_pipe)
 	EXPECT_EQ(-ESPIPE, neg(lseek(self->fd[0], 0, SEEK_SET)));
 }
 
-/* SET_SIZE works once, and on the read end. */
+/* SET_SIZE works on the read end, and only once. */
 TEST_F(queue, set_size_read_end)
 {
 	EXPECT_EQ(0, queue_size(self->fd[0], 8));
@@ -120,7 +116,7 @@ TEST_F(queue, set_size_read_end)
 	EXPECT_EQ(-EBUSY, queue_size(self->fd[1], 16));
 }
 
-/* SET_SIZE works on the write end just as well. */
+/* SET_SIZE works on the write end, too. */
 TEST_F(queue, set_size_write_end)
 {
 	EXPECT_EQ(0, queue_size(self->fd[1], 8));
@@ -128,7 +124,7 @@ TEST_F(queue, set_size_write_end)
 	EXPECT_EQ(-EBUSY, queue_size(self->fd[0], 16));
 }
 
-/* 0 and more than the limit are EINVAL and leave the queue to be sized. */
+/* A size of 0 or above the limit fails with EINVAL and leaves the queue unsized. */
 TEST_F(queue, set_size_bad)
 {
 	struct queue_info info;
@@ -158,7 +154,7 @@ TEST_F(queue, set_size_whole_long)
 	EXPECT_EQ(0, queue_size(self->fd[0], 1));
 }
 
-/* That a queue has its size is found before the new size is looked at. */
+/* SET_SIZE of a sized queue fails with EBUSY, even if the new size is invalid. */
 TEST_F(queue, set_size_ebusy_first)
 {
 	ASSERT_EQ(0, queue_size(self->fd[0], 1));
@@ -166,7 +162,7 @@ TEST_F(queue, set_size_ebusy_first)
 	EXPECT_EQ(-EBUSY, queue_size(self->fd[0], -1UL));
 }
 
-/* The depth is the number that was asked for; the pages are rounded up. */
+/* The depth is the requested number; F_GETPIPE_SZ is rounded up to a power of two. */
 TEST_F(queue, getpipe_sz)
 {
 	static const unsigned int sizes[] = {
@@ -190,12 +186,11 @@ TEST_F(queue, getpipe_sz)
 		EXPECT_EQ(bytes, fcntl(fd[1], F_GETPIPE_SZ));
 		ASSERT_TRUE(queue_info(fd[0], &info));
 		EXPECT_EQ(sizes[i], info.depth);
-		close(fd[0]);
-		close(fd[1]);
+		queue_close(fd);
 	}
 }
 
-/* The size in bytes is not for F_SETPIPE_SZ to change, sized or not. */
+/* F_SETPIPE_SZ fails with EBUSY on a queue, sized or not. */
 TEST_F(queue, setpipe_sz)
 {
 	int sized, end, page = sysconf(_SC_PAGESIZE);
@@ -215,7 +210,7 @@ TEST_F(queue, setpipe_sz)
 	}
 }
 
-/* A file that is no pipe of any kind is still EBADF for both. */
+/* F_GETPIPE_SZ and F_SETPIPE_SZ still fail with EBADF on a file that is not a pipe. */
 TEST_F(queue, pipe_sz_no_pipe)
 {
 	int file;
@@ -226,7 +221,7 @@ TEST_F(queue, pipe_sz_no_pipe)
 	EXPECT_EQ(-EBADF, neg(fcntl(file, F_SETPIPE_SZ, 4096)));
 }
 
-/* An ioctl that a queue does not know is ENOTTY. */
+/* An unknown ioctl fails with ENOTTY. */
 TEST_F(queue, unknown_ioctl)
 {
 	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0x5f), 0)));
@@ -234,21 +229,20 @@ TEST_F(queue, unknown_ioctl)
 	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[1], TIOCGWINSZ, 0)));
 }
 
-/* So is one of the right number with an argument that goes the wrong way. */
+/* An ioctl with a known number but the wrong direction fails with ENOTTY, too. */
 TEST_F(queue, unknown_direction)
 {
-	struct watch_queue_watch how = {};
+	struct watch_queue_watch args = {};
 
-	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0x62), &how)));
-	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IOR('W', 0x62, how), &how)));
-	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IOWR('W', 0x63, how), &how)));
-	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IOW('W', 0x64, how), &how)));
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0x62), &args)));
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IOR('W', 0x62, args), &args)));
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IOWR('W', 0x63, args), &args)));
+	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IOW('W', 0x64, args), &args)));
 }
 
 /*
- * A bad request for a watch is refused in one order, on either end, for setting and
- * for removing: size, memory, what is behind the known members, ID, type.  The
- * flags come next, and only a source can say what is wrong with them.
+ * ADD_WATCH and REMOVE_WATCH check in the same order on either end: the size, access to
+ * the memory, unknown members, the ID, and the type.  The source checks the flags.
  */
 TEST_F(queue, watch_order)
 {
@@ -259,7 +253,7 @@ TEST_F(queue, watch_order)
 		WATCH_TYPE_META, WATCH_TYPE_KEY_NOTIFY, 200, 0x1000000, -1U
 	};
 	size_t page = sysconf(_SC_PAGESIZE), i;
-	struct watch_queue_watch how, *end;
+	struct watch_queue_watch args, *end;
 	char *map, big[4096] = {};
 	int n, fd;
 
@@ -273,15 +267,15 @@ TEST_F(queue, watch_order)
 		unsigned long cmd = cmds[n / 2];
 
 		fd = self->fd[n % 2];
-		how = (struct watch_queue_watch) { .fd = -7, .id = 256, .flags = -1U };
-		memcpy(big, &how, sizeof(how));
-		*end = how;
+		args = (struct watch_queue_watch) { .fd = -7, .id = 256, .flags = -1U };
+		memcpy(big, &args, sizeof(args));
+		*end = args;
 
-		/* Too small; 0 bytes too, and nothing is read of either */
+		/* Too small, also 0 bytes: fails before it reads the memory */
 		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 0, NULL));
 		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 15, NULL));
 
-		/* Not there, or not all of it */
+		/* Not accessible, or only in part */
 		EXPECT_EQ(-EFAULT, queue_watch_sized(fd, cmd, 16, NULL));
 		EXPECT_EQ(-EFAULT, queue_watch_sized(fd, cmd, 16, (char *)end + 1));
 		EXPECT_EQ(-EFAULT, queue_watch_sized(fd, cmd, 17, end));
@@ -297,19 +291,19 @@ TEST_F(queue, watch_order)
 		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 4095, big));
 		big[4095] = 0;
 
-		/* Those that are 0 say nothing: it is the ID */
+		/* Unknown members that are 0 are ignored: the ID is checked next */
 		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 16, end));
 		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 17, big));
 		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 4096, big));
-		how.id = -1U;
-		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 16, &how));
+		args.id = -1U;
+		EXPECT_EQ(-EINVAL, queue_watch_sized(fd, cmd, 16, &args));
 
-		/* Then the type, with 255 as good an ID as any */
-		how.id = 255;
+		/* The type is checked next; 255 is a valid ID */
+		args.id = 255;
 		for (i = 0; i < ARRAY_SIZE(no_source); i++) {
-			how.type = no_source[i];
-			*end = how;
-			memcpy(big, &how, sizeof(how));
+			args.type = no_source[i];
+			*end = args;
+			memcpy(big, &args, sizeof(args));
 			EXPECT_EQ(-EOPNOTSUPP, queue_watch_sized(fd, cmd, 16, end));
 			EXPECT_EQ(-EOPNOTSUPP, queue_watch_sized(fd, cmd, 17, big));
 			EXPECT_EQ(-EOPNOTSUPP, queue_watch_sized(fd, cmd, 4096, big));
@@ -318,7 +312,7 @@ TEST_F(queue, watch_order)
 	munmap(map, 2 * page);
 }
 
-/* Bad filters are EFAULT or EINVAL, in the order in which they are read. */
+/* SET_FILTER checks the header, then access to all rules, then the rules. */
 TEST_F(queue, set_filter_order)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -331,11 +325,11 @@ TEST_F(queue, set_filter_order)
 	ASSERT_TRUE(map != MAP_FAILED);
 	ASSERT_EQ(0, munmap(map + page, page));
 
-	/* The header cannot be read, not at all or not whole. */
+	/* The header is not accessible, or only in part */
 	EXPECT_EQ(-EFAULT, queue_filter(self->fd[0], map + page));
 	EXPECT_EQ(-EFAULT, queue_filter(self->fd[0], map + page - header + 1));
 
-	/* The header is bad; that the rules cannot be read is not found. */
+	/* The header is invalid, and the rules are not accessible */
 	cut = (struct filter *)(map + page - header);
 	cut->nr_filters = 0;
 	cut->reserved = 0;
@@ -348,11 +342,11 @@ TEST_F(queue, set_filter_order)
 	cut->reserved = 1;
 	EXPECT_EQ(-EINVAL, queue_filter(self->fd[0], cut));
 
-	/* The header is good, the rules cannot be read. */
+	/* The header is valid, and the rules are not accessible */
 	cut->reserved = 0;
 	EXPECT_EQ(-EFAULT, queue_filter(self->fd[0], cut));
 
-	/* The first rule is bad, but the second cannot be read. */
+	/* The first rule is invalid, and the second is not accessible */
 	cut = (struct filter *)(map + page - header - sizeof(cut->rules[0]));
 	memset(cut, 0, header + sizeof(cut->rules[0]));
 	cut->nr_filters = 2;
@@ -360,11 +354,11 @@ TEST_F(queue, set_filter_order)
 	cut->rules[0].info_filter = WATCH_INFO_FLAG_0;
 	EXPECT_EQ(-EFAULT, queue_filter(self->fd[0], cut));
 
-	/* All can be read, and the rule is bad. */
+	/* The only rule is accessible and invalid */
 	cut->nr_filters = 1;
 	EXPECT_EQ(-EINVAL, queue_filter(self->fd[0], cut));
 
-	/* All is good, up to the last byte before the hole. */
+	/* A valid filter ends at the last accessible byte */
 	cut->rules[0].info_mask = WATCH_INFO_FLAG_0;
 	EXPECT_EQ(0, queue_filter(self->fd[0], cut));
 
@@ -374,7 +368,7 @@ TEST_F(queue, set_filter_order)
 	EXPECT_EQ(0, queue_filter(self->fd[1], good));
 }
 
-/* A rule's value lies inside its mask, and the mask leaves the length alone. */
+/* info_filter must lie inside info_mask, and info_mask must not include the length. */
 TEST_F(queue, set_filter_masks)
 {
 	struct filter filter = {
@@ -401,7 +395,7 @@ TEST_F(queue, set_filter_masks)
 	EXPECT_EQ(0, queue_filter(self->fd[0], &filter));
 }
 
-/* A filter can be set and removed before the queue has its size. */
+/* A filter can be set and removed before SET_SIZE. */
 TEST_F(queue, set_filter_unsized)
 {
 	struct filter filter = {
@@ -419,7 +413,7 @@ TEST_F(queue, set_filter_unsized)
 	EXPECT_EQ(0, queue_filter(self->fd[1], NULL));
 }
 
-/* write() is EXDEV whatever its length, and posts nothing. */
+/* write() of any length fails with EXDEV and posts nothing. */
 TEST_F(queue, write)
 {
 	struct iovec iov = { .iov_base = "x", .iov_len = 1 };
@@ -439,7 +433,7 @@ TEST_F(queue, write)
 	EXPECT_EQ(-EBADF, neg(read(self->fd[1], buf, sizeof(buf))));
 }
 
-/* With no reader left write() is EXDEV too, and there is no SIGPIPE. */
+/* write() without a reader also fails with EXDEV, and does not raise SIGPIPE. */
 TEST_F(queue, write_no_reader)
 {
 	EXPECT_EQ(0, close(self->fd[0]));
@@ -447,10 +441,7 @@ TEST_F(queue, write_no_reader)
 	self->fd[0] = -1;
 }
 
-/*
- * splice, tee, vmsplice and sendfile take nothing out of a queue; the records
- * are there afterwards.
- */
+/* splice(), tee(), vmsplice(), sendfile() and copy_file_range() cannot read a queue. */
 TEST_F(queue, splice_from)
 {
 	struct iovec iov;
@@ -482,7 +473,7 @@ TEST_F(queue, splice_from)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* Nor do they put anything into it, or take it from where it was. */
+/* They cannot write to a queue either, and do not consume their input. */
 TEST_F(queue, splice_to)
 {
 	char buf[64] = "payload";
@@ -514,7 +505,7 @@ TEST_F(queue, splice_to)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* Nor between the two ends of one queue, or of two. */
+/* They cannot copy between the ends of one queue, or from one queue to another. */
 TEST_F(queue, splice_between)
 {
 	int fd[2];
@@ -535,10 +526,7 @@ TEST_F(queue, splice_between)
 	EXPECT_TRUE(got_updated(self->fd[0], 1, self->key));
 }
 
-/*
- * What fdinfo says of either end: how deep the queue is, how many records are
- * in it, were posted and were lost, and who watches what.
- */
+/* fdinfo of either end has the depth, the counts of records, and each watch. */
 TEST_F(queue, fdinfo)
 {
 	char line[512], want[512], buf[8 * KEY_RECORD];
@@ -585,7 +573,7 @@ TEST_F(queue, fdinfo)
 		EXPECT_STREQ(want, line);
 	}
 
-	/* A removed watch is gone; its last record, or its loss, is counted. */
+	/* A removed watch has no line; its REMOVAL is counted, even if lost */
 	ASSERT_EQ(0, watch_del(other, self->fd[0]));
 	ASSERT_TRUE(queue_info(self->fd[0], &info));
 	EXPECT_EQ(1, info.watches);
@@ -594,7 +582,7 @@ TEST_F(queue, fdinfo)
 	EXPECT_EQ(3, info.queued);
 	EXPECT_EQ(2, info.lost);
 
-	/* What was read, many at a time or one by one, was posted, too. */
+	/* Records that were read still count as posted */
 	EXPECT_EQ(3 * KEY_RECORD + LOSS_RECORD,
 		  neg(read(self->fd[0], buf, sizeof(buf))));
 	ASSERT_TRUE(queue_info(self->fd[0], &info));
@@ -603,7 +591,7 @@ TEST_F(queue, fdinfo)
 	EXPECT_EQ(2, info.lost);
 }
 
-/* What fdinfo says of the filter: one line a rule, all its words in order. */
+/* fdinfo has a line per rule of the filter, with all words in order. */
 TEST_F(queue, fdinfo_filter)
 {
 	struct filter filter = {
@@ -660,13 +648,12 @@ FIXTURE_SETUP(plain)
 
 FIXTURE_TEARDOWN(plain)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
 /*
- * On an ordinary pipe all four ioctls are ENODEV, whatever their argument.  Without
- * CONFIG_WATCH_QUEUE they are ENOTTY, and O_NOTIFICATION_PIPE is ENOPKG.
+ * On an ordinary pipe, the four ioctls fail with ENODEV for any argument.  Without
+ * CONFIG_WATCH_QUEUE, they fail with ENOTTY, and O_NOTIFICATION_PIPE with ENOPKG.
  */
 TEST_F(plain, ioctls)
 {
@@ -678,8 +665,7 @@ TEST_F(plain, ioctls)
 		EXPECT_EQ(-ENOPKG, ret);
 		want = -ENOTTY;
 	} else {
-		close(fd[0]);
-		close(fd[1]);
+		queue_close(fd);
 		want = -ENODEV;
 	}
 	for (end = 0; end < 2; end++) {
@@ -699,7 +685,7 @@ TEST_F(plain, ioctls)
 	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0xff), 0)));
 }
 
-/* An ordinary pipe still carries bytes, changes size, splices and tees. */
+/* Ordinary pipes still work: read(), write(), sizes, splice(), tee() and vmsplice(). */
 TEST_F(plain, works)
 {
 	int page = sysconf(_SC_PAGESIZE);
@@ -739,10 +725,7 @@ TEST_F(plain, works)
 	self->fd[1] = -1;
 }
 
-/*
- * Limits.  The parent owns the settings and puts them back, however the test
- * ends; the test itself runs in a child that is an ordinary user.
- */
+/* Limits.  The parent restores the settings; the test may become an ordinary user. */
 FIXTURE(limits)
 {
 	long max_size;
@@ -752,14 +735,7 @@ FIXTURE(limits)
 
 FIXTURE_SETUP(limits)
 {
-	int fd[2];
-
-	session_open(_metadata);
-	queue_open(_metadata, fd, 0);
-	close(fd[0]);
-	close(fd[1]);
-	if (geteuid())
-		SKIP(return, "needs root, to change limits and users");
+	require_root(_metadata);
 	self->max_size = sysctl_get(PIPE_MAX_SIZE);
 	self->soft = sysctl_get(PIPE_SOFT);
 	self->hard = sysctl_get(PIPE_HARD);
@@ -784,12 +760,11 @@ static int try_size(unsigned long nr)
 	if (ret)
 		return ret;
 	ret = queue_size(fd[0], nr);
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 	return ret;
 }
 
-/* An ordinary user gets as many records as fit into pipe-max-size. */
+/* An ordinary user can size a queue for as many records as fit into pipe-max-size. */
 TEST_F(limits, max_size)
 {
 	ASSERT_EQ(0, sysctl_set(PIPE_MAX_SIZE, DEFAULT_LIMIT * SLOT_SIZE));
@@ -798,7 +773,7 @@ TEST_F(limits, max_size)
 	EXPECT_EQ(-EINVAL, try_size(DEFAULT_LIMIT + 1));
 }
 
-/* The limit follows pipe-max-size, and the depth is not a power of two. */
+/* The limit follows pipe-max-size.  A depth need not be a power of two. */
 TEST_F(limits, max_size_changed)
 {
 	ASSERT_EQ(0, sysctl_set(PIPE_MAX_SIZE, 65536));
@@ -808,7 +783,7 @@ TEST_F(limits, max_size_changed)
 	EXPECT_EQ(0, try_size(65536 / SLOT_SIZE - 1));
 }
 
-/* CAP_SYS_RESOURCE may have more than that, up to a limit of its own. */
+/* CAP_SYS_RESOURCE allows more than pipe-max-size, up to a hard limit. */
 TEST_F(limits, max_size_privileged)
 {
 	ASSERT_EQ(0, sysctl_set(PIPE_MAX_SIZE, 65536));
@@ -817,7 +792,7 @@ TEST_F(limits, max_size_privileged)
 	EXPECT_EQ(-EINVAL, try_size(HARD_LIMIT + 1));
 }
 
-/* Holds queues until it is refused; returns how many there were. */
+/* Opens and sizes queues until SET_SIZE fails; returns the number of sized queues */
 static int fill_limit(int fds[][2], int max, unsigned long nr, int *error)
 {
 	int i;
@@ -834,16 +809,13 @@ static int fill_limit(int fds[][2], int max, unsigned long nr, int *error)
 
 static void close_all(int fds[][2], int nr)
 {
-	while (nr--) {
-		close(fds[nr][0]);
-		close(fds[nr][1]);
-	}
+	while (nr--)
+		queue_close(fds[nr]);
 }
 
 /*
- * The pages of all queues of a user stay below pipe-user-pages-soft.  Beyond it
- * SET_SIZE is EPERM, but only after EINVAL and EBUSY were ruled out, and what
- * is closed can be had again.
+ * pipe-user-pages-soft limits the pages of all queues of a user.  Beyond it, SET_SIZE
+ * fails with EPERM; EINVAL and EBUSY take precedence.  Closing a queue frees its pages.
  */
 TEST_F(limits, soft)
 {
@@ -863,14 +835,14 @@ TEST_F(limits, soft)
 		EXPECT_EQ(-EBUSY, queue_size(fds[0][0], records));
 		EXPECT_EQ(0, fcntl(fds[got][0], F_GETPIPE_SZ));
 
-		/* Give one back: the refused queue can have its place. */
-		close_all(&fds[0], 1);
+		/* Close a queue: the refused one can use its pages */
+		queue_close(fds[0]);
 		EXPECT_EQ(0, queue_size(fds[got][0], records));
 		close_all(&fds[1], got);
 	}
 }
 
-/* The same for pipe-user-pages-hard, which even a single queue can meet. */
+/* pipe-user-pages-hard also limits the size of a user's first queue. */
 TEST_F(limits, hard)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -883,8 +855,8 @@ TEST_F(limits, hard)
 }
 
 /*
- * What counts is the ring as it is made: a power of two of records, and beside
- * them two bytes for each, a page for the 64 pages here.
+ * A queue is charged for the whole ring.  The number of records is rounded up to a power
+ * of two.  Each record takes two more bytes: one more page for the 64 pages here.
  */
 TEST_F(limits, rounded_up)
 {
@@ -898,7 +870,7 @@ TEST_F(limits, rounded_up)
 	EXPECT_EQ(-EPERM, try_size(records));
 }
 
-/* Neither limit holds for CAP_SYS_RESOURCE. */
+/* CAP_SYS_RESOURCE is exempt from both limits of pages. */
 TEST_F(limits, privileged)
 {
 	ASSERT_EQ(0, sysctl_set(PIPE_SOFT, 1));
@@ -907,9 +879,8 @@ TEST_F(limits, privileged)
 }
 
 /*
- * What a queue is charged is given back to the page, sized or not, and whether
- * SET_SIZE failed or worked: any difference adds up to EPERM here, or to no
- * limit at all (CVE-2025-23138).
+ * Closing a queue uncharges exactly what was charged, sized or not, and after a failed
+ * SET_SIZE.  An imbalance would add up to EPERM, or to no limit (CVE-2025-23138).
  */
 TEST_F(limits, balance)
 {
@@ -927,7 +898,7 @@ TEST_F(limits, balance)
 		ASSERT_EQ(-EINVAL, try_size(0));
 		ASSERT_EQ(-EPERM, try_size(255 * page / SLOT_SIZE));
 		ASSERT_EQ(0, pipe2(fds[0], O_NOTIFICATION_PIPE));
-		close_all(fds, 1);
+		queue_close(fds[0]);
 	}
 	after = fill_limit(fds, ARRAY_SIZE(fds), 512, &error);
 	EXPECT_EQ(-EPERM, error);
@@ -935,8 +906,8 @@ TEST_F(limits, balance)
 }
 
 /*
- * A user holds as many watches as RLIMIT_NOFILE says, over all queues, and gets
- * EAGAIN for one more.  Removing one makes room at once.
+ * RLIMIT_NOFILE limits a user's watches on keys over all queues.  One more fails with
+ * EAGAIN.  Removing a watch uncharges it immediately.
  */
 TEST_F(limits, watches)
 {
@@ -966,14 +937,14 @@ TEST_F(limits, watches)
 		ASSERT_EQ(0, watch_add(keys[0], fd[0][0], 0));
 	}
 
-	/* A refused watch costs nothing, and neither does a duplicate. */
+	/* Refused and duplicate watches are not charged */
 	ASSERT_EQ(0, watch_del(keys[0], fd[0][0]));
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(-EBUSY, watch_add(keys[1], fd[1][0], 1));
 	EXPECT_EQ(0, watch_add(keys[0], fd[0][0], 0));
 }
 
-/* With CAP_SYS_RESOURCE a user may have more than that, and they do not count. */
+/* A watch added with CAP_SYS_RESOURCE is not limited, and is not charged. */
 TEST_F(limits, watches_privileged)
 {
 	struct rlimit limit = { .rlim_cur = 20, .rlim_max = 20 };
@@ -994,11 +965,8 @@ TEST_F(limits, watches_privileged)
 	EXPECT_EQ(0, watch_add(keys[21], fd[0], 21));
 }
 
-/*
- * Watches on keys are removed by their ID, too, also if the user may not use the
- * ioctl to add them.
- */
-TEST_F(limits, key_by_id)
+/* REMOVE_WATCH by ID also removes watches on keys, though ADD_WATCH cannot add them. */
+TEST_F(limits, remove_key_by_id)
 {
 	int key, other, fd[2];
 
@@ -1020,7 +988,7 @@ TEST_F(limits, key_by_id)
 	EXPECT_EQ(0, watch_del(other, fd[0]));
 }
 
-/* Closing a queue gives back all its watches at once. */
+/* Closing a queue uncharges all its watches immediately. */
 TEST_F(limits, watches_close)
 {
 	struct rlimit limit = { .rlim_cur = 20, .rlim_max = 20 };
@@ -1039,7 +1007,7 @@ TEST_F(limits, watches_close)
 		ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE));
 		for (i = 0; i < 20; i++)
 			ASSERT_EQ(0, watch_add(keys[i], fd[0], i));
-		close_all(&fd, 1);
+		queue_close(fd);
 	}
 }
 

@@ -23,7 +23,6 @@ static char *data;			/* one block, aligned for direct I/O */
 /* A queue, and disks that are removed with it */
 struct rig {
 	struct reader q;
-	int other;		/* write end of the queue */
 	char name[3][32];	/* names of device-mapper devices */
 	int made;
 };
@@ -33,7 +32,7 @@ static inline void rig_open(struct __test_metadata *_metadata, struct rig *rig)
 {
 	int ret;
 
-	reader_open(_metadata, &rig->q, &rig->other, 256);
+	reader_open(_metadata, &rig->q, 256);
 	ret = queue_watch(rig->q.fd, WATCH_TYPE_BLOCK_NOTIFY, 99, 0, 0);
 	if (ret == -EOPNOTSUPP)
 		SKIP(_exit(KSFT_SKIP), "CONFIG_BLOCK_NOTIFICATIONS is not set");
@@ -52,8 +51,7 @@ static inline void rig_close(struct rig *rig)
 {
 	while (rig->made)
 		dm_remove(rig->name[--rig->made]);
-	close(rig->q.fd);
-	close(rig->other);
+	reader_close(&rig->q);
 }
 
 static inline int open_disk(const char *path)

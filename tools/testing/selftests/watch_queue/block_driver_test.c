@@ -197,7 +197,7 @@ TEST_F(md, raid1)
 	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
 	EXPECT_TRUE(got(&self->rig, 3, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_WRITE, leg[1], 0,
 			BLOCK, 0));
-	/* That leg is not used any more */
+	/* The array no longer uses that leg */
 	EXPECT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 
@@ -516,7 +516,7 @@ static int upper_disk(struct scsi *s)
  * A disk refuses write-zeroes.  Its driver and a device on top of it clear their limits,
  * and the kernel writes zeroes.  This is not an I/O error.
  */
-TEST_F(scsi, learns)
+TEST_F(scsi, write_zeroes_refused)
 {
 	__u64 range[2] = { 0, 16 * BLOCK };
 	struct scsi *s = &self->scsi;
@@ -539,8 +539,11 @@ TEST_F(scsi, learns)
 	close(upper);
 }
 
-/* As above for discard: the disk refuses the first one, and does not get the second */
-TEST_F(scsi, learns_discard)
+/*
+ * A disk refuses a discard.  Its driver and a device on top of it clear their limits, so
+ * that the next discard is not sent.  This is not an I/O error.
+ */
+TEST_F(scsi, discard_refused)
 {
 	__u64 range[2] = { 0, 16 * BLOCK };
 	struct scsi *s = &self->scsi;

@@ -301,21 +301,19 @@ TEST_F(block, watch_in_burst)
 	int disk = dm_disk(&self->rig, "error", ""), i;
 	struct reader late;
 	union watch_record r;
-	int other;
 
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
 	for (i = 0; i < 2 * BURST; i++)
 		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 512 * i)));
-	reader_open(_metadata, &late, &other, 16);
+	reader_open(_metadata, &late, 16);
 	ASSERT_EQ(0, queue_watch(late.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 2, 0));
 	ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 512 * i)));
 	/* The new watch does not restart the period */
 	ASSERT_EQ(1, await_record(&late, &r));
 	EXPECT_EQ(i, r.block.sector);
 	EXPECT_EQ(0, r.block.suppressed);
-	close(late.fd);
-	close(other);
+	reader_close(&late);
 	close(disk);
 }
 
@@ -325,11 +323,10 @@ TEST_F(block, watches_in_burst)
 	int disk = dm_disk(&self->rig, "error", ""), total = 200, errors = 0, records = 0, i;
 	struct reader late;
 	union watch_record r;
-	int other;
 
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
-	reader_open(_metadata, &late, &other, 16);
+	reader_open(_metadata, &late, 16);
 	for (i = 0; i < total; i++) {
 		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 0)));
 		ASSERT_EQ(0, queue_watch(late.fd, WATCH_TYPE_BLOCK_NOTIFY, disk, 2, 0));
@@ -342,8 +339,7 @@ TEST_F(block, watches_in_burst)
 	EXPECT_EQ(total, errors);
 	/* A few records per period, and there may be several periods */
 	EXPECT_GT(total / 2, records);
-	close(late.fd);
-	close(other);
+	reader_close(&late);
 	close(disk);
 }
 

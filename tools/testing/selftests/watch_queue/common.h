@@ -2,9 +2,9 @@
 /*
  * Watch queue test helpers
  *
- * Every wrapper returns what the system call returned, or -errno.  Records are
- * looked at one by one, with got_*(): true if the next record is the wanted
- * one, else it is printed.
+ * Each wrapper returns the result of the system call, or -errno.  got_*() reads the
+ * next record and returns true if it is the expected one.  Otherwise it prints the
+ * record.
  */
 #ifndef _SELFTESTS_WATCH_QUEUE_COMMON_H
 #define _SELFTESTS_WATCH_QUEUE_COMMON_H
@@ -34,15 +34,15 @@
 #include "watch_records.h"
 #include "../kselftest_harness.h"
 
-#define SLOT_SIZE	128	/* bytes that a record takes in the queue */
-#define MAX_RULES	16	/* rules that a filter can have */
+#define SLOT_SIZE	128	/* bytes of the queue per record */
+#define MAX_RULES	16	/* rules in a filter */
 #define DEFAULT_LIMIT	8192	/* records, with the default pipe-max-size */
-#define HARD_LIMIT	8388608	/* records, for the privileged */
-#define PATIENCE_MS	25000	/* for what must happen; the harness waits 30 s */
+#define HARD_LIMIT	8388608	/* records, with CAP_SYS_RESOURCE */
+#define TIMEOUT_MS	25000	/* for an expected event; a test is killed after 30 s */
 #define KEY_RECORD	sizeof(struct key_notification)
 #define LOSS_RECORD	sizeof(struct watch_notification)
 
-/* A filter with room for one rule more than the kernel takes */
+/* A filter with one rule more than the kernel accepts */
 struct filter {
 	__u32 nr_filters;
 	__u32 reserved;
@@ -85,7 +85,7 @@ static inline bool is_removal(const union watch_record *r)
 	return watch_record_is_meta(r, WATCH_META_REMOVAL_NOTIFICATION);
 }
 
-/* Keys.  The session keyring is the test's own and passes to its children. */
+/* Keys.  Each test has its own session keyring, which its children inherit. */
 
 static inline long keyctl(int op, unsigned long a, unsigned long b,
 			  unsigned long c, unsigned long d)
@@ -111,13 +111,13 @@ static inline int ring_new(const char *desc)
 	return key_new_in("keyring", desc, KEY_SPEC_SESSION_KEYRING);
 }
 
-/* Posts UPDATED, under key->sem */
+/* Posts UPDATED, while holding key->sem */
 static inline int key_update(int key)
 {
 	return keyctl(KEYCTL_UPDATE, key, (unsigned long)"2", 1, 0);
 }
 
-/* Posts SETATTR, under no lock of the key */
+/* Posts SETATTR, without a lock of the key */
 static inline int key_touch(int key)
 {
 	return keyctl(KEYCTL_SET_TIMEOUT, key, 0, 0, 0);
@@ -143,7 +143,7 @@ static inline int watch_del(int key, int fd)
 	return watch_add(key, fd, -1);
 }
 
-/* Serial number of a keyring that was named by its KEY_SPEC_ */
+/* Serial number of a keyring, given its KEY_SPEC_ */
 static inline int key_serial(int spec)
 {
 	return keyctl(KEYCTL_GET_KEYRING_ID, spec, 1, 0, 0);
@@ -161,42 +161,42 @@ static inline int queue_filter(int fd, const void *filter)
 	return neg(ioctl(fd, IOC_WATCH_QUEUE_SET_FILTER, filter));
 }
 
-/* IOC_WATCH_QUEUE_ADD_WATCH or IOC_WATCH_QUEUE_REMOVE_WATCH, of any size */
+/* IOC_WATCH_QUEUE_ADD_WATCH or IOC_WATCH_QUEUE_REMOVE_WATCH, with any size */
 static inline int queue_watch_sized(int fd, unsigned long cmd, size_t size,
-				    const void *how)
+				    const void *args)
 {
 	return neg(ioctl(fd, _IOC(_IOC_WRITE, _IOC_TYPE(cmd), _IOC_NR(cmd),
-				  size), how));
+				  size), args));
 }
 
 static inline int queue_watch(int fd, __u32 type, int object, __u32 id,
 			      __u32 flags)
 {
-	struct watch_queue_watch how = {
+	struct watch_queue_watch args = {
 		.type = type, .fd = object, .id = id, .flags = flags,
 	};
 
-	return neg(ioctl(fd, IOC_WATCH_QUEUE_ADD_WATCH, &how));
+	return neg(ioctl(fd, IOC_WATCH_QUEUE_ADD_WATCH, &args));
 }
 
 static inline int queue_unwatch(int fd, __u32 type, int object, __u32 flags)
 {
-	struct watch_queue_watch how = {
+	struct watch_queue_watch args = {
 		.type = type, .fd = object, .flags = flags,
 	};
 
-	return neg(ioctl(fd, IOC_WATCH_QUEUE_REMOVE_WATCH, &how));
+	return neg(ioctl(fd, IOC_WATCH_QUEUE_REMOVE_WATCH, &args));
 }
 
-/* All watches of a type that have the ID, whether their objects can be named */
+/* Removes all watches of a type that have the ID */
 static inline int queue_unwatch_id(int fd, __u32 type, __u32 id)
 {
-	struct watch_queue_watch how = { .type = type, .fd = -1, .id = id };
+	struct watch_queue_watch args = { .type = type, .fd = -1, .id = id };
 
-	return neg(ioctl(fd, IOC_WATCH_QUEUE_REMOVE_WATCH, &how));
+	return neg(ioctl(fd, IOC_WATCH_QUEUE_REMOVE_WATCH, &args));
 }
 
-/* Skips the test where the kernel was built without what it needs. */
+/* Skips the test if the kernel has no queues */
 static inline void queue_open(struct __test_metadata *_metadata, int fd[2],
 			      int flags)
 {
@@ -207,7 +207,13 @@ static inline void queue_open(struct __test_metadata *_metadata, int fd[2],
 	ASSERT_EQ(0, ret);
 }
 
-/* A session keyring of its own, so that nothing outlives the test */
+static inline void queue_close(const int fd[2])
+{
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* Joins a new session keyring, so that no key outlives the test */
 static inline void session_open(struct __test_metadata *_metadata)
 {
 	if (access("/proc/key-users", F_OK))
@@ -217,7 +223,32 @@ static inline void session_open(struct __test_metadata *_metadata)
 		SKIP(_exit(KSFT_SKIP), "CONFIG_KEY_NOTIFICATIONS is not set");
 }
 
-/* Another open file for the same end or the other end of the same queue */
+/* Opens a queue for O_NONBLOCK, and returns a new key in a new session keyring */
+static inline int queue_open_with_key(struct __test_metadata *_metadata, int fd[2],
+				      const char *desc)
+{
+	int key;
+
+	session_open(_metadata);
+	queue_open(_metadata, fd, O_NONBLOCK | O_CLOEXEC);
+	key = key_new(desc);
+	ASSERT_GT(key, 0);
+	return key;
+}
+
+/* Skips the test without root, or if the kernel has no queues or no keys */
+static inline void require_root(struct __test_metadata *_metadata)
+{
+	int fd[2];
+
+	session_open(_metadata);
+	queue_open(_metadata, fd, 0);
+	queue_close(fd);
+	if (geteuid())
+		SKIP(_exit(KSFT_SKIP), "needs root, to change limits and users");
+}
+
+/* Opens another file for either end of the queue */
 static inline int queue_reopen(int fd, int flags)
 {
 	char path[64];
@@ -226,7 +257,7 @@ static inline int queue_reopen(int fd, int flags)
 	return neg(open(path, flags));
 }
 
-/* Copies out the nth line of the file's fdinfo that starts with @prefix. */
+/* Copies the nth fdinfo line that starts with @prefix; counts from 0 */
 static inline bool queue_info_line(int fd, const char *prefix, int nth,
 				   char *line, size_t size)
 {
@@ -248,7 +279,7 @@ static inline bool queue_info_line(int fd, const char *prefix, int nth,
 	return found;
 }
 
-/* True if fdinfo has every line that was promised, once and in order. */
+/* True if fdinfo has each documented line, once and in order */
 static inline bool queue_info(int fd, struct queue_info *info)
 {
 	char path[64], line[512];
@@ -289,7 +320,7 @@ static inline int readable_bytes(int fd)
 	return ret < 0 ? ret : bytes;
 }
 
-/* What poll() says within @timeout_ms, 0 if it says nothing */
+/* Result of poll() after at most @timeout_ms; 0 without an event */
 static inline int poll_for(int fd, int events, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
@@ -298,35 +329,44 @@ static inline int poll_for(int fd, int events, int timeout_ms)
 	return ret < 0 ? ret : pfd.revents;
 }
 
-/* What poll() says now */
+/* Result of poll() without waiting */
 static inline int poll_now(int fd)
 {
 	return poll_for(fd, POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM, 0);
 }
 
-/* Waits for a record that is bound to come */
+/* Waits for an expected record */
 static inline int poll_in(int fd)
 {
-	return poll_for(fd, POLLIN, PATIENCE_MS);
+	return poll_for(fd, POLLIN, TIMEOUT_MS);
 }
 
-/* One record.  A buffer of 16 bytes cannot take two from the sources here. */
+/* Reads one record of a key: 16 bytes are too few for two records */
 static inline int read_one(int fd, union watch_record *r)
 {
 	memset(r, 0, sizeof(*r));
 	return neg(read(fd, r, KEY_RECORD));
 }
 
+/* Prints the record, or the result of read() if it is 0 or -errno */
 static inline void print_record(int ret, const union watch_record *r)
 {
-	if (ret < 0)
+	char data[3 * WATCH_INFO_LENGTH] = "";
+	unsigned int i;
+	int at = 0;
+
+	if (ret < 0) {
 		ksft_print_msg("got errno %d\n", -ret);
-	else if (!ret)
+		return;
+	}
+	if (!ret) {
 		ksft_print_msg("got end of file\n");
-	else
-		ksft_print_msg("got %d bytes: type %u subtype %u info %08x data %08x %08x\n",
-			       ret, r->watch.type, r->watch.subtype,
-			       r->watch.info, r->key.key_id, r->key.aux);
+		return;
+	}
+	for (i = sizeof(r->watch); i < record_len(r); i++)
+		at += sprintf(data + at, "%s%02x", i % 8 ? "" : " ", r->bytes[i]);
+	ksft_print_msg("got type %u subtype %u info %08x data%s\n", r->watch.type,
+		       r->watch.subtype, r->watch.info, data);
 }
 
 static inline bool is_key(const union watch_record *r, __u32 subtype, __u32 id,
@@ -387,7 +427,7 @@ static inline bool got_loss(int fd, __u32 lost)
 	return false;
 }
 
-/* The queue is open, live and empty; for files with O_NONBLOCK */
+/* The queue is empty and not at its end; for files with O_NONBLOCK */
 static inline bool got_nothing(int fd)
 {
 	union watch_record r;
@@ -399,7 +439,7 @@ static inline bool got_nothing(int fd)
 	return false;
 }
 
-/* True if @nr records UPDATED came */
+/* Reads @nr records UPDATED */
 static inline bool got_updates(int fd, __u32 id, int key, int nr)
 {
 	while (nr--)
@@ -416,7 +456,7 @@ static inline bool post(int key, int nr)
 	return true;
 }
 
-/* Same as post(), but cheap: @spec is a KEY_SPEC_ keyring */
+/* Like post(), but faster; @spec may be a KEY_SPEC_ */
 static inline bool post_cheap(int spec, unsigned long nr)
 {
 	while (nr--)
@@ -425,9 +465,20 @@ static inline bool post_cheap(int spec, unsigned long nr)
 	return true;
 }
 
+/* Number of posts in a long test: WATCH_QUEUE_POSTS in the environment */
+static inline unsigned long nr_posts(void)
+{
+	const char *text = getenv("WATCH_QUEUE_POSTS");
+	unsigned long nr = text ? strtoul(text, NULL, 0) : 0;
+
+	if (!nr)
+		nr = __BITS_PER_LONG == 64 ? 10000000 : 1000000;
+	return nr;
+}
+
 /*
- * Threads.  To know that one sleeps in its system call, have it store its
- * thread ID right before the call and wait for its state to become S.
+ * Threads.  A thread stores its ID right before a system call in which it sleeps.
+ * thread_asleep() then waits until the state of the thread is S.
  */
 static inline void thread_announce(int *tid)
 {
@@ -461,7 +512,7 @@ static inline bool thread_asleep(int *tid)
 	}
 }
 
-/* Exit status of a child, or -1 if it had none */
+/* Waits for a child; its exit status, or -1 if a signal killed it */
 static inline int child_status(pid_t pid)
 {
 	int status;
@@ -471,7 +522,7 @@ static inline int child_status(pid_t pid)
 	return WEXITSTATUS(status);
 }
 
-/* Users.  To be called in a child of the test: there is no way back. */
+/* Becomes an ordinary user, for good: call this in a child of the test */
 static inline int become_user(uid_t uid)
 {
 	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||
@@ -480,7 +531,7 @@ static inline int become_user(uid_t uid)
 	return 0;
 }
 
-/* Root is exempt from the limit of watches only with this capability */
+/* Drops CAP_SYS_RESOURCE, which exempts root from the limit of watches */
 static inline int drop_resource_capability(void)
 {
 	struct __user_cap_header_struct header = {
@@ -494,7 +545,7 @@ static inline int drop_resource_capability(void)
 	return neg(syscall(__NR_capset, &header, data));
 }
 
-/* Into a file of sysfs or the like; 0 or -errno */
+/* Writes to a file such as one of sysfs; 0 or -errno */
 static inline int write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), len = strlen(text), ret;

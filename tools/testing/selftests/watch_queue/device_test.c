@@ -24,7 +24,6 @@
 FIXTURE(device)
 {
 	struct reader q;
-	int other;		/* write end of the queue */
 	int uevents;
 };
 
@@ -32,7 +31,7 @@ FIXTURE_SETUP(device)
 {
 	int ret;
 
-	reader_open(_metadata, &self->q, &self->other, DEPTH);
+	reader_open(_metadata, &self->q, DEPTH);
 	ret = queue_watch(self->q.fd, WATCH_TYPE_DEVICE_NOTIFY, self->q.fd, 1, 0);
 	if (ret == -EOPNOTSUPP)
 		SKIP(_exit(KSFT_SKIP), "CONFIG_DEVICE_NOTIFICATIONS is not set");
@@ -47,8 +46,7 @@ FIXTURE_SETUP(device)
 FIXTURE_TEARDOWN(device)
 {
 	close(self->uevents);
-	close(self->q.fd);
-	close(self->other);
+	reader_close(&self->q);
 }
 
 TEST_F(device, arguments)
@@ -262,11 +260,11 @@ TEST_F(device, network_namespace)
 {
 	struct reader inside;
 	union watch_record r;
-	int other, socket;
+	int socket;
 
 	ASSERT_EQ(0, device_watch(&self->q, 1));
 	ASSERT_EQ(0, unshare(CLONE_NEWNET));
-	reader_open(_metadata, &inside, &other, DEPTH);
+	reader_open(_metadata, &inside, DEPTH);
 	ASSERT_EQ(0, device_watch(&inside, 2));
 	socket = uevents();
 	ASSERT_LE(0, socket);
@@ -287,8 +285,7 @@ TEST_F(device, network_namespace)
 	EXPECT_EQ(1, next_record(&inside, &r));
 	EXPECT_EQ(1, next_record(&self->q, &r));
 	close(socket);
-	close(inside.fd);
-	close(other);
+	reader_close(&inside);
 }
 
 /* A container with a user namespace only sees events of its network namespace. */
@@ -297,9 +294,8 @@ TEST_F(device, container)
 	struct reader inside;
 	union watch_record r;
 	pid_t pid;
-	int other;
 
-	reader_open(_metadata, &inside, &other, DEPTH);
+	reader_open(_metadata, &inside, DEPTH);
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -315,8 +311,7 @@ TEST_F(device, container)
 	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
 	/* The network namespace is gone, but its address is still reserved */
 	EXPECT_EQ(-EAGAIN, next_record(&inside, &r));
-	close(inside.fd);
-	close(other);
+	reader_close(&inside);
 }
 
 TEST_HARNESS_MAIN

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Disks made of files, and disks that fail on demand, of device-mapper targets
+ * Watch queue test helpers: loop devices and device-mapper devices
  */
 #ifndef _SELFTESTS_WATCH_QUEUE_DISKS_H
 #define _SELFTESTS_WATCH_QUEUE_DISKS_H
@@ -16,7 +16,10 @@
 
 #include "common.h"
 
-/* The loop device goes with its last user.  Returns an open descriptor. */
+/*
+ * Attaches a loop device, which is detached on last close.  Returns a descriptor that
+ * is open for reading.
+ */
 static inline int loop_attach(const char *image, char *path, size_t size)
 {
 	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
@@ -24,7 +27,7 @@ static inline int loop_attach(const char *image, char *path, size_t size)
 
 	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	config.fd = open(image, O_RDWR | O_CLOEXEC);
-	/* Others may take the free one first */
+	/* Another process may take the free device first */
 	for (tries = 0; control >= 0 && tries < 100 && loop < 0; tries++) {
 		nr = ioctl(control, LOOP_CTL_GET_FREE);
 		if (nr < 0)
@@ -40,13 +43,13 @@ static inline int loop_attach(const char *image, char *path, size_t size)
 	close(control);
 	if (loop < 0)
 		return loop;
-	/* Some kernels mount nothing that somebody could write to by himself */
+	/* CONFIG_BLK_DEV_WRITE_MOUNTED=n refuses to mount a device open for writing */
 	nr = open(path, O_RDONLY | O_CLOEXEC);
 	close(loop);
 	return nr;
 }
 
-/* What @head begins is for the device of that name; 0 or -errno */
+/* Sends the request that begins with @head; 0 or -errno */
 static inline int dm_call(unsigned long request, const char *name,
 			  struct dm_ioctl *head, size_t size)
 {
@@ -64,7 +67,7 @@ static inline int dm_call(unsigned long request, const char *name,
 	return ret;
 }
 
-/* 0 or -errno; the number of the device into *@dev if that is not NULL */
+/* 0 or -errno; stores the device number in *@dev unless that is NULL */
 static inline int dm_ioctl(unsigned long request, const char *name, __u32 flags,
 			   const char *target, __u64 sectors, const char *params,
 			   __u64 *dev)
@@ -90,7 +93,7 @@ static inline int dm_ioctl(unsigned long request, const char *name, __u32 flags,
 	return ret;
 }
 
-/* What the target of the device understands; 0 or -errno */
+/* Sends a message to the target of the device; 0 or -errno */
 static inline int dm_message(const char *name, const char *message)
 {
 	struct {
@@ -103,7 +106,7 @@ static inline int dm_message(const char *name, const char *message)
 	return dm_call(DM_TARGET_MSG, name, &arg.head, sizeof(arg));
 }
 
-/* Holds the device and freezes a filesystem on it; or, without @hold, goes on */
+/* Suspends the device and freezes a filesystem on it; resumes it without @hold */
 static inline int dm_suspend(const char *name, bool hold)
 {
 	return dm_ioctl(DM_DEV_SUSPEND, name, hold ? DM_SUSPEND_FLAG : 0,
@@ -111,8 +114,8 @@ static inline int dm_suspend(const char *name, bool hold)
 }
 
 /*
- * Gives the device this target from now on.  What was sent to it before is done
- * first, and a filesystem on it is not told.
+ * Replaces the target of the device.  I/O in flight completes first, and a filesystem
+ * on the device is not frozen.
  */
 static inline int dm_set(const char *name, const char *target, __u64 sectors,
 			 const char *params)
@@ -128,7 +131,7 @@ static inline int dm_set(const char *name, const char *target, __u64 sectors,
 	return ret;
 }
 
-/* Makes a device and gives its path */
+/* Creates a device and copies its path */
 static inline int dm_create(const char *name, const char *target, __u64 sectors,
 			    const char *params, char *path, size_t size)
 {
@@ -142,7 +145,7 @@ static inline int dm_create(const char *name, const char *target, __u64 sectors,
 	return ret;
 }
 
-/* The device goes with its last user */
+/* Removes the device on its last close */
 static inline int dm_remove(const char *name)
 {
 	return dm_ioctl(DM_DEV_REMOVE, name, DM_DEFERRED_REMOVE, NULL, 0, NULL, NULL);

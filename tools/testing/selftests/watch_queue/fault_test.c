@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: every allocation and every copy from and to the user fails once
+ * Watch queue: each allocation and each user copy fails once
  *
- * A call is made again and again: the first time its first point of failure
- * fails, then its second, until it gets through before the one that is to fail
- * is reached.  /proc/self/fail-nth counts allocations of objects and of pages
- * and copies together.  A call that failed says why, and nothing has changed
- * that can be seen of the queue, its files and its user; made again, it works.
- * A call that cannot fail does what it should.  After all of them, the user has
- * room left for as many pages and watches as before.  What leaks is for kmemleak
- * to find.
+ * A call is repeated.  First its first point of failure fails, then its second, until
+ * the call completes before it reaches that point.  /proc/self/fail-nth counts
+ * allocations of objects and pages and user copies together.
  *
- * Not every point of failure makes its call fail: the kernel does without, or
- * tries something else.
+ * A call that fails returns one of the expected errors and changes nothing that is
+ * visible of the queue, its files and its user.  Repeating the call succeeds.  A call
+ * may succeed despite a failure, if the kernel has a fallback.  After all calls, the
+ * user can have as many pages and watches as before.  kmemleak detects leaks.
  */
 #include <sys/prctl.h>
 
@@ -22,20 +19,20 @@
 #define SYS_FS		"/proc/sys/fs/"
 #define SYS_KEYS	"/proc/sys/kernel/keys/"
 
-#define SOME_USER	64331	/* who owns nothing else */
+#define SOME_USER	64331	/* owns nothing else */
 #define DEPTH		8	/* records */
-#define LARGE_DEPTH	65536	/* records: beyond kmalloc() */
-#define MIDDLE_DEPTH	4096	/* records: nothing of the ring fits in a page */
-#define MAX_POINTS	5000	/* of failure in one call; 20, or one for each page */
-#define ROUNDS		20	/* over all of them, or */
-#define ENOUGH		1000	/* calls, if one call has many points */
-#define LIMIT		900	/* seconds for one test, of which most take none */
+#define LARGE_DEPTH	65536	/* records: too large for kmalloc() */
+#define MIDDLE_DEPTH	4096	/* records: no part of the ring fits in a page */
+#define MAX_POINTS	5000	/* of failure in one call: few, or one per page */
+#define ROUNDS		20	/* over all points, at most */
+#define ENOUGH		1000	/* calls, after which no round begins */
+#define LIMIT		900	/* seconds for one test; most take less than one */
 #define MAX_WATCHES	32
 #define MAX_PROBES	50
 
 /*
- * What must be set for the test, and is put back after it.  Without the first
- * lines only allocations that may not sleep would fail, and no single page.
+ * Settings of the test, which are restored afterwards.  By default, only allocations
+ * that cannot sleep fail, and no single pages.
  */
 static const struct setting {
 	const char *path;
@@ -45,14 +42,14 @@ static const struct setting {
 	{ DEBUG_FS "fail_page_alloc/ignore-gfp-wait", "N" },
 	{ DEBUG_FS "fail_page_alloc/ignore-gfp-highmem", "N" },
 	{ DEBUG_FS "fail_page_alloc/min-order", "0" },
-	/* No report of each failure with its stack */
+	/* Do not print a stack trace for each failure */
 	{ DEBUG_FS "failslab/verbose", "0" },
 	{ DEBUG_FS "fail_page_alloc/verbose", "0" },
 	{ DEBUG_FS "fail_usercopy/verbose", "0" },
-	/* For size_without(): only tasks with make-it-fail, and not for ever */
+	/* For size_without(): only in tasks with make-it-fail, and bounded */
 	{ DEBUG_FS "fail_page_alloc/task-filter", "Y" },
 	{ DEBUG_FS "fail_page_alloc/times", "4096" },
-	/* Limits that leave room for the largest queue here, but do hold */
+	/* Limits that allow the largest queue here */
 	{ SYS_FS "pipe-max-size", "16777216" },
 	{ SYS_FS "pipe-user-pages-soft", "0" },
 	{ SYS_FS "pipe-user-pages-hard", "3000" },
@@ -69,7 +66,7 @@ struct fault {
 	int many[MAX_WATCHES + 1];	/* keys */
 	int fd[2];			/* the queue */
 	int key;			/* watched by it */
-	int other;			/* a key that nobody ever watched */
+	int other;			/* a key that was never watched */
 	int made[2];			/* files that the call made */
 	char got[64];			/* what the call read */
 	int len;
@@ -93,19 +90,7 @@ static bool setting_get(const char *path, char *value, int size)
 	return len > 0;
 }
 
-static bool setting_put(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, value, strlen(value)) == (ssize_t)strlen(value);
-	close(fd);
-	return ok;
-}
-
-/* What the kernel lacks, or NULL */
+/* The reason to skip the tests, or NULL */
 static const char *missing(void)
 {
 	if (access("/proc/self/fail-nth", F_OK))
@@ -121,7 +106,7 @@ static const char *missing(void)
 	return NULL;
 }
 
-/* Pipes that pages_left() makes larger, to see whether it may */
+/* Opens the pipes that pages_left() enlarges */
 static bool probes_open(struct fault *f)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -159,20 +144,19 @@ FIXTURE_SETUP(fault)
 	ASSERT_EQ(0, drop_resource_capability());
 	session_open(_metadata);
 	queue_open(_metadata, fd, 0);
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 	self->f.fd[0] = -1;
 	self->f.fd[1] = -1;
 	for (i = 0; i < (int)ARRAY_SIZE(settings); i++) {
 		ASSERT_TRUE(setting_get(settings[i].path, self->f.saved[i],
 					sizeof(self->f.saved[i])));
-		ASSERT_TRUE(setting_put(settings[i].path, settings[i].value)) {
+		ASSERT_EQ(0, write_text(settings[i].path, settings[i].value)) {
 			TH_LOG("cannot set %s", settings[i].path);
 		}
 	}
 
-	/* What an ordinary user may not open, but use */
-	ASSERT_TRUE(setting_put("/proc/self/make-it-fail", "1"));
+	/* Open these as root; an ordinary user can write to the descriptors */
+	ASSERT_EQ(0, write_text("/proc/self/make-it-fail", "1"));
 	self->f.probability = open(DEBUG_FS "fail_page_alloc/probability",
 				   O_WRONLY | O_CLOEXEC);
 	self->f.min_order = open(DEBUG_FS "fail_page_alloc/min-order",
@@ -183,7 +167,7 @@ FIXTURE_SETUP(fault)
 	ASSERT_GE(self->f.fail_nth, 0);
 
 	ASSERT_EQ(0, become_user(SOME_USER));
-	ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 1));	/* /proc/self is mine */
+	ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 1));	/* for access to /proc/self */
 	session_open(_metadata);
 	ASSERT_TRUE(probes_open(&self->f));
 	ASSERT_TRUE(keys_open(&self->f));
@@ -194,10 +178,10 @@ FIXTURE_TEARDOWN_PARENT(fault)
 	int i;
 
 	for (i = 0; i < (int)ARRAY_SIZE(settings); i++)
-		EXPECT_TRUE(setting_put(settings[i].path, self->f.saved[i]));
+		EXPECT_EQ(0, write_text(settings[i].path, self->f.saved[i]));
 }
 
-/* How many more pages the user may have in pipes; all probes have one page */
+/* Number of further pages that the user can have in pipes; each probe has one page */
 static int pages_left(struct fault *f)
 {
 	static const int sizes[] = { 256, 32, 4, 2 };
@@ -211,7 +195,7 @@ static int pages_left(struct fault *f)
 			used++;
 		}
 	}
-	/* One must have been refused, or there is no limit */
+	/* There is no limit unless a pipe was refused */
 	if (used == MAX_PROBES)
 		return -1;
 	while (used--)
@@ -220,7 +204,7 @@ static int pages_left(struct fault *f)
 	return left;
 }
 
-/* How many more watches the user may have, where RLIMIT_NOFILE is MAX_WATCHES */
+/* Number of further watches that the user can have if RLIMIT_NOFILE is MAX_WATCHES */
 static int watches_left(struct fault *f)
 {
 	struct rlimit limit, few;
@@ -237,13 +221,12 @@ static int watches_left(struct fault *f)
 		left++;
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		return -1;
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 	return left;
 }
 
-/* All that can be seen of the queue and of the descriptors of its user */
-static bool look(struct fault *f, char *text, size_t size)
+/* Describes the visible state of the queue and of the descriptors of its user */
+static bool snapshot(struct fault *f, char *text, size_t size)
 {
 	int end, file, len, lowest;
 	size_t at = 0;
@@ -269,7 +252,7 @@ static bool look(struct fault *f, char *text, size_t size)
 	return at < size - 64;
 }
 
-/* Let the nth point of failure from now on fail, or none if 0 */
+/* Lets the nth point of failure from now on fail, or none if 0 */
 static bool arm(struct fault *f, unsigned int nth)
 {
 	char text[16];
@@ -279,8 +262,8 @@ static bool arm(struct fault *f, unsigned int nth)
 }
 
 /*
- * Returns 1 if the nth point was reached, 0 if not.  The calls that find out
- * copy from and to the user: the point that fails may be one of theirs.
+ * Returns 1 if the nth point was reached, 0 if not.  The user copies of these calls are
+ * points of failure, too.
  */
 static int disarm(struct fault *f)
 {
@@ -295,17 +278,17 @@ static int disarm(struct fault *f)
 /* One call under test */
 struct call {
 	int (*make)(struct fault *f);
-	/* True if the call, which did not fail, did what it should */
+	/* True if the call, which succeeded, had the expected effect */
 	bool (*check)(struct fault *f);
-	bool unsized;		/* the queue has no size before it */
-	bool new_cred;		/* made with other credentials than the files' */
-	bool unwatched;		/* the queue has a size and nothing else */
-	bool lenient;		/* it may find a way out of each single failure */
-	int errors[4];		/* the ways in which it fails, 0 at the end */
-	unsigned int rare;	/* how many of the last of them need not be seen */
+	bool unsized;		/* the queue has no size before the call */
+	bool new_cred;		/* the caller has other credentials than the files */
+	bool unwatched;		/* the queue has a size and no watch */
+	bool lenient;		/* the call may succeed despite any single failure */
+	int errors[4];		/* expected errors, up to the first 0 */
+	unsigned int rare;	/* number of last errors that need not occur */
 };
 
-/* A filter, a watch, two records, and one lost before them */
+/* Sets a filter, adds a watch, loses a record and posts two */
 static bool call_fill(struct fault *f, const struct call *call)
 {
 	struct filter filter = {
@@ -331,11 +314,11 @@ static bool call_prepare(struct fault *f, const struct call *call)
 	       !pipe2(f->fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC) &&
 	       (call->unwatched ? !queue_size(f->fd[0], DEPTH) :
 				  call_fill(f, call)) &&
-	       /* Changes nothing, but what it leaves is a copy */
+	       /* This copies the credentials without a change */
 	       (!call->new_cred || !prctl(PR_SET_KEEPCAPS, 0));
 }
 
-/* True if all is closed; the keys are new ones each time */
+/* Closes all files and removes the keys, which are new for each call */
 static bool call_finish(struct fault *f)
 {
 	int end;
@@ -351,7 +334,7 @@ static bool call_finish(struct fault *f)
 	       !key_unlink(f->other, KEY_SPEC_SESSION_KEYRING);
 }
 
-/* True if it failed as it may, which is noted in @seen, and changed nothing */
+/* True if the error is expected and nothing changed; records the error in @seen */
 static bool failed_cleanly(struct fault *f, const struct call *call,
 			   int ret, const char *before, unsigned int *seen)
 {
@@ -363,15 +346,15 @@ static bool failed_cleanly(struct fault *f, const struct call *call,
 	if (!call->errors[i])
 		return false;
 	*seen |= 1 << i;
-	if (look(f, after, sizeof(after)) && !strcmp(before, after))
+	if (snapshot(f, after, sizeof(after)) && !strcmp(before, after))
 		return true;
 	ksft_print_msg("before:\n%safter:\n%s", before, after);
 	return false;
 }
 
 /*
- * Makes the call, and again if it failed, for then it works.  True if the nth
- * point of failure was reached.
+ * Makes the call with the nth point of failure failing, and repeats it if it failed.
+ * True if the point was reached.
  */
 static bool call_once(struct __test_metadata *_metadata,
 		      struct fault *f, const struct call *call,
@@ -382,7 +365,7 @@ static bool call_once(struct __test_metadata *_metadata,
 	bool good;
 
 	ASSERT_TRUE(call_prepare(f, call));
-	ASSERT_TRUE(look(f, before, sizeof(before)));
+	ASSERT_TRUE(snapshot(f, before, sizeof(before)));
 	ASSERT_TRUE(arm(f, nth));
 	ret = call->make(f);
 	hit = disarm(f);
@@ -398,7 +381,7 @@ static bool call_once(struct __test_metadata *_metadata,
 	return nth && hit;
 }
 
-/* The last point of failure; each before it failed once */
+/* Lets each point of failure fail once; returns the number of points */
 static unsigned int sweep_once(struct __test_metadata *_metadata,
 			       struct fault *f, const struct call *call,
 			       unsigned int *seen)
@@ -413,8 +396,8 @@ static unsigned int sweep_once(struct __test_metadata *_metadata,
 }
 
 /*
- * Now and then the kernel needs a page more than it did the time before, which
- * shifts the points, and one is passed over.  So one round is not enough.
+ * Sometimes the kernel needs one page more than before.  This shifts the points of
+ * failure, so that a round skips one.  Hence there are several rounds.
  */
 static void sweep(struct __test_metadata *_metadata, struct fault *f,
 		  const struct call *call)
@@ -426,7 +409,7 @@ static void sweep(struct __test_metadata *_metadata, struct fault *f,
 		all++;
 	all -= call->rare;
 
-	/* Without a failure, so that its code and stack are there */
+	/* Call once without a failure, to fault in code and stack */
 	call_once(_metadata, f, call, 0, &seen);
 	ASSERT_EQ(MAX_WATCHES, watches_left(f));
 	pages = pages_left(f);
@@ -438,7 +421,7 @@ static void sweep(struct __test_metadata *_metadata, struct fault *f,
 	}
 	ksft_print_msg("%u points of failure\n", points);
 
-	/* Each of the ways to fail that it is said to have */
+	/* Each expected error occurred, apart from rare ones */
 	EXPECT_GE(seen, (1u << all) - 1);
 	EXPECT_EQ(MAX_WATCHES, watches_left(f));
 	EXPECT_EQ(pages, pages_left(f));
@@ -454,7 +437,7 @@ static bool check_queue(struct fault *f)
 	return got_nothing(f->made[0]);
 }
 
-/* ENFILE is what pipe2() says when it gets no inode or no ring for a pipe. */
+/* pipe2() fails cleanly.  Without memory for inode or ring, the error is ENFILE. */
 TEST_F_TIMEOUT(fault, pipe2, LIMIT)
 {
 	static const struct call call = {
@@ -471,7 +454,7 @@ static int make_size(struct fault *f)
 	return queue_size(f->fd[0], DEPTH);
 }
 
-/* It takes records until it is full, and the loss before it is reported. */
+/* The queue holds DEPTH records, and the loss before SET_SIZE is reported */
 static bool check_size(struct fault *f)
 {
 	return post(f->key, DEPTH) && got_loss(f->fd[0], 1) &&
@@ -479,6 +462,7 @@ static bool check_size(struct fault *f)
 	       got_nothing(f->fd[0]);
 }
 
+/* SET_SIZE fails cleanly. */
 TEST_F_TIMEOUT(fault, set_size, LIMIT)
 {
 	static const struct call call = {
@@ -496,6 +480,7 @@ static int make_size_large(struct fault *f)
 	return queue_size(f->fd[0], LARGE_DEPTH);
 }
 
+/* SET_SIZE of a large queue fails cleanly or falls back to smaller pages. */
 TEST_F_TIMEOUT(fault, set_size_large, LIMIT)
 {
 	static const struct call call = {
@@ -509,7 +494,7 @@ TEST_F_TIMEOUT(fault, set_size_large, LIMIT)
 	sweep(_metadata, &self->f, &call);
 }
 
-/* Sets the size while no pages of at least this order can be had */
+/* Sets the size while allocations of pages of at least this order fail */
 static int size_without(struct fault *f, const char *order)
 {
 	static const char never[] = "0", always[] = "100";
@@ -525,8 +510,8 @@ static int size_without(struct fault *f, const char *order)
 }
 
 /*
- * A single failure does not keep a queue from its ring if there are pages of
- * another size.  Have all of them fail, then all but the smallest.
+ * SET_SIZE fails cleanly if all allocations of pages fail, and succeeds if only single
+ * pages are available.
  */
 TEST_F_TIMEOUT(fault, set_size_pages, LIMIT)
 {
@@ -536,9 +521,9 @@ TEST_F_TIMEOUT(fault, set_size_pages, LIMIT)
 
 	ASSERT_TRUE(call_prepare(&self->f, &call));
 	pages = pages_left(&self->f);
-	ASSERT_TRUE(look(&self->f, before, sizeof(before)));
+	ASSERT_TRUE(snapshot(&self->f, before, sizeof(before)));
 	EXPECT_EQ(-ENOMEM, size_without(&self->f, "0"));
-	EXPECT_TRUE(look(&self->f, after, sizeof(after)));
+	EXPECT_TRUE(snapshot(&self->f, after, sizeof(after)));
 	EXPECT_STREQ(before, after);
 	EXPECT_EQ(pages, pages_left(&self->f));
 
@@ -550,7 +535,7 @@ TEST_F_TIMEOUT(fault, set_size_pages, LIMIT)
 	EXPECT_TRUE(call_finish(&self->f));
 }
 
-/* As many rules as there can be, and no record that would pass any */
+/* Sets a filter with MAX_RULES rules that accept no record */
 static int make_filter(struct fault *f)
 {
 	static struct filter filter = { .nr_filters = MAX_RULES };
@@ -571,6 +556,7 @@ static bool check_filter(struct fault *f)
 	       readable_bytes(f->fd[0]) == LOSS_RECORD + 2 * KEY_RECORD;
 }
 
+/* SET_FILTER fails cleanly. */
 TEST_F_TIMEOUT(fault, set_filter, LIMIT)
 {
 	static const struct call call = {
@@ -594,7 +580,7 @@ static bool check_no_filter(struct fault *f)
 	return queue_info(f->fd[0], &info) && !info.filter_lines;
 }
 
-/* A filter can always be removed. */
+/* Removing a filter never fails. */
 TEST_F_TIMEOUT(fault, remove_filter, LIMIT)
 {
 	static const struct call call = {
@@ -617,6 +603,7 @@ static bool check_watch(struct fault *f)
 	       got_updated(f->fd[0], 2, f->other);
 }
 
+/* Adding a watch fails cleanly. */
 TEST_F_TIMEOUT(fault, add_watch, LIMIT)
 {
 	static const struct call call = {
@@ -633,7 +620,7 @@ static bool check_first_watch(struct fault *f)
 	return post(f->other, 1) && got_updated(f->fd[0], 2, f->other);
 }
 
-/* The first one takes a copy of the credentials of the queue's files. */
+/* Adding the first watch, which copies the credentials of the files, fails cleanly. */
 TEST_F_TIMEOUT(fault, add_first_watch, LIMIT)
 {
 	static const struct call call = {
@@ -646,7 +633,7 @@ TEST_F_TIMEOUT(fault, add_first_watch, LIMIT)
 	sweep(_metadata, &self->f, &call);
 }
 
-/* The same where the watch cannot share the credentials of the queue's files */
+/* Adding a watch that cannot share the credentials of the files fails cleanly. */
 TEST_F_TIMEOUT(fault, add_watch_new_cred, LIMIT)
 {
 	static const struct call call = {
@@ -672,7 +659,7 @@ static bool check_no_watch(struct fault *f)
 	       got_nothing(f->fd[0]);
 }
 
-/* A watch can always be removed. */
+/* Removing a watch never fails. */
 TEST_F_TIMEOUT(fault, remove_watch, LIMIT)
 {
 	static const struct call call = {
@@ -696,7 +683,7 @@ static bool check_post(struct fault *f)
 	       got_nothing(f->fd[0]);
 }
 
-/* No record is lost for want of memory. */
+/* A post does not lose a record because memory is short. */
 TEST_F_TIMEOUT(fault, post, LIMIT)
 {
 	static const struct call call = {
@@ -717,7 +704,7 @@ static int make_read(struct fault *f)
 	return f->len;
 }
 
-/* What the call returned, and what is left, are all there was. */
+/* The result of the call and the remaining records are all records */
 static bool check_read(struct fault *f)
 {
 	const int all = LOSS_RECORD + 2 * KEY_RECORD;
@@ -737,7 +724,7 @@ static bool check_read(struct fault *f)
 	       got_nothing(f->fd[0]);
 }
 
-/* No record is lost, or is read twice, for a copy that failed. */
+/* A failed user copy does not lose or repeat a record. */
 TEST_F_TIMEOUT(fault, read, LIMIT)
 {
 	static const struct call call = {
@@ -759,6 +746,7 @@ static bool check_async(struct fault *f)
 	return fcntl(f->fd[0], F_GETFL) & O_ASYNC;
 }
 
+/* Setting O_ASYNC fails cleanly. */
 TEST_F_TIMEOUT(fault, async, LIMIT)
 {
 	static const struct call call = {
@@ -783,7 +771,10 @@ static bool check_again(struct fault *f)
 	       got_nothing(f->fd[0]);
 }
 
-/* User-mode Linux has a way of its own to copy a path, which cannot fail on request */
+/*
+ * Reopening a queue fails cleanly.  EFAULT is rare, as the copy of the path on user-mode
+ * Linux has no fault injection.
+ */
 TEST_F_TIMEOUT(fault, reopen, LIMIT)
 {
 	static const struct call call = {
@@ -812,7 +803,7 @@ static bool check_closed(struct fault *f)
 	return watches_left(f) == MAX_WATCHES;
 }
 
-/* A queue can always be closed, and gives back what it held. */
+/* Closing a queue never fails, and uncharges its pages and watches. */
 TEST_F_TIMEOUT(fault, close, LIMIT)
 {
 	static const struct call call = {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: which records a filter lets in
+ * Watch queue: the records that a filter accepts
  */
 #include "common.h"
 
-/* A type that no kernel knows */
+/* A type that is never defined */
 #define UNKNOWN_TYPE	0xffffff
 
 FIXTURE(queue)
@@ -17,10 +17,7 @@ FIXTURE(queue)
 
 FIXTURE_SETUP(queue)
 {
-	session_open(_metadata);
-	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
-	self->key = key_new("filter");
-	ASSERT_GT(self->key, 0);
+	self->key = queue_open_with_key(_metadata, self->fd, "filter");
 	self->other = key_new("other");
 	ASSERT_GT(self->other, 0);
 	ASSERT_EQ(0, queue_size(self->fd[0], 64));
@@ -30,8 +27,7 @@ FIXTURE_SETUP(queue)
 
 FIXTURE_TEARDOWN(queue)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
 static struct watch_notification_type_filter *add_rule(struct filter *filter,
@@ -50,14 +46,14 @@ static void allow(struct watch_notification_type_filter *rule, int subtype)
 	rule->subtype_filter[subtype / 32] |= 1U << (subtype % 32);
 }
 
-/* One rule for one subtype, from any ID */
+/* Makes a filter with one rule, for one subtype of any ID */
 static void only(struct filter *filter, int subtype)
 {
 	memset(filter, 0, sizeof(*filter));
 	allow(add_rule(filter, WATCH_TYPE_KEY_NOTIFY), subtype);
 }
 
-/* A subtype whose bit is set enters, the others do not. */
+/* A rule accepts the subtypes whose bits are set, and no others. */
 TEST_F(queue, subtype)
 {
 	only(&self->filter, NOTIFY_KEY_UPDATED);
@@ -76,7 +72,7 @@ TEST_F(queue, subtype)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* A rule without any subtype lets nothing in. */
+/* A rule without subtypes accepts nothing. */
 TEST_F(queue, no_subtype)
 {
 	add_rule(&self->filter, WATCH_TYPE_KEY_NOTIFY);
@@ -86,8 +82,8 @@ TEST_F(queue, no_subtype)
 }
 
 /*
- * All eight words of the bitmap count, each for itself: whichever bit is set,
- * UPDATED, which is 1, enters for bit 1 alone and SETATTR for bit 7.
+ * Each bit of the eight words stands for one subtype: of all 256 bits, only bit 1
+ * accepts UPDATED, and only bit 7 accepts SETATTR.
  */
 TEST_F(queue, all_subtypes)
 {
@@ -107,7 +103,7 @@ TEST_F(queue, all_subtypes)
 	}
 }
 
-/* The info word is compared with the watch ID in it. */
+/* A rule can select by watch ID, which is part of the info word. */
 TEST_F(queue, watch_id)
 {
 	struct watch_notification_type_filter *rule;
@@ -122,7 +118,7 @@ TEST_F(queue, watch_id)
 	EXPECT_TRUE(got_updated(self->fd[0], 0x12, self->other));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 
-	/* Only the bits in the mask: both IDs have bit 4. */
+	/* Only bits in the mask are compared: both IDs have bit 4 */
 	rule->info_mask = 0x10 << WATCH_INFO_ID__SHIFT;
 	rule->info_filter = 0x10 << WATCH_INFO_ID__SHIFT;
 	ASSERT_EQ(0, queue_filter(self->fd[0], &self->filter));
@@ -131,7 +127,7 @@ TEST_F(queue, watch_id)
 	EXPECT_TRUE(got_updated(self->fd[0], 0x11, self->key));
 	EXPECT_TRUE(got_updated(self->fd[0], 0x12, self->other));
 
-	/* A bit in the mask and not in the value must be clear. */
+	/* A bit that is in the mask and not in the value must be clear */
 	rule->info_mask = 0x01 << WATCH_INFO_ID__SHIFT;
 	rule->info_filter = 0;
 	ASSERT_EQ(0, queue_filter(self->fd[0], &self->filter));
@@ -141,7 +137,7 @@ TEST_F(queue, watch_id)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* The type-specific bits are compared as well; those of keys are all clear. */
+/* A rule can select by type-specific bits, which are clear in records of keys. */
 TEST_F(queue, type_info)
 {
 	struct watch_notification_type_filter *rule;
@@ -162,7 +158,7 @@ TEST_F(queue, type_info)
 	}
 }
 
-/* A record enters if any rule lets it in, and enters once. */
+/* A record is accepted if any rule matches, and is posted once. */
 TEST_F(queue, any_rule)
 {
 	struct watch_notification_type_filter *rule;
@@ -183,7 +179,7 @@ TEST_F(queue, any_rule)
 	EXPECT_TRUE(got_setattr(self->fd[0], 0x12, self->other));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 
-	/* Both rules match: still one record. */
+	/* Both rules match: one record is posted */
 	self->filter.rules[1] = self->filter.rules[0];
 	ASSERT_EQ(0, queue_filter(self->fd[0], &self->filter));
 	ASSERT_TRUE(post(self->key, 1));
@@ -191,7 +187,7 @@ TEST_F(queue, any_rule)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* Sixteen rules all count, the last as well; a seventeenth is EINVAL. */
+/* All of 16 rules have an effect, including the last; 17 rules fail with EINVAL. */
 TEST_F(queue, most_rules)
 {
 	int i;
@@ -212,7 +208,7 @@ TEST_F(queue, most_rules)
 	EXPECT_EQ(-EINVAL, queue_filter(self->fd[0], &self->filter));
 }
 
-/* Rules for types that the kernel does not know are passed over ... */
+/* Rules for unknown types are ignored. */
 TEST_F(queue, unknown_types)
 {
 	allow(add_rule(&self->filter, UNKNOWN_TYPE), NOTIFY_KEY_SETATTR);
@@ -227,7 +223,7 @@ TEST_F(queue, unknown_types)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* ... but they must be sound, as a later kernel would want them. */
+/* Rules for unknown types are checked like other rules. */
 TEST_F(queue, unknown_types_checked)
 {
 	struct watch_notification_type_filter *rule;
@@ -241,7 +237,7 @@ TEST_F(queue, unknown_types_checked)
 	EXPECT_EQ(0, queue_filter(self->fd[0], &self->filter));
 }
 
-/* If no rule is left then nothing enters but META. */
+/* A filter with only unknown types accepts nothing but META. */
 TEST_F(queue, unknown_types_only)
 {
 	int i;
@@ -257,7 +253,7 @@ TEST_F(queue, unknown_types_only)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* META enters whatever the filter says, also if a rule is about META. */
+/* Every filter accepts META, even if a rule for META does not match. */
 TEST_F(queue, meta)
 {
 	struct watch_notification_type_filter *rule;
@@ -272,7 +268,7 @@ TEST_F(queue, meta)
 	EXPECT_TRUE(got_removal(self->fd[0], 0x11, self->key));
 }
 
-/* A loss is reported through any filter; what a filter keeps out is no loss. */
+/* Loss reports pass any filter.  A record that a filter rejects is not a loss. */
 TEST_F(queue, loss)
 {
 	struct queue_info info;
@@ -298,7 +294,7 @@ TEST_F(queue, loss)
 	EXPECT_TRUE(got_nothing(fd[0]));
 }
 
-/* A filter is asked when a record is posted: what is queued stays. */
+/* A filter applies to posts: records in the queue stay. */
 TEST_F(queue, queued_stays)
 {
 	ASSERT_TRUE(post(self->key, 2));
@@ -309,7 +305,7 @@ TEST_F(queue, queued_stays)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* NULL removes the filter, and everything enters again. */
+/* NULL removes the filter, and all records are accepted again. */
 TEST_F(queue, remove)
 {
 	only(&self->filter, NOTIFY_KEY_REVOKED);
@@ -321,7 +317,7 @@ TEST_F(queue, remove)
 	EXPECT_TRUE(got_updated(self->fd[0], 0x11, self->key));
 }
 
-/* A filter that is refused leaves the one that was there as it was. */
+/* A refused filter leaves the old one in place. */
 TEST_F(queue, refused)
 {
 	char line[512], before[512];

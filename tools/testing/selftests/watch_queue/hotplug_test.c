@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: devices that are plugged in and out of a virtual machine
+ * Watch queue: hotplug of devices in a virtual machine
  *
- * The third serial port is the monitor of QEMU, where "stick" and "card" wait to be
- * the back ends of a USB stick and a network card; and there is a virtio disk on
- * PCI.  See bin/vm in the project that this comes from, or give QEMU
+ * The third serial port is connected to the monitor of QEMU.  "stick" and "card" are the
+ * back ends for a USB stick and a network card.  There is a virtio disk on PCI.  The
+ * options of QEMU are
  *
  *	-device qemu-xhci,id=usb
  *	-blockdev null-co,node-name=stick,size=8388608,read-zeroes=on
@@ -25,14 +25,13 @@
 #define MONITOR		"/dev/ttyS2"
 #define VIRTIO_DISK	"/dev/vda"
 #define VIRTIO_REMOVE	"/sys/block/vda/device/../remove"
-#define MANY		256		/* events of one step */
+#define MAX_EVENTS	256		/* events of one test */
 
 FIXTURE(hotplug)
 {
 	struct reader q;
-	int other;			/* write end of the queue */
 	int uevents, monitor;
-	unsigned long long seen[MANY];	/* numbers of the events */
+	unsigned long long seen[MAX_EVENTS];	/* sequence numbers */
 	unsigned int nr_seen;
 };
 
@@ -40,7 +39,7 @@ FIXTURE_SETUP(hotplug)
 {
 	struct termios raw;
 
-	reader_open(_metadata, &self->q, &self->other, MANY);
+	reader_open(_metadata, &self->q, MAX_EVENTS);
 	self->monitor = open(MONITOR, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (self->monitor < 0 || tcgetattr(self->monitor, &raw))
 		SKIP(_exit(KSFT_SKIP), "no monitor of QEMU at " MONITOR);
@@ -55,11 +54,10 @@ FIXTURE_TEARDOWN(hotplug)
 {
 	close(self->monitor);
 	close(self->uevents);
-	close(self->q.fd);
-	close(self->other);
+	reader_close(&self->q);
 }
 
-static int ask(int monitor, const char *command)
+static int send_command(int monitor, const char *command)
 {
 	size_t len = strlen(command);
 
@@ -73,14 +71,14 @@ static int compare_numbers(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Reads events up to the next one with the subtype and subsystem */
+/* Reads records up to the next one with the subtype and subsystem */
 #define await_device(event, of) ({					\
 	union watch_record __r;						\
 									\
 	do {								\
 		ASSERT_EQ(1, await_record(&self->q, &__r));		\
 		ASSERT_EQ(WATCH_TYPE_DEVICE_NOTIFY, __r.watch.type + 0);	\
-		ASSERT_GT(MANY, self->nr_seen);				\
+		ASSERT_GT(MAX_EVENTS, self->nr_seen);			\
 		self->seen[self->nr_seen++] = __r.device.seqnum;		\
 	} while (subtype(&__r) != (event) || strcmp(subsystem(&__r), of));	\
 })
@@ -101,7 +99,7 @@ static bool same_numbers(int uevents, unsigned long long *seen, unsigned int nr)
 		event[len] = 0;
 		number = strtoull(value(event, len, "SEQNUM"), NULL, 10);
 		if (!bsearch(&number, seen, nr, sizeof(*seen), compare_numbers)) {
-			/* Sent after the last event that was waited for */
+			/* Sent after the last expected event */
 			if (number > seen[nr - 1])
 				continue;
 			return false;
@@ -111,29 +109,30 @@ static bool same_numbers(int uevents, unsigned long long *seen, unsigned int nr)
 	return true;
 }
 
-/* A stick is added and removed, with all devices that the kernel makes of it. */
+/* A USB stick is added and removed: all of its devices have records. */
 TEST_F(hotplug, usb_stick)
 {
-	ASSERT_EQ(0, ask(self->monitor, "device_add usb-storage,id=s,drive=stick\n"));
+	ASSERT_EQ(0, send_command(self->monitor, "device_add usb-storage,id=s,drive=stick\n"));
 	await_device(NOTIFY_DEVICE_ADD, "usb");
 	await_device(NOTIFY_DEVICE_ADD, "block");
-	ASSERT_EQ(0, ask(self->monitor, "device_del s\n"));
+	ASSERT_EQ(0, send_command(self->monitor, "device_del s\n"));
 	await_device(NOTIFY_DEVICE_REMOVE, "block");
 	await_device(NOTIFY_DEVICE_REMOVE, "usb");
 	EXPECT_TRUE(same_numbers(self->uevents, self->seen, self->nr_seen));
 }
 
+/* A network card is added and removed: all of its devices have records. */
 TEST_F(hotplug, network_card)
 {
-	ASSERT_EQ(0, ask(self->monitor, "device_add usb-net,id=c,netdev=card\n"));
+	ASSERT_EQ(0, send_command(self->monitor, "device_add usb-net,id=c,netdev=card\n"));
 	await_device(NOTIFY_DEVICE_ADD, "net");
-	ASSERT_EQ(0, ask(self->monitor, "device_del c\n"));
+	ASSERT_EQ(0, send_command(self->monitor, "device_del c\n"));
 	await_device(NOTIFY_DEVICE_REMOVE, "net");
 	await_device(NOTIFY_DEVICE_REMOVE, "usb");
 	EXPECT_TRUE(same_numbers(self->uevents, self->seen, self->nr_seen));
 }
 
-/* A module is loaded and unloaded. */
+/* A module is loaded and unloaded: both have a record. */
 TEST_F(hotplug, module)
 {
 	const char *path = getenv("WATCH_QUEUE_MODULE");
@@ -151,7 +150,7 @@ TEST_F(hotplug, module)
 	close(file);
 }
 
-/* A disk is removed during writes, and added again. */
+/* A disk is removed during writes, which reports errors, and is added again. */
 TEST_F(hotplug, virtio_disk)
 {
 	int disk = open_disk(VIRTIO_DISK);

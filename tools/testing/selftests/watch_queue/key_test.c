@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: watches on keys, what is told about keys, and how a watch ends
+ * Watch queue: watches on keys, their events, and the end of a watch
  */
 #include "common.h"
 
@@ -20,10 +20,7 @@ FIXTURE(queue)
 
 FIXTURE_SETUP(queue)
 {
-	session_open(_metadata);
-	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
-	self->key = key_new("key");
-	ASSERT_GT(self->key, 0);
+	self->key = queue_open_with_key(_metadata, self->fd, "key");
 	self->ring = ring_new("ring");
 	ASSERT_GT(self->ring, 0);
 	ASSERT_EQ(0, queue_size(self->fd[0], 64));
@@ -31,11 +28,10 @@ FIXTURE_SETUP(queue)
 
 FIXTURE_TEARDOWN(queue)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
-/* True once the key has expired, which it does within a second or two */
+/* Lets the key expire, within two seconds */
 static bool key_expire(int key)
 {
 	if (keyctl(KEYCTL_SET_TIMEOUT, key, 1, 0, 0))
@@ -46,8 +42,8 @@ static bool key_expire(int key)
 }
 
 /*
- * Watch IDs are 0 to 255, with or without KEY_WATCH_EXTENDED; -1 removes; all others
- * are EINVAL, found first.
+ * Watch IDs are 0 to 255, with or without KEY_WATCH_EXTENDED, and -1 to remove a watch.
+ * Other values fail with EINVAL, which takes precedence.
  */
 TEST_F(queue, bad_id)
 {
@@ -59,7 +55,7 @@ TEST_F(queue, bad_id)
 	EXPECT_EQ(0, watch_add(self->ring, self->fd[0], 0));
 }
 
-/* The ID comes back with each record, all eight bits of it, and no flag. */
+/* Each record has all eight bits of the watch ID, and no flag. */
 TEST_F(queue, every_id)
 {
 	int id;
@@ -74,7 +70,7 @@ TEST_F(queue, every_id)
 	}
 }
 
-/* The key is looked up before the queue: a bad one is ENOKEY. */
+/* The key is looked up before the queue: an unknown key fails with ENOKEY. */
 TEST_F(queue, bad_key)
 {
 	int gone = key_new("gone");
@@ -87,7 +83,7 @@ TEST_F(queue, bad_key)
 	EXPECT_EQ(-EKEYREVOKED, watch_add(gone, self->fd[0], 1));
 }
 
-/* What is no open file is EBADF ... */
+/* A descriptor that is not an open file fails with EBADF. */
 TEST_F(queue, bad_fd)
 {
 	int path, closed;
@@ -103,7 +99,7 @@ TEST_F(queue, bad_fd)
 	EXPECT_EQ(-EBADF, watch_add(self->key, path, 1));
 }
 
-/* ... and an open file that is no queue is EINVAL. */
+/* An open file that is not a queue fails with EINVAL. */
 TEST_F(queue, no_queue)
 {
 	int plain[2], dir;
@@ -117,7 +113,7 @@ TEST_F(queue, no_queue)
 	EXPECT_EQ(-EINVAL, watch_add(self->key, dir, 1));
 }
 
-/* Watching takes View permission on the key: EACCES without. */
+/* A watch requires View permission on the key, and fails with EACCES without. */
 TEST_F(queue, permission)
 {
 	ASSERT_EQ(0, keyctl(KEYCTL_SETPERM, self->key, 0x3e3e0000, 0, 0));
@@ -128,8 +124,8 @@ TEST_F(queue, permission)
 }
 
 /*
- * A keyring's records name the keys in it, so that it must be readable as well:
- * by its permissions, or because it is the caller's own.
+ * Records of a keyring have serial numbers of its keys, so a watch on a keyring also
+ * requires that the caller can read it.
  */
 TEST_F(queue, permission_keyring)
 {
@@ -162,7 +158,7 @@ TEST_F(queue, permission_keyring)
 	EXPECT_EQ(0, status);
 }
 
-/* Or it is in the program's own keyrings, where Search is enough to find it. */
+/* Search permission on a keyring that the caller possesses is sufficient, too. */
 TEST_F(queue, permission_possessed)
 {
 	__u32 all_but_read = 0x3d000000;
@@ -171,7 +167,7 @@ TEST_F(queue, permission_possessed)
 	EXPECT_EQ(0, watch_add(self->ring, self->fd[0], 1));
 }
 
-/* A key is watched once by a queue, EBUSY, whatever the end and the ID. */
+/* A second watch of a queue on a key fails with EBUSY, for any ID and either end. */
 TEST_F(queue, duplicate)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -183,8 +179,8 @@ TEST_F(queue, duplicate)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* Removing a watch that is not there is EBADSLT, and tells nobody. */
-TEST_F(queue, absent)
+/* Removing a watch that does not exist fails with EBADSLT and posts nothing. */
+TEST_F(queue, remove_absent)
 {
 	EXPECT_EQ(-EBADSLT, watch_del(self->key, self->fd[0]));
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -195,8 +191,8 @@ TEST_F(queue, absent)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* Nor can a watch be removed through another queue. */
-TEST_F(queue, absent_other_queue)
+/* A watch cannot be removed through another queue. */
+TEST_F(queue, remove_other_queue)
 {
 	int fd[2];
 
@@ -207,7 +203,7 @@ TEST_F(queue, absent_other_queue)
 	EXPECT_TRUE(got_updated(self->fd[0], 1, self->key));
 }
 
-/* A watch set through the write end is as good as one through the read end. */
+/* A watch can be added and removed through the write end. */
 TEST_F(queue, write_end)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[1], 1));
@@ -217,7 +213,7 @@ TEST_F(queue, write_end)
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
 }
 
-/* UPDATED: the payload was replaced, by KEYCTL_UPDATE or by add_key(). */
+/* UPDATED is posted when KEYCTL_UPDATE or add_key() replaces the payload. */
 TEST_F(queue, updated)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -228,7 +224,7 @@ TEST_F(queue, updated)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* LINKED: a link was made in a keyring, to a new key or to one there was. */
+/* LINKED is posted for a link to a new key and to an existing key. */
 TEST_F(queue, linked)
 {
 	int key;
@@ -244,7 +240,7 @@ TEST_F(queue, linked)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* UNLINKED: a link was taken out of a keyring. */
+/* UNLINKED is posted when a link is removed from a keyring. */
 TEST_F(queue, unlinked)
 {
 	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
@@ -257,8 +253,8 @@ TEST_F(queue, unlinked)
 }
 
 /*
- * A new link to a key of the same type and description displaces the old one, whose
- * UNLINKED comes first; the same link made again displaces nothing.
+ * A link displaces the link to another key of the same type and description: UNLINKED
+ * is posted before LINKED.  Linking the same key again displaces nothing.
  */
 TEST_F(queue, displaced)
 {
@@ -293,7 +289,7 @@ TEST_F(queue, displaced)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* A link is taken out by the kernel itself when its key is dead. */
+/* UNLINKED is posted when garbage collection removes the link to a dead key. */
 TEST_F(queue, collected)
 {
 	int dead;
@@ -309,7 +305,7 @@ TEST_F(queue, collected)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* A move is a link and an unlink, each told to who watches that keyring. */
+/* KEYCTL_MOVE posts UNLINKED to watches of the old keyring, LINKED to those of the new. */
 TEST_F(queue, moved)
 {
 	int other = ring_new("other");
@@ -327,7 +323,7 @@ TEST_F(queue, moved)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* CLEARED: one record, however many links there were. */
+/* CLEARED is posted once, for any number of links. */
 TEST_F(queue, cleared)
 {
 	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
@@ -339,7 +335,7 @@ TEST_F(queue, cleared)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* REVOKED: once, and the key is still watched after it. */
+/* REVOKED is posted once, and the watch persists. */
 TEST_F(queue, revoked)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -351,7 +347,7 @@ TEST_F(queue, revoked)
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
 }
 
-/* REVOKED says that a keyring lost its links, too. */
+/* REVOKED of a keyring is posted without UNLINKED for each of its links. */
 TEST_F(queue, revoked_keyring)
 {
 	int empty = ring_new("empty");
@@ -368,7 +364,7 @@ TEST_F(queue, revoked_keyring)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* EXPIRED: once, when it happens, and the key is still watched after it. */
+/* EXPIRED is posted once when the key expires, and the watch persists. */
 TEST_F(queue, expired)
 {
 	ASSERT_EQ(0, watch_add_extended(self->key, self->fd[0], 1));
@@ -384,7 +380,7 @@ TEST_F(queue, expired)
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
 }
 
-/* It is enough to watch a key when its time already runs, by many queues. */
+/* EXPIRED is posted to watches that were added after the timeout was set. */
 TEST_F(queue, expired_watched_late)
 {
 	int fd[2];
@@ -401,7 +397,7 @@ TEST_F(queue, expired_watched_late)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* Nor is it told again, or of keys that were revoked, or whose time was put off. */
+/* EXPIRED is not posted twice, for a revoked key, or for a cancelled timeout. */
 TEST_F(queue, expired_once)
 {
 	int revoked = key_new("revoked"), later = key_new("later");
@@ -420,7 +416,7 @@ TEST_F(queue, expired_once)
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
 
-	/* Another one's end comes from another look at all keys. */
+	/* The expiry of another key checks all keys again */
 	fence = key_new("fence");
 	ASSERT_GT(fence, 0);
 	ASSERT_EQ(0, watch_add_extended(fence, self->fd[0], 4));
@@ -431,7 +427,7 @@ TEST_F(queue, expired_once)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* By the wall clock, whatever that does: a long time-out is not told late. */
+/* Expiry uses CLOCK_REALTIME: EXPIRED is posted when the clock is set forward. */
 TEST_F(queue, expired_clock_set)
 {
 	struct timespec now;
@@ -450,7 +446,7 @@ TEST_F(queue, expired_clock_set)
 	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &now));
 }
 
-/* What expired may be given time again, and expires again. */
+/* A key that expired and got a new timeout expires again. */
 TEST_F(queue, expired_again)
 {
 	long keep = sysctl_get(PERSISTENT_EXPIRY);
@@ -472,11 +468,11 @@ TEST_F(queue, expired_again)
 }
 
 /*
- * A watch without KEY_WATCH_EXTENDED gets what Linux 5.8 to 6.12 posted and nothing
- * else: programs exist that take each record for the one they wait for.  The extended
- * watch of a second queue shows when the other records were posted.
+ * A watch without KEY_WATCH_EXTENDED only gets the events of Linux 5.8 to 6.12, because
+ * existing programs do not expect others.  The extended watch of a second queue shows
+ * when the other events were posted.
  */
-TEST_F(queue, plain)
+TEST_F(queue, not_extended)
 {
 	int fd[2], first, second;
 
@@ -485,7 +481,7 @@ TEST_F(queue, plain)
 	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
 	ASSERT_EQ(0, watch_add_extended(self->ring, fd[0], 2));
 
-	/* A link that displaces another one */
+	/* A link displaces another one */
 	first = key_new_in("keyring", "inner", self->ring);
 	ASSERT_GT(first, 0);
 	second = key_new_in("keyring", "inner", self->ring);
@@ -496,12 +492,12 @@ TEST_F(queue, plain)
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring, first));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring, second));
 
-	/* A link to a dead key */
+	/* A link to a dead key is garbage-collected */
 	ASSERT_EQ(0, keyctl(KEYCTL_INVALIDATE, second, 0, 0, 0));
 	ASSERT_EQ(POLLIN, poll_in(fd[0]));
 	EXPECT_TRUE(got_key(fd[0], NOTIFY_KEY_UNLINKED, 2, self->ring, second));
 
-	/* A key that expires */
+	/* A key expires */
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 3));
 	ASSERT_EQ(0, watch_add_extended(self->key, fd[0], 4));
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1, 0, 0));
@@ -510,7 +506,7 @@ TEST_F(queue, plain)
 	EXPECT_TRUE(got_key(fd[0], NOTIFY_KEY_EXPIRED, 4, self->key, 0));
 	EXPECT_TRUE(got_setattr(self->fd[0], 3, self->key));
 
-	/* A keyring that is revoked */
+	/* A keyring is revoked */
 	first = key_new_in("user", "last", self->ring);
 	ASSERT_GT(first, 0);
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_LINKED, 1, self->ring, first));
@@ -519,7 +515,7 @@ TEST_F(queue, plain)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* SETATTR: owner, permissions, time-out or restriction changed. */
+/* SETATTR is posted when owner, permissions, timeout or restriction change. */
 TEST_F(queue, setattr)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -535,8 +531,8 @@ TEST_F(queue, setattr)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* An operation that fails tells nobody. */
-TEST_F(queue, failed)
+/* An operation that fails posts nothing. */
+TEST_F(queue, failed_operations)
 {
 	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
 	EXPECT_EQ(-EOPNOTSUPP, key_update(self->ring));
@@ -546,8 +542,8 @@ TEST_F(queue, failed)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* Keys that are not watched are not heard of, nor what lies in a keyring. */
-TEST_F(queue, others)
+/* A watch on a keyring does not get the events of the keys in it. */
+TEST_F(queue, unwatched_keys)
 {
 	ASSERT_EQ(0, keyctl(KEYCTL_LINK, self->key, self->ring, 0, 0));
 	ASSERT_EQ(0, watch_add(self->ring, self->fd[0], 1));
@@ -555,7 +551,7 @@ TEST_F(queue, others)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* A queue watches many keys; each record says by ID and serial which it was. */
+/* A queue can watch many keys; each record has the watch ID and the serial number. */
 TEST_F(queue, many_keys)
 {
 	char name[16];
@@ -575,7 +571,7 @@ TEST_F(queue, many_keys)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* A key is watched by many queues, each with an ID of its own. */
+/* Many queues can watch a key, each with its own ID. */
 TEST_F(queue, many_queues)
 {
 	int fd[8][2];
@@ -590,11 +586,10 @@ TEST_F(queue, many_queues)
 	for (i = 0; i < 8; i++)
 		EXPECT_TRUE(got_updated(fd[i][0], 100 + i, self->key));
 
-	/* Those that go, in whatever way, do not take others along. */
+	/* Removing a watch or closing a queue does not affect the other watches */
 	ASSERT_EQ(0, watch_del(self->key, fd[3][0]));
 	EXPECT_TRUE(got_removal(fd[3][0], 103, self->key));
-	close(fd[5][0]);
-	close(fd[5][1]);
+	queue_close(fd[5]);
 	ASSERT_TRUE(post(self->key, 1));
 	for (i = 0; i < 8; i++) {
 		if (i == 5)
@@ -604,7 +599,7 @@ TEST_F(queue, many_queues)
 		EXPECT_TRUE(got_nothing(fd[i][0]));
 	}
 
-	/* All that are left hear of the key's end. */
+	/* Freeing the key posts REMOVAL to each remaining watch */
 	ASSERT_EQ(0, key_unlink(self->key, KEY_SPEC_SESSION_KEYRING));
 	for (i = 0; i < 8; i++) {
 		if (i == 3 || i == 5)
@@ -616,7 +611,7 @@ TEST_F(queue, many_queues)
 	EXPECT_TRUE(got_nothing(fd[3][0]));
 }
 
-/* Removing a watch is told with its ID and the key, and is the last of it. */
+/* REMOVAL has the watch ID and the key, and is the last record of the watch. */
 TEST_F(queue, removal)
 {
 	struct queue_info info;
@@ -631,13 +626,13 @@ TEST_F(queue, removal)
 	ASSERT_TRUE(queue_info(self->fd[0], &info));
 	EXPECT_EQ(0, info.watches);
 
-	/* The place is free for another. */
+	/* The key can be watched again */
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 2));
 	ASSERT_TRUE(post(self->key, 1));
 	EXPECT_TRUE(got_updated(self->fd[0], 2, self->key));
 }
 
-/* A removal that finds the queue full is lost and counted. */
+/* A REMOVAL that finds the queue full is counted as lost. */
 TEST_F(queue, removal_lost)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -648,7 +643,7 @@ TEST_F(queue, removal_lost)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* A watch does not keep a key: with its last link gone it goes, and is told. */
+/* A watch does not pin its key: REMOVAL is posted after the last link is removed. */
 TEST_F(queue, removal_unlinked)
 {
 	struct queue_info info;
@@ -663,7 +658,7 @@ TEST_F(queue, removal_unlinked)
 	EXPECT_EQ(0, info.watch_lines);
 }
 
-/* The same when the keyring that held it is cleared or goes itself. */
+/* REMOVAL is posted when the only keyring with the key is cleared or freed. */
 TEST_F(queue, removal_with_keyring)
 {
 	int inner;
@@ -683,7 +678,7 @@ TEST_F(queue, removal_with_keyring)
 	EXPECT_TRUE(got_removal(self->fd[0], 2, inner));
 }
 
-/* INVALIDATED: the key is unlinked at once and collected. */
+/* INVALIDATED is posted, and REMOVAL when the key is garbage-collected. */
 TEST_F(queue, removal_invalidated)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -696,7 +691,7 @@ TEST_F(queue, removal_invalidated)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* An expired key goes when the collector says so: first its links, then itself. */
+/* Garbage collection of an expired key posts UNLINKED, then REMOVAL. */
 TEST_F(queue, removal_expired)
 {
 	long delay = sysctl_get(GC_DELAY);
@@ -724,7 +719,7 @@ TEST_F(queue, removal_expired)
 	EXPECT_EQ(0, sysctl_set(GC_DELAY, delay));
 }
 
-/* A session keyring goes with the last process in the session. */
+/* A watch does not pin a session keyring: REMOVAL is posted when its last process exits. */
 TEST_F(queue, removal_session)
 {
 	int ring, status;
@@ -749,8 +744,8 @@ TEST_F(queue, removal_session)
 }
 
 /*
- * Even where who opened the queue watched it, as long as its files are gone and
- * only somebody else's is left.
+ * A watch that the opener of the queue added does not pin the session keyring either.
+ * Another process still has a file of the queue.
  */
 TEST_F(queue, removal_session_reopened)
 {
@@ -781,24 +776,24 @@ TEST_F(queue, removal_session_reopened)
 	ASSERT_EQ(0, ring);
 	ASSERT_EQ(KEY_RECORD, read_one(reopened, &r));
 	ring = r.key.key_id;
-	ASSERT_EQ(POLLIN, poll_for(reopened, POLLIN, PATIENCE_MS) & POLLIN);
+	ASSERT_EQ(POLLIN, poll_for(reopened, POLLIN, TIMEOUT_MS) & POLLIN);
 	EXPECT_TRUE(got_removal(reopened, 3, ring));
 	close(reopened);
 }
 
-/* The end of the last watched key is the end of a queue without write end. */
+/* Without a write end, freeing the last watched key is end of file. */
 TEST_F(queue, end_of_file)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
 	ASSERT_EQ(0, close(self->fd[1]));
 	self->fd[1] = -1;
 	ASSERT_EQ(0, key_unlink(self->key, KEY_SPEC_SESSION_KEYRING));
-	ASSERT_EQ(POLLHUP, poll_for(self->fd[0], 0, PATIENCE_MS));
+	ASSERT_EQ(POLLHUP, poll_for(self->fd[0], 0, TIMEOUT_MS));
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
 	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, KEY_RECORD));
 }
 
-/* A watch survives the closing of either end alone. */
+/* A watch persists when only one end is closed. */
 TEST_F(queue, one_end)
 {
 	int fd[2];
@@ -819,7 +814,7 @@ TEST_F(queue, one_end)
 	ASSERT_EQ(0, close(fd[1]));
 }
 
-/* Closing both ends removes the watches; the key is as it was before. */
+/* Closing both ends removes the watches; the key can be watched again. */
 TEST_F(queue, closed)
 {
 	int fd[2];
@@ -840,7 +835,7 @@ TEST_F(queue, closed)
 	EXPECT_TRUE(got_updated(self->fd[0], 1, self->key));
 }
 
-/* A queue is shared by fork(); the last process to close it ends it. */
+/* fork() shares a queue: parent and child can both read it and add watches. */
 TEST_F(queue, forked)
 {
 	int status;
@@ -862,7 +857,7 @@ TEST_F(queue, forked)
 			    0));
 }
 
-/* To stop watching, a key is only named: even one that was revoked, */
+/* A watch on a revoked key can be removed. */
 TEST_F(queue, remove_revoked)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -875,7 +870,7 @@ TEST_F(queue, remove_revoked)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* or has expired, */
+/* A watch on an expired key can be removed. */
 TEST_F(queue, remove_expired)
 {
 	union watch_record r;
@@ -890,7 +885,7 @@ TEST_F(queue, remove_expired)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* or that the caller may not even view any more; */
+/* A watch can be removed without View permission on the key. */
 TEST_F(queue, remove_forbidden)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -900,8 +895,8 @@ TEST_F(queue, remove_forbidden)
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
 }
 
-/* and no keyring is made for it, as it is to start. */
-TEST_F(queue, remove_makes_nothing)
+/* Removing a watch does not create a thread keyring; adding a watch does. */
+TEST_F(queue, remove_creates_nothing)
 {
 	ASSERT_EQ(-ENOKEY, keyctl(KEYCTL_GET_KEYRING_ID,
 				  KEY_SPEC_THREAD_KEYRING, 0, 0, 0));
@@ -914,7 +909,7 @@ TEST_F(queue, remove_makes_nothing)
 	EXPECT_EQ(0, watch_del(KEY_SPEC_THREAD_KEYRING, self->fd[0]));
 }
 
-/* Closing the queue ends the watch of a revoked key, too. */
+/* Closing a queue removes a watch on a revoked key. */
 TEST_F(queue, revoked_closed)
 {
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
@@ -926,7 +921,7 @@ TEST_F(queue, revoked_closed)
 	self->fd[1] = -1;
 }
 
-/* Whoever set the watch, what others do to the key is told. */
+/* A watch gets the events that other users cause. */
 TEST_F(queue, other_user)
 {
 	int status;
@@ -947,7 +942,7 @@ TEST_F(queue, other_user)
 
 static int touched;
 
-/* Posts about whatever key is there to be watched, without its lock */
+/* Posts SETATTR, without a lock, for the key in @arg; stops when that is negative */
 static void *touch_keys(void *arg)
 {
 	int *shared = arg;
@@ -961,10 +956,10 @@ static void *touch_keys(void *arg)
 }
 
 /*
- * The first watch of a key is set while others post.  What could go wrong is for
- * KCSAN to see: a poster that finds the list of watches before it is one.
+ * The first watch of a key is added during posts.  KCSAN detects a poster that sees the
+ * list of watches before its initialization.
  */
-TEST_F(queue, first_watch_under_fire)
+TEST_F(queue, first_watch_concurrent)
 {
 	int shared = 0, key, i;
 	pthread_t thread;
@@ -994,9 +989,9 @@ TEST_F(queue, first_watch_under_fire)
 }
 
 /*
- * Keys under construction.  When request_key() finds no key, the kernel makes an
- * empty one, links it, and runs /sbin/request-key to fill it in.  For these tests
- * that is this program, which waits for a word from the test.
+ * Keys under construction.  If request_key() finds no key, the kernel creates an
+ * uninstantiated one, links it, and runs /sbin/request-key.  Here this program is
+ * mounted as /sbin/request-key.  It waits for an error code from the test.
  */
 FIXTURE(construction)
 {
@@ -1029,10 +1024,10 @@ FIXTURE_SETUP(construction)
 	if (!pid)
 		_exit(neg(syscall(__NR_request_key, "user", "asked for", callout,
 				  self->session)) < 0 ? errno : 0);
-	/* self is memory that both share */
+	/* Do not set this in the child, which shares the memory of self */
 	self->requester = pid;
 
-	/* The keyring's watcher hears of the key before it has a payload. */
+	/* LINKED is posted before the key is instantiated */
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 	ASSERT_EQ(KEY_RECORD, read_one(self->fd[0], &r));
 	self->key = r.key.aux;
@@ -1047,7 +1042,7 @@ FIXTURE_TEARDOWN_PARENT(construction)
 		umount2(REQUEST_KEY, MNT_DETACH);
 }
 
-/* What the program does as /sbin/request-key: argv is create, key, uid, ... */
+/* The program as /sbin/request-key: argv is create, key, uid, ... */
 static int construct(int key)
 {
 	int error = EIO, fd, go, pid;
@@ -1067,7 +1062,7 @@ static int construct(int key)
 	return keyctl(KEYCTL_INSTANTIATE, key, (unsigned long)"1", 1, 0) < 0;
 }
 
-/* The errno that request_key() gave, 0 if none, once the key was constructed */
+/* Lets the key be constructed; returns the errno of request_key(), or 0 */
 static int constructed(int go, pid_t requester, int error)
 {
 	int status;
@@ -1078,7 +1073,7 @@ static int constructed(int go, pid_t requester, int error)
 	return WEXITSTATUS(status);
 }
 
-/* INSTANTIATED: the key got its payload */
+/* INSTANTIATED is posted when the key gets its payload. */
 TEST_F(construction, instantiated)
 {
 	ASSERT_EQ(0, constructed(self->go[1], self->requester, 0));
@@ -1089,7 +1084,7 @@ TEST_F(construction, instantiated)
 	EXPECT_TRUE(got_updated(self->fd[0], 1, self->key));
 }
 
-/* or will have none: aux says why; when it expires it may be asked for again. */
+/* INSTANTIATED of a rejected key has the error; EXPIRED is posted when it expires. */
 TEST_F(construction, rejected)
 {
 	ASSERT_EQ(EKEYREJECTED, constructed(self->go[1], self->requester,
@@ -1103,7 +1098,7 @@ TEST_F(construction, rejected)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* A watch on a key that is not there yet is removed as any. */
+/* A watch on an uninstantiated key can be removed. */
 TEST_F(construction, removed)
 {
 	EXPECT_EQ(0, watch_del(self->key, self->fd[0]));

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: who is charged for what, and what a great many of it does
+ * Watch queue: charges to memory cgroups and users, and large numbers of watches
  *
- * The limits of a single user and a single process are in abi_test.  No test
- * here looks at a clock.  Where the kernel must not go on for long without
- * letting others run, somebody else runs on the same processor and has to see
- * work that is half done; should it take longer than the kernel stands, the
- * lockup detectors have their say.
+ * abi_test checks the limits of a single user.  No test here measures time.  To check
+ * that the kernel reschedules during long work, another task on the same processor must
+ * see the work half done.  The lockup detectors report what takes too long.
  */
 #include <sched.h>
 #include <sys/socket.h>
@@ -24,23 +22,11 @@
 #define MAX_WATCHES	"/proc/sys/user/max_watch_queue_watches"
 #define ROOT_KEY_BYTES	"/proc/sys/kernel/keys/root_maxbytes"
 
-/* Users that own nothing else, so that what they are charged starts at 0 */
+/* Users that own nothing else, so that their charges start at 0 */
 #define SOME_USER	64341
 #define OTHER_USER	64342
 
-static void need_root(struct __test_metadata *_metadata)
-{
-	int fd[2];
-
-	session_open(_metadata);
-	queue_open(_metadata, fd, 0);
-	close(fd[0]);
-	close(fd[1]);
-	if (geteuid())
-		SKIP(_exit(KSFT_SKIP), "needs root, to change limits and users");
-}
-
-/* The number after @key, and white space, in a file; -1 if it is not there */
+/* The number after @key and white space in a file; -1 if there is none */
 static long long number_of(const char *path, const char *key)
 {
 	long long value = -1;
@@ -58,10 +44,7 @@ static long long number_of(const char *path, const char *key)
 	return value;
 }
 
-/*
- * A memory cgroup.  The parent makes it and removes it; the test is alone in
- * it.
- */
+/* A memory cgroup that only contains the test.  The parent removes it. */
 #define RING_RECORDS	65536
 #define RING_BYTES	((long long)RING_RECORDS * SLOT_SIZE)
 #define MEBIBYTE	(1024LL * 1024)
@@ -90,7 +73,7 @@ static bool memcg_put(const char *dir, const char *file, long long value)
 
 FIXTURE_SETUP(memcg)
 {
-	need_root(_metadata);
+	require_root(_metadata);
 	write_text(CGROUP "cgroup.subtree_control", "+memory");
 	snprintf(self->dir, sizeof(self->dir), CGROUP "watch_queue.%d",
 		 getpid());
@@ -109,9 +92,8 @@ FIXTURE_TEARDOWN_PARENT(memcg)
 }
 
 /*
- * The ring is charged when it is made and given back when the queue is closed.
- * The kernel charges in batches, of which each processor may have some left, so
- * the figure is rough; the next test is exact.
+ * SET_SIZE charges the ring, and closing the queue uncharges it.  The charge is only
+ * approximate, as the kernel keeps per-CPU batches of it.  The next test is exact.
  */
 TEST_F(memcg, charged)
 {
@@ -125,18 +107,17 @@ TEST_F(memcg, charged)
 	ASSERT_EQ(0, queue_size(fd[0], RING_RECORDS));
 	after = memcg_get(self->dir, "memory.current", "");
 	EXPECT_GE(after, before + RING_BYTES - slack);
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 	after = memcg_get(self->dir, "memory.current", "");
 	EXPECT_LE(after, before + slack);
 }
 
 /*
- * If as much as two bytes for each record were not given back, there would be
- * no room for the last of these queues: before it is refused the kernel takes
- * back what the processors have left.
+ * Closing a queue uncharges all memory.  If two bytes per record remained charged, the
+ * last queue here would exceed the limit.  The kernel drains the per-CPU batches before
+ * it refuses a charge.
  */
-TEST_F(memcg, given_back)
+TEST_F(memcg, uncharged)
 {
 	int fd[2], i;
 
@@ -146,15 +127,11 @@ TEST_F(memcg, given_back)
 		ASSERT_EQ(0, queue_size(fd[0], RING_RECORDS)) {
 			TH_LOG("queue %d", i);
 		}
-		close(fd[0]);
-		close(fd[1]);
+		queue_close(fd);
 	}
 }
 
-/*
- * A queue that does not fit is refused.  It is not worth anybody's life: the
- * OOM killer could only find this process, which asked for too much.
- */
+/* A ring beyond the limit fails with ENOMEM and does not invoke the OOM killer. */
 TEST_F(memcg, too_large)
 {
 	int fd[2], i;
@@ -168,11 +145,10 @@ TEST_F(memcg, too_large)
 	EXPECT_EQ(0, memcg_get(self->dir, "memory.events", "oom_kill "));
 	EXPECT_EQ(0, fcntl(fd[0], F_GETPIPE_SZ));
 	EXPECT_EQ(0, queue_size(fd[0], RING_RECORDS));
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 }
 
-/* Watches of keys are charged, which the keys themselves are not. */
+/* Watches on keys are charged.  The keys themselves are not. */
 TEST_F(memcg, watches)
 {
 	const int nr = 40000;
@@ -198,15 +174,13 @@ TEST_F(memcg, watches)
 		ASSERT_EQ(0, watch_add(keys[i], fd[0], 1));
 	after = memcg_get(self->dir, "memory.current", "");
 	EXPECT_GE(after, before + 4 * MEBIBYTE);
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 	free(keys);
 }
 
 /*
- * Two users, or one user in two processes; in the namespace of all, or in two
- * of their own, of which each is root.  What counts is who they are to the
- * kernel.
+ * Two processes of the same user or of two users, in the initial user namespace or as
+ * root of a namespace each.  The kernel's user ID determines who is charged.
  */
 FIXTURE(users)
 {
@@ -244,7 +218,7 @@ FIXTURE_VARIANT_ADD(users, namespaces_different) {
 
 FIXTURE_SETUP(users)
 {
-	need_root(_metadata);
+	require_root(_metadata);
 	if (variant->namespaces && access("/proc/self/uid_map", F_OK))
 		SKIP(_exit(KSFT_SKIP), "CONFIG_USER_NS is not set");
 	self->max_keys = sysctl_get(USER_KEYS);
@@ -259,7 +233,7 @@ FIXTURE_SETUP(users)
 	ASSERT_GT(self->max_watches, 0);
 	ASSERT_GE(self->soft, 0);
 	ASSERT_GE(self->hard, 0);
-	/* The keys of who is gone count until the key service gets to them. */
+	/* Keys of exited processes are charged until garbage collection */
 	ASSERT_EQ(0, sysctl_set(USER_KEYS, 10000));
 	ASSERT_EQ(0, sysctl_set(USER_KEY_BYTES, 1000000));
 }
@@ -276,19 +250,19 @@ FIXTURE_TEARDOWN_PARENT(users)
 
 #define MAX_HELD	40	/* watches, or queues */
 
-/* A process of some user that takes what it can get, and holds it */
+/* A process that acquires as much as it can and holds it until it is stopped */
 struct holder {
 	pid_t pid;
 	int socket;
 };
 
-/* Tells the other side a number, or is told one; -1 if it is gone */
-static int tell(int socket, int number)
+/* Both return -1 if the other process is gone */
+static int send_number(int socket, int number)
 {
 	return write(socket, &number, sizeof(number)) == sizeof(number) ? 0 : -1;
 }
 
-static int be_told(int socket)
+static int receive_number(int socket)
 {
 	int number;
 
@@ -316,7 +290,7 @@ static int hold_watches(int max)
 	return got;
 }
 
-/* Queues of eight pages, whose ring with all beside it takes no more */
+/* Opens queues of five pages each: four for records, one for the rest of the ring */
 static int hold_pages(int max)
 {
 	unsigned long records = 4 * sysconf(_SC_PAGESIZE) / SLOT_SIZE;
@@ -336,17 +310,17 @@ static void hold(int socket, bool namespaces, uid_t uid, int (*take)(int max),
 {
 	if (become_user(uid))
 		_exit(1);
-	/* The user owns the namespace, and has an ID of its own there */
-	if (namespaces && (unshare(CLONE_NEWUSER) || tell(socket, 0) ||
-			   be_told(socket) || become_user(0)))
+	/* The user owns the namespace and is root in it */
+	if (namespaces && (unshare(CLONE_NEWUSER) || send_number(socket, 0) ||
+			   receive_number(socket) || become_user(0)))
 		_exit(1);
-	if (tell(socket, take(max)))
+	if (send_number(socket, take(max)))
 		_exit(1);
-	be_told(socket);
+	receive_number(socket);
 	_exit(0);
 }
 
-/* To the kernel, root of its namespace is an ordinary user. */
+/* Maps root of the process's namespace to an ordinary user */
 static bool map_root_to(pid_t pid, uid_t uid)
 {
 	char path[64], map[32];
@@ -359,7 +333,7 @@ static bool map_root_to(pid_t pid, uid_t uid)
 	return !write_text(path, map);
 }
 
-/* Returns how many it got, at most @max */
+/* Returns how many items the process acquired, at most @max */
 static int holder_start(struct holder *h, bool namespaces, uid_t uid,
 			int (*take)(int max), int max)
 {
@@ -376,22 +350,22 @@ static int holder_start(struct holder *h, bool namespaces, uid_t uid,
 		hold(pair[1], namespaces, uid, take, max);
 	}
 	close(pair[1]);
-	if (namespaces && (be_told(h->socket) || !map_root_to(h->pid, uid) ||
-			   tell(h->socket, 0)))
+	if (namespaces && (receive_number(h->socket) || !map_root_to(h->pid, uid) ||
+			   send_number(h->socket, 0)))
 		return -1;
-	return be_told(h->socket);
+	return receive_number(h->socket);
 }
 
-/* When it was waited for, all that it held was given back. */
+/* Once the process is reaped, its items are uncharged */
 static bool holder_stop(struct holder *h)
 {
 	int status;
 
-	return !tell(h->socket, 0) && !close(h->socket) &&
+	return !send_number(h->socket, 0) && !close(h->socket) &&
 	       waitpid(h->pid, &status, 0) == h->pid && !status;
 }
 
-/* The first takes some, the second the rest; what the first had is free again. */
+/* The first acquires some items, the second the rest; the third what the first freed. */
 static void share(struct __test_metadata *_metadata, bool namespaces, bool same,
 		  int (*take)(int max), int all, int some)
 {
@@ -411,7 +385,7 @@ static void share(struct __test_metadata *_metadata, bool namespaces, bool same,
 	EXPECT_TRUE(holder_stop(&c));
 }
 
-/* The limit holds for a user, and for all namespaces that the user owns. */
+/* The limit of watches applies to a user together with the namespaces it owns. */
 TEST_F(users, watches)
 {
 	ASSERT_EQ(0, sysctl_set(MAX_WATCHES, MAX_HELD));
@@ -420,8 +394,9 @@ TEST_F(users, watches)
 }
 
 /*
- * A new pipe takes 16 pages until its queue has a size, and 5 then: the 21st of
- * these queues is the last one with 116 pages, whoever has the first twenty.
+ * The limit of pipe pages applies to a user in all its namespaces.  A pipe is charged
+ * 16 pages until SET_SIZE, and 5 pages afterwards.  With a limit of 116 pages, the 21st
+ * queue is the last one.
  */
 TEST_F(users, pages)
 {
@@ -431,7 +406,7 @@ TEST_F(users, pages)
 	      21, 9);
 }
 
-/* True if the limits hold for who asks */
+/* True if the limits apply to the caller */
 static int meet_limits(int max)
 {
 	int fd[2];
@@ -441,7 +416,7 @@ static int meet_limits(int max)
 	       queue_size(fd[0], max) == -EPERM;
 }
 
-/* To be root of a namespace helps with none of the limits. */
+/* Root of a user namespace is not exempt from the limits. */
 TEST_F(users, no_privilege)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -455,43 +430,42 @@ TEST_F(users, no_privilege)
 }
 
 /*
- * A great many.  A queue has one watch on an object, so that 100,000 watches on
- * one object are as many queues; closing their write ends at once leaves 100,000
- * open files, for which root may raise RLIMIT_NOFILE.  On one queue 100,000
- * watches are as many keys, which root's key quota allows.  WATCH_QUEUE_WATCHES
- * in the environment is the number where the kernel is slow; it must be so slow
- * that removing them takes some ticks of the clock.
+ * Large numbers of watches.  A queue has at most one watch on an object, so 100,000
+ * watches on one object need as many queues.  Only their read ends stay open, for
+ * which root raises RLIMIT_NOFILE.  100,000 watches of one queue need as many keys,
+ * for which root raises its key quota.  WATCH_QUEUE_WATCHES in the environment reduces
+ * the number on a slow kernel.  Removing the watches must take several clock ticks.
  */
-#define CROWD		100000
-#define CROWD_FILES	(CROWD + 1000)
+#define MANY		100000
+#define MANY_FILES	(MANY + 1000)
 #define SPARE		5		/* watch ID */
 
-FIXTURE(crowd)
+FIXTURE(scale)
 {
 	long max_keys;
 	long max_bytes;
 	long soft;
 	long max_watches;
-	int max;		/* items, up to CROWD */
-	int nr;			/* how many there are in the end */
+	int max;		/* number of items to create */
+	int nr;			/* number of items created */
 	int *item;		/* keys or queues */
 };
 
-static int max_crowd(void)
+static int max_many(void)
 {
 	const char *text = getenv("WATCH_QUEUE_WATCHES");
 	unsigned long nr = text ? strtoul(text, NULL, 0) : 0;
 
-	return nr && nr < CROWD ? nr : CROWD;
+	return nr && nr < MANY ? nr : MANY;
 }
 
-FIXTURE_SETUP(crowd)
+FIXTURE_SETUP(scale)
 {
 	struct rlimit limit = {
-		.rlim_cur = CROWD_FILES, .rlim_max = CROWD_FILES,
+		.rlim_cur = MANY_FILES, .rlim_max = MANY_FILES,
 	};
 
-	need_root(_metadata);
+	require_root(_metadata);
 	self->max_keys = sysctl_get(ROOT_KEYS);
 	self->max_bytes = sysctl_get(ROOT_KEY_BYTES);
 	self->soft = sysctl_get(PIPE_SOFT);
@@ -503,14 +477,14 @@ FIXTURE_SETUP(crowd)
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	self->max_watches = sysctl_get(MAX_WATCHES);
 	ASSERT_GT(self->max_watches, 0);
-	ASSERT_EQ(0, sysctl_set(MAX_WATCHES, CROWD_FILES));
+	ASSERT_EQ(0, sysctl_set(MAX_WATCHES, MANY_FILES));
 
-	self->max = max_crowd();
+	self->max = max_many();
 	self->item = calloc(self->max, sizeof(*self->item));
 	ASSERT_TRUE(!!self->item);
 }
 
-FIXTURE_TEARDOWN_PARENT(crowd)
+FIXTURE_TEARDOWN_PARENT(scale)
 {
 	EXPECT_EQ(0, sysctl_set(ROOT_KEYS, self->max_keys));
 	EXPECT_EQ(0, sysctl_set(ROOT_KEY_BYTES, self->max_bytes));
@@ -518,8 +492,8 @@ FIXTURE_TEARDOWN_PARENT(crowd)
 	EXPECT_EQ(0, sysctl_set(MAX_WATCHES, self->max_watches));
 }
 
-/* Where there is less memory, or a kernel that checks itself, they are fewer. */
-static bool is_crowd(int nr, int max)
+/* True if @nr items are enough: all of them, or as many as memory allows */
+static bool enough(int nr, int max)
 {
 	long long left, all;
 
@@ -530,8 +504,8 @@ static bool is_crowd(int nr, int max)
 	return left < all / 8;
 }
 
-/* From now on this thread, and those it makes, run where the caller runs */
-static bool stay_here(void)
+/* Binds this thread, and threads that it creates, to the current processor */
+static bool bind_to_cpu(void)
 {
 	cpu_set_t set;
 
@@ -541,8 +515,8 @@ static bool stay_here(void)
 }
 
 /*
- * The key goes when the key service's worker finds it unused, which is on this
- * processor.  That takes the watch off the last queue first.
+ * Garbage collection frees the key on this processor and removes the watch of the last
+ * queue first.  True if this thread ran while it removed watches.
  */
 static bool removal_yields(const int *queue, int nr)
 {
@@ -557,15 +531,18 @@ static bool removal_yields(const int *queue, int nr)
 	return seen;
 }
 
-/* Many queues watch one object. */
-TEST_F_TIMEOUT(crowd, one_object, 1200)
+/*
+ * One key has a watch of many queues.  Each queue gets each record, and freeing the key
+ * reschedules while it removes the watches.
+ */
+TEST_F_TIMEOUT(scale, one_object, 1200)
 {
 	int key = key_new("popular"), fd[2], i;
 	union watch_record r;
 
 	ASSERT_GT(key, 0);
-	ASSERT_TRUE(stay_here());
-	for (i = 0; !is_crowd(i, self->max); i++) {
+	ASSERT_TRUE(bind_to_cpu());
+	for (i = 0; !enough(i, self->max); i++) {
 		ASSERT_EQ(0, neg(pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK)));
 		ASSERT_EQ(0, queue_size(fd[0], 2));
 		ASSERT_EQ(0, watch_add(key, fd[0], i & 0xff));
@@ -593,64 +570,64 @@ TEST_F_TIMEOUT(crowd, one_object, 1200)
 	}
 }
 
-/* Somebody on the same processor while a queue is closed */
-struct onlooker {
+/* A thread on the same processor while a queue is closed */
+struct observer {
 	pthread_t thread;
 	int fd;			/* another queue */
 	int key;
 	int nr;			/* watches on the queue that is closed */
 	bool ready;
-	bool seen;		/* some of them gone, and some not */
+	bool seen;		/* ran after the first and before the last removal */
 	bool error;
 };
 
-/* True if the user has fewer watches than this, which the limit tells. */
-static bool fewer_than(struct onlooker *on, int nr)
+/* True if the user has fewer than @nr watches, found by setting the limit */
+static bool fewer_than(struct observer *obs, int nr)
 {
-	struct rlimit limit = { .rlim_cur = nr, .rlim_max = CROWD_FILES };
+	struct rlimit limit = { .rlim_cur = nr, .rlim_max = MANY_FILES };
 	int ret;
 
 	if (setrlimit(RLIMIT_NOFILE, &limit)) {
-		on->error = true;
+		obs->error = true;
 		return true;
 	}
-	ret = watch_add(on->key, on->fd, SPARE);
-	if (!ret && watch_del(on->key, on->fd))
+	ret = watch_add(obs->key, obs->fd, SPARE);
+	if (!ret && watch_del(obs->key, obs->fd))
 		ret = -EBADSLT;
-	on->error |= ret && ret != -EAGAIN;
+	obs->error |= ret && ret != -EAGAIN;
 	return ret != -EAGAIN;
 }
 
-static void *onlooker_run(void *arg)
+static void *observer_run(void *arg)
 {
-	struct onlooker *on = arg;
+	struct observer *obs = arg;
 	bool begun, done;
 
-	__atomic_store_n(&on->ready, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&obs->ready, true, __ATOMIC_RELEASE);
 	do {
-		begun = fewer_than(on, on->nr);
-		done = fewer_than(on, 1);
-		on->seen |= begun && !done;
+		begun = fewer_than(obs, obs->nr);
+		done = fewer_than(obs, 1);
+		obs->seen |= begun && !done;
 	} while (!done);
 	return NULL;
 }
 
-/* True if close() let the onlooker see it at work */
+/* True if the observer ran while close() removed watches */
 static bool close_yields(int fd[2], int other, int key, int nr)
 {
-	struct onlooker on = { .fd = other, .key = key, .nr = nr };
+	struct observer obs = { .fd = other, .key = key, .nr = nr };
 
-	if (!stay_here() || close(fd[1]) ||
-	    pthread_create(&on.thread, NULL, onlooker_run, &on))
+	if (!bind_to_cpu() || close(fd[1]) ||
+	    pthread_create(&obs.thread, NULL, observer_run, &obs))
 		return false;
-	while (!__atomic_load_n(&on.ready, __ATOMIC_ACQUIRE))
+	while (!__atomic_load_n(&obs.ready, __ATOMIC_ACQUIRE))
 		sched_yield();
-	return !close(fd[0]) && !pthread_join(on.thread, NULL) &&
-	       !on.error && on.seen;
+	return !close(fd[0]) && !pthread_join(obs.thread, NULL) &&
+	       !obs.error && obs.seen;
 }
 
-/* Each of the records is there, and they are all. */
-static bool got_crowd(int fd, const int *key, int nr)
+/* Reads a record of each key in order, and no other record */
+static bool got_many(int fd, const int *key, int nr)
 {
 	struct key_notification n[4096];
 	int at = 0, len, i;
@@ -668,8 +645,11 @@ static bool got_crowd(int fd, const int *key, int nr)
 	return len == -EAGAIN && at == nr;
 }
 
-/* Many objects are watched by one queue. */
-TEST_F_TIMEOUT(crowd, one_queue, 1200)
+/*
+ * One queue watches many keys.  It gets a record of each, and closing it reschedules
+ * while it removes the watches.
+ */
+TEST_F_TIMEOUT(scale, one_queue, 1200)
 {
 	int fd[2], other[2], spare = key_new("spare"), i;
 	struct queue_info info;
@@ -678,10 +658,10 @@ TEST_F_TIMEOUT(crowd, one_queue, 1200)
 	ASSERT_GT(spare, 0);
 	ASSERT_EQ(0, neg(pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK)));
 	ASSERT_EQ(0, neg(pipe2(other, O_NOTIFICATION_PIPE | O_NONBLOCK)));
-	ASSERT_EQ(0, queue_size(fd[0], CROWD));
-	/* From here on the watches are counted */
+	ASSERT_EQ(0, queue_size(fd[0], MANY));
+	/* Charge the watches from here on */
 	ASSERT_EQ(0, drop_resource_capability());
-	for (i = 0; !is_crowd(i, self->max); i++) {
+	for (i = 0; !enough(i, self->max); i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		self->item[i] = key_new(name);
 		ASSERT_GT(self->item[i], 0);
@@ -698,7 +678,7 @@ TEST_F_TIMEOUT(crowd, one_queue, 1200)
 	for (i = 0; i < self->nr; i++)
 		ASSERT_EQ(0, key_touch(self->item[i]));
 	EXPECT_EQ(self->nr * (int)KEY_RECORD, readable_bytes(fd[0]));
-	EXPECT_TRUE(got_crowd(fd[0], self->item, self->nr));
+	EXPECT_TRUE(got_many(fd[0], self->item, self->nr));
 
 	ASSERT_EQ(0, watch_del(self->item[0], fd[0]));
 	EXPECT_TRUE(got_removal(fd[0], 0, self->item[0]));
@@ -707,10 +687,10 @@ TEST_F_TIMEOUT(crowd, one_queue, 1200)
 }
 
 /*
- * A user beyond pipe-user-pages-soft cannot have a queue of more than two pages
- * any more, but as many of the small ones as there are descriptors.
+ * A user beyond pipe-user-pages-soft cannot size a queue for two pages of records.
+ * The number of one-page queues is only limited by the number of descriptors.
  */
-TEST_F(crowd, small_queues)
+TEST_F(scale, small_queues)
 {
 	unsigned long records = sysconf(_SC_PAGESIZE) / SLOT_SIZE;
 	const int nr = 2000, soft = 64;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: records that find no room, and how the reader learns of them
+ * Watch queue: lost records, and the place and count of the loss reports
  *
- * In the drawings u is a record UPDATED, s one SETATTR and [n] the report of n
- * losses.
+ * In the diagrams, u is UPDATED, s is SETATTR, and [n] is the report of n losses.
  */
 #include "common.h"
 
@@ -19,22 +18,18 @@ FIXTURE(queue)
 
 FIXTURE_SETUP(queue)
 {
-	session_open(_metadata);
-	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
-	self->key = key_new("loss");
-	ASSERT_GT(self->key, 0);
+	self->key = queue_open_with_key(_metadata, self->fd, "loss");
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 7));
 }
 
 FIXTURE_TEARDOWN(queue)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
 /*
- * A queue holds as many records as it was sized for, power of two or not, and
- * then loses: u..u[3].  That holds from any place of the ring.
+ * A queue holds exactly as many records as it was sized for and loses the next ones:
+ * u..u[3].  The depth need not be a power of two.  The place in the ring is irrelevant.
  */
 TEST_F(queue, exact_depth)
 {
@@ -57,12 +52,11 @@ TEST_F(queue, exact_depth)
 			ASSERT_TRUE(post(self->key, 1));
 			ASSERT_TRUE(got_updates(fd[0], 9, self->key, 1));
 		}
-		close(fd[0]);
-		close(fd[1]);
+		queue_close(fd);
 	}
 }
 
-/* Filling the queue to the brim loses nothing and reports nothing. */
+/* Filling the queue exactly loses nothing and reports nothing. */
 TEST_F(queue, no_loss)
 {
 	int round;
@@ -75,10 +69,7 @@ TEST_F(queue, no_loss)
 	}
 }
 
-/*
- * Posts before SET_SIZE are lost, and the reader is told without having to wait
- * for SET_SIZE.
- */
+/* Posts before SET_SIZE are lost, and the loss is reported before SET_SIZE. */
 TEST_F(queue, unsized)
 {
 	struct queue_info info;
@@ -101,7 +92,7 @@ TEST_F(queue, unsized)
 	EXPECT_EQ(6, info.posted);
 }
 
-/* What was not reported by SET_SIZE comes before the first record: [3]uu[1]. */
+/* A loss that is unreported at SET_SIZE precedes the first record: [3]uu[1]. */
 TEST_F(queue, unsized_then_sized)
 {
 	ASSERT_TRUE(post(self->key, 3));
@@ -117,7 +108,7 @@ TEST_F(queue, unsized_then_sized)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* What was tried to be read in between makes no second report of it. */
+/* A read() that fails in between does not split the report. */
 TEST_F(queue, unsized_one_report)
 {
 	char buf[LOSS_RECORD - 1];
@@ -130,7 +121,7 @@ TEST_F(queue, unsized_one_report)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* A removal that is lost before SET_SIZE counts like any other record. */
+/* A REMOVAL that is lost before SET_SIZE is counted, too. */
 TEST_F(queue, unsized_removal)
 {
 	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
@@ -139,8 +130,8 @@ TEST_F(queue, unsized_removal)
 }
 
 /*
- * The report stands where the loss was: with room for three, uus[2] read by one
- * and posted to gives us[2]s.
+ * A report is at the place of the loss: in a queue of depth three, reading one record
+ * of uus[2] and posting s yields us[2]s.
  */
 TEST_F(queue, position)
 {
@@ -157,7 +148,7 @@ TEST_F(queue, position)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* There is a report for each place where records were lost: u[1]u[2]u[3]. */
+/* Each place where records were lost has a report: u[1]u[2]u[3]. */
 TEST_F(queue, several_places)
 {
 	int i;
@@ -178,7 +169,7 @@ TEST_F(queue, several_places)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* The report comes in the same read() as the record before it, if it fits. */
+/* A report that fits is returned by the same read() as the record before it. */
 TEST_F(queue, same_read)
 {
 	char buf[4 * KEY_RECORD];
@@ -194,7 +185,7 @@ TEST_F(queue, same_read)
 	EXPECT_EQ(4, record_bits(&r));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 
-	/* And records after it: uu[1] read by one and posted to, u[1]u. */
+	/* So are records after it: reading u of uu[1] and posting u yields u[1]u */
 	ASSERT_TRUE(post(self->key, 3));
 	ASSERT_TRUE(got_updated(self->fd[0], 7, self->key));
 	ASSERT_TRUE(post(self->key, 1));
@@ -209,8 +200,8 @@ TEST_F(queue, same_read)
 }
 
 /*
- * A report that did not fit into the reader's buffer is pending: poll() and
- * FIONREAD see it, and the next read() gives it.
+ * A report that did not fit into the buffer stays pending: poll() and FIONREAD include
+ * it, and the next read() returns it.
  */
 TEST_F(queue, no_room_in_buffer)
 {
@@ -231,7 +222,7 @@ TEST_F(queue, no_room_in_buffer)
 	}
 }
 
-/* A pending report counts on, until it is read or a record finds room. */
+/* The count of a pending report grows until it is read or a record is queued. */
 TEST_F(queue, pending_grows)
 {
 	char buf[2 * KEY_RECORD];
@@ -247,7 +238,7 @@ TEST_F(queue, pending_grows)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* A report that comes first and does not fit is EMSGSIZE, and stays. */
+/* If a report is first and does not fit, read() fails with EMSGSIZE. */
 TEST_F(queue, emsgsize)
 {
 	char buf[LOSS_RECORD];
@@ -260,7 +251,7 @@ TEST_F(queue, emsgsize)
 	EXPECT_TRUE(got_loss(self->fd[0], 1));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 
-	/* After it the record that does not fit is left, and no error. */
+	/* A read() that returns the report succeeds, though the record does not fit */
 	ASSERT_TRUE(post(self->key, 1));
 	ASSERT_EQ(0, queue_size(self->fd[0], 1));
 	ASSERT_TRUE(post(self->key, 1));
@@ -269,7 +260,7 @@ TEST_F(queue, emsgsize)
 	EXPECT_TRUE(got_updated(self->fd[0], 7, self->key));
 }
 
-/* A report that meets a bad address is not lost either. */
+/* A report is not lost when copying it faults. */
 TEST_F(queue, fault)
 {
 	int page = sysconf(_SC_PAGESIZE);
@@ -282,7 +273,7 @@ TEST_F(queue, fault)
 	ASSERT_EQ(0, munmap(map + page, page));
 	ASSERT_EQ(0, queue_size(self->fd[0], 2));
 
-	/* u[1]u, with the address going bad at each of its bytes */
+	/* u[1]u, with a fault at each of its bytes */
 	for (good = 0; good < 40; good++) {
 		ASSERT_TRUE(post(self->key, 3));
 		ASSERT_TRUE(got_updated(self->fd[0], 7, self->key));
@@ -309,7 +300,7 @@ TEST_F(queue, fault)
 	}
 }
 
-/* Up to 65534 losses are counted exactly. */
+/* A report counts up to 65534 losses exactly. */
 TEST_F(queue, count)
 {
 	ASSERT_EQ(0, queue_size(self->fd[0], 1));
@@ -322,8 +313,8 @@ TEST_F(queue, count)
 }
 
 /*
- * More losses at one place are 0xffff, and the count starts afresh after that.
- * fdinfo keeps the whole number.
+ * More losses at one place are reported as 0xffff.  The next report starts from 0.
+ * fdinfo has the exact number.
  */
 TEST_F(queue, count_saturates)
 {
@@ -351,7 +342,7 @@ TEST_F(queue, count_saturates)
 	EXPECT_EQ(info.lost + 4, info.posted);
 }
 
-/* The count saturates before SET_SIZE as well. */
+/* The count also saturates before SET_SIZE. */
 TEST_F(queue, count_saturates_unsized)
 {
 	ASSERT_EQ(0, watch_add(KEY_SPEC_SESSION_KEYRING, self->fd[0], 1));
@@ -371,7 +362,7 @@ static void *read_one_thread(void *arg)
 	return NULL;
 }
 
-/* A loss alone wakes a reader that sleeps, and poll(). */
+/* A loss wakes a sleeping reader. */
 TEST_F(queue, wakes)
 {
 	int args[3] = { self->fd[0], 0, 0 };
@@ -386,7 +377,7 @@ TEST_F(queue, wakes)
 	EXPECT_TRUE(args[2]);
 }
 
-/* A report is pending at the end of the queue: it comes before end of file. */
+/* A pending report precedes end of file. */
 TEST_F(queue, end_of_file)
 {
 	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
@@ -398,11 +389,7 @@ TEST_F(queue, end_of_file)
 	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, KEY_RECORD));
 }
 
-/*
- * The queue against its model, which is the promise in a few lines: a list of
- * records and loss reports.  Posts from several keys and reads into buffers of
- * all sizes alternate at random; the stream must be the model's byte for byte.
- */
+/* A model of the queue: a list of records and loss reports */
 struct model {
 	struct {
 		int key;	/* index, -1 for a report */
@@ -427,7 +414,7 @@ static void model_post(struct model *m, int key)
 	m->item[m->items - 1].lost++;
 }
 
-/* What read() of @len bytes gives; @want says which bytes */
+/* Expected result of read() of @len bytes, and the expected bytes in @want */
 static int model_read(struct model *m, const int *keys, char *want, int len)
 {
 	struct watch_notification loss = {
@@ -475,6 +462,10 @@ static unsigned int draw(unsigned int *seed, unsigned int below)
 	return (*seed >> 16) % below;
 }
 
+/*
+ * The queue behaves as its model while posts of several keys and reads into buffers of
+ * all sizes alternate randomly: each read() returns the same bytes.
+ */
 TEST_F_TIMEOUT(queue, model, 300)
 {
 	static const unsigned int depths[MODEL_DEPTHS] = {
@@ -515,8 +506,7 @@ TEST_F_TIMEOUT(queue, model, 300)
 			if (ret > 0)
 				ASSERT_EQ(0, memcmp(want, got, ret));
 		}
-		close(fd[0]);
-		close(fd[1]);
+		queue_close(fd);
 	}
 }
 

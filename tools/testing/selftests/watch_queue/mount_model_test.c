@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: a mount tree kept from events alone
+ * Watch queue: a model of the mount tree that is updated from events only
  *
- * Two mount namespaces, where mounts propagate from one to the other and back as
- * chance has it.  In each a queue watches BASE and all below it, and a model of
- * that tree is kept by what comes from the queue.  Steps do at random what can be
- * done to mounts.  After each step, and for both namespaces, the model must be what
- * listmount(), statmount() and /proc/self/mountinfo say; no attribute may differ
- * of which no record told, and no record may tell of what is as it was.
+ * model: There are two mount namespaces with random propagation between them.  In each,
+ * a queue watches BASE with WATCH_SUBTREE, and its records update the model.  Each step
+ * is a random operation on mounts.  After a step, both models must agree with
+ * listmount(), statmount() and mountinfo.  An attribute may only differ from the state
+ * before the step if there was a record, and must differ if there was one.
  *
- * The storm: two threads mount and unmount, and each event is seen or is counted
- * as lost.
+ * concurrent: Two threads mount and unmount, and each event is read or counted as lost.
  *
  *	mount_model_test [--seed N] [--steps N]
  */
@@ -21,28 +19,28 @@
 
 #define BASE		"/tmp/mount_model"
 #define DEPTH		8192
-#define FEW		36	/* mounts; beyond that, more of them go than come */
-#define MOST		2000	/* in a namespace; more are refused, all of a step */
-#define MANY		4000
+#define GROWTH_LIMIT	36	/* mounts; beyond that, most steps unmount */
+#define MAX_MOUNTS	2000	/* in a namespace; a step beyond that fails */
+#define MAX_NODES	4000
 #define MOUNT_MAX	"/proc/sys/fs/mount-max"
 #define STEPS		5000
-#define STORM		2500	/* mounts by each of two threads */
-#define STORM_DEPTH	32
+#define MOUNTS		2500	/* mounts by each of two threads */
+#define SMALL_DEPTH	32
 
 struct node {
 	__u64 id, parent;
 	bool read_only;
-	bool new_attr, new_type;	/* a record told so, in this step */
-	__u64 attr;			/* what statmount() said last */
+	bool new_attr, new_type;	/* there was a record in this step */
+	__u64 attr;			/* last result of statmount() */
 	__u64 type, group, master;
 	bool found;
 };
 
 struct space {
-	int ns, base_fd, other;
+	int ns, base_fd;
 	__u64 base;
 	struct reader q;
-	struct node nodes[MANY];
+	struct node nodes[MAX_NODES];
 	int nr;
 };
 
@@ -51,7 +49,7 @@ static unsigned int seed, steps = STEPS, step;
 static unsigned long long state;
 static char last_op[256];
 
-static unsigned int rnd(unsigned int below)
+static unsigned int random_below(unsigned int below)
 {
 	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
 	return (state >> 33) % below;
@@ -98,18 +96,19 @@ static void check_record(struct space *s, const struct mount_notification *n,
 
 	if (below == named)
 		fail("IN_SUBTREE is wrong for mount %llx", n->mnt_id);
-	/* Those that go by propagation go first, and what they carry may go later */
+	/* A propagated unmount may precede that of the mounts on it */
 	if (n->mnt_id != s->base && n->parent_id != s->base &&
 	    subtype != NOTIFY_MOUNT_UNMOUNT && !find(s, n->parent_id))
-		fail("mount %llx is on %llx, which nobody told of", n->mnt_id,
+		fail("mount %llx is on %llx, which had no record", n->mnt_id,
 		     n->parent_id);
 }
 
-static void event(struct space *s, const union watch_record *r)
+static void apply_record(struct space *s, const union watch_record *r)
 {
 	const struct mount_notification *n = &r->mount;
 	struct node *node = find(s, n->mnt_id);
 	__u32 bits = r->watch.info & WATCH_INFO_TYPE_INFO;
+	bool rdonly = r->watch.subtype == NOTIFY_MOUNT_RDONLY;
 
 	if (r->watch.type != MOUNT || record_len(r) != sizeof(*n) || watch_record_id(r) != 1)
 		fail("type %u subtype %u info %08x", r->watch.type,
@@ -117,25 +116,25 @@ static void event(struct space *s, const union watch_record *r)
 	check_record(s, n, r->watch.subtype, bits);
 	if (r->watch.subtype == NOTIFY_MOUNT_NEW) {
 		if (node)
-			fail("mount %llx comes twice", n->mnt_id);
-		if (s->nr == MANY)
-			fail("there are too many mounts");
+			fail("second NEW of mount %llx", n->mnt_id);
+		if (s->nr == MAX_NODES)
+			fail("too many mounts");
 		node = &s->nodes[s->nr++];
 		memset(node, 0, sizeof(*node));
 		node->id = n->mnt_id;
 		node->parent = n->parent_id;
 		node->read_only = bits & NOTIFY_MOUNT_IS_RDONLY;
-		/* What it is like is not known yet */
+		/* The first compare() sets the attributes */
 		node->type = ~0ULL;
 		return;
 	}
 	if (!node)
-		fail("subtype %u of mount %llx, which nobody told of",
+		fail("subtype %u of mount %llx, which had no NEW",
 		     r->watch.subtype, n->mnt_id);
 	if (!!(bits & NOTIFY_MOUNT_IS_RDONLY) != node->read_only &&
 	    r->watch.subtype != NOTIFY_MOUNT_RDONLY &&
 	    r->watch.subtype != NOTIFY_MOUNT_RDWR)
-		fail("subtype %u of mount %llx is wrong about read-only",
+		fail("subtype %u of mount %llx: wrong IS_RDONLY",
 		     r->watch.subtype, n->mnt_id);
 	if (node->parent != (n->old_parent_id ?: n->parent_id))
 		fail("subtype %u of mount %llx: parent was %llx, not %llx",
@@ -151,11 +150,11 @@ static void event(struct space *s, const union watch_record *r)
 		break;
 	case NOTIFY_MOUNT_RDONLY:
 	case NOTIFY_MOUNT_RDWR:
-		if (node->read_only == (r->watch.subtype == NOTIFY_MOUNT_RDONLY))
-			fail("mount %llx was read-only or not before", n->mnt_id);
+		if (node->read_only == rdonly)
+			fail("RDONLY or RDWR of mount %llx without a change", n->mnt_id);
 		node->read_only = !node->read_only;
 		if (!!(bits & NOTIFY_MOUNT_IS_RDONLY) != node->read_only)
-			fail("flag and event of mount %llx differ", n->mnt_id);
+			fail("mount %llx: IS_RDONLY contradicts the subtype", n->mnt_id);
 		break;
 	case NOTIFY_MOUNT_SETATTR:
 		node->new_attr = true;
@@ -174,17 +173,17 @@ static void drain(struct space *s)
 	int ret;
 
 	while ((ret = next_record(&s->q, &r)) == 1) {
-		/* Of the mount watched: it is on what is not in the tree */
+		/* BASE itself is not part of the model */
 		if (r.watch.type == MOUNT && r.mount.mnt_id == s->base)
 			continue;
-		event(s, &r);
+		apply_record(s, &r);
 	}
 	if (ret != -EAGAIN)
 		fail("read: errno %d", -ret);
 }
 
 /*
- * What the kernel says
+ * The state in the kernel
  */
 
 static void stat_mount(__u64 id, struct statmount *sm)
@@ -210,7 +209,7 @@ static void compare(struct space *s, struct node *node, const struct statmount *
 		fail("mount %llx is on %llx, not %llx", node->id,
 		     sm->mnt_parent_id, node->parent);
 	if (node->read_only != !!(sm->mnt_attr & MOUNT_ATTR_RDONLY))
-		fail("mount %llx is read-only, or not", node->id);
+		fail("mount %llx is %sread-only", node->id, node->read_only ? "not " : "");
 	if (!first && node->new_attr == attr_same)
 		fail("attributes of mount %llx: %llx now, %llx before", node->id,
 		     attr, node->attr);
@@ -227,19 +226,19 @@ static void compare(struct space *s, struct node *node, const struct statmount *
 	node->found = true;
 }
 
-/* mountinfo has the old IDs; returns how many mounts are below @base in it */
+/* Number of mounts below @base in mountinfo, which has the old IDs */
 static int mountinfo_below(unsigned int base)
 {
-	static unsigned int ids[MANY], parents[MANY];
+	static unsigned int ids[MAX_NODES], parents[MAX_NODES];
 	int i, n = 0, below = 0;
 	char line[4096];
 	FILE *file;
 
-	/* The thread's own, as the process's may be another namespace's */
+	/* The process may be in another namespace than this thread */
 	file = fopen("/proc/thread-self/mountinfo", "re");
 	if (!file)
 		fail("mountinfo: errno %d", errno);
-	while (n < MANY && fgets(line, sizeof(line), file))
+	while (n < MAX_NODES && fgets(line, sizeof(line), file))
 		n += sscanf(line, "%u %u", &ids[n], &parents[n]) == 2;
 	fclose(file);
 	for (i = 0; i < n; i++) {
@@ -261,26 +260,26 @@ static int mountinfo_below(unsigned int base)
 static void verify(struct space *s)
 {
 	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0, .mnt_id = s->base };
-	static __u64 ids[MANY];
+	static __u64 ids[MAX_NODES];
 	struct statmount sm;
 	long nr, i;
 
 	MUST(neg(setns(s->ns, CLONE_NEWNS)));
 	drain(s);
-	nr = neg(syscall(__NR_listmount, &req, ids, MANY, 0));
+	nr = neg(syscall(__NR_listmount, &req, ids, MAX_NODES, 0));
 	if (nr < 0)
 		fail("listmount: errno %ld", -nr);
 	for (i = 0; i < nr; i++) {
 		struct node *node = find(s, ids[i]);
 
 		if (!node)
-			fail("mount %llx is there and nobody told", ids[i]);
+			fail("mount %llx exists without NEW", ids[i]);
 		stat_mount(ids[i], &sm);
 		compare(s, node, &sm);
 	}
 	for (i = 0; i < s->nr; i++) {
 		if (!s->nodes[i].found)
-			fail("mount %llx is not there and nobody told", s->nodes[i].id);
+			fail("mount %llx is gone without UNMOUNT", s->nodes[i].id);
 		s->nodes[i].found = false;
 	}
 	stat_mount(s->base, &sm);
@@ -293,17 +292,17 @@ static void verify(struct space *s)
  * Steps
  */
 
-/* Below BASE, down to four directories deep; there may be mounts on any of them */
+/* A path with up to four components; any of them may be a mount point */
 static void random_path(char *path)
 {
-	int parts = 1 + rnd(4);
+	int parts = 1 + random_below(4);
 
 	*path = 0;
 	while (parts--)
-		sprintf(path + strlen(path), "%s%c", *path ? "/" : "", 'a' + rnd(3));
+		sprintf(path + strlen(path), "%s%c", *path ? "/" : "", 'a' + random_below(3));
 }
 
-/* The same directories in each filesystem */
+/* Creates the same directories in each filesystem */
 static void make_dirs(const char *where)
 {
 	char path[128];
@@ -321,22 +320,22 @@ static void make_dirs(const char *where)
 
 static void step_tmpfs(const char *to)
 {
-	if (do_mount("model", to, "tmpfs", rnd(4) ? MS_NODEV : MS_NODEV | MS_NOSUID, NULL))
+	if (do_mount("model", to, "tmpfs", random_below(4) ? MS_NODEV : MS_NODEV | MS_NOSUID, NULL))
 		return;
 	make_dirs(to);
-	if (!rnd(4))
+	if (!random_below(4))
 		do_setattr(to, false, MOUNT_ATTR_RDONLY, 0, 0);
 }
 
 static void step_detached(const char *from, const char *to)
 {
-	int fd = do_open_tree(from, OPEN_TREE_CLONE | (rnd(2) ? AT_RECURSIVE : 0));
+	int fd = do_open_tree(from, OPEN_TREE_CLONE | (random_below(2) ? AT_RECURSIVE : 0));
 
 	if (fd < 0)
 		return;
-	if (rnd(4))
+	if (random_below(4))
 		do_move(fd, "", to, MOVE_MOUNT_F_EMPTY_PATH |
-			(rnd(4) ? 0 : MOVE_MOUNT_BENEATH));
+			(random_below(4) ? 0 : MOVE_MOUNT_BENEATH));
 	close(fd);
 }
 
@@ -349,9 +348,9 @@ static void step_setattr(const char *to)
 	static const unsigned long types[] = {
 		0, 0, 0, MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE,
 	};
-	__u64 set = attrs[rnd(4)], clear = attrs[rnd(4)];
+	__u64 set = attrs[random_below(4)], clear = attrs[random_below(4)];
 
-	do_setattr(to, !rnd(3), set, clear & ~set, types[rnd(7)]);
+	do_setattr(to, !random_below(3), set, clear & ~set, types[random_below(7)]);
 }
 
 static void step_type(const char *to)
@@ -360,12 +359,12 @@ static void step_type(const char *to)
 		MS_SHARED, MS_SHARED, MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE,
 	};
 
-	do_mount(NULL, to, NULL, types[rnd(6)] | (rnd(3) ? 0 : MS_REC), NULL);
+	do_mount(NULL, to, NULL, types[random_below(6)] | (random_below(3) ? 0 : MS_REC), NULL);
 }
 
 static void step_umount(const char *to)
 {
-	switch (rnd(4)) {
+	switch (random_below(4)) {
 	case 0:
 		if (do_umount(to, MNT_EXPIRE) == -EAGAIN)
 			do_umount(to, MNT_EXPIRE);
@@ -378,7 +377,7 @@ static void step_umount(const char *to)
 	}
 }
 
-/* In a process of its own, as it is with another root afterwards */
+/* Calls pivot_root() in a child, because it needs chroot() */
 static void step_pivot(const char *root)
 {
 	char new_root[64];
@@ -397,11 +396,11 @@ static void step_pivot(const char *root)
 static void one_step(struct space *s)
 {
 	char from[64], to[64];
-	unsigned int op = rnd(20);
+	unsigned int op = random_below(20);
 
 	random_path(from);
 	random_path(to);
-	if (s->nr > FEW && rnd(3))
+	if (s->nr > GROWTH_LIMIT && random_below(3))
 		op = 18;
 	snprintf(last_op, sizeof(last_op), "op %u in %d from %s to %s", op,
 		 (int)(s - spaces), from, to);
@@ -419,7 +418,7 @@ static void one_step(struct space *s)
 		step_detached(from, to);
 		break;
 	case 8 ... 9:
-		do_move(AT_FDCWD, from, to, rnd(3) ? 0 : MOVE_MOUNT_BENEATH);
+		do_move(AT_FDCWD, from, to, random_below(3) ? 0 : MOVE_MOUNT_BENEATH);
 		break;
 	case 10 ... 11:
 		step_setattr(to);
@@ -429,7 +428,8 @@ static void one_step(struct space *s)
 		break;
 	case 14:
 		do_mount(NULL, to, NULL, MS_REMOUNT | MS_BIND |
-			 (rnd(2) ? MS_RDONLY : 0) | (rnd(2) ? MS_NOSUID : 0), NULL);
+			 (random_below(2) ? MS_RDONLY : 0) |
+			 (random_below(2) ? MS_NOSUID : 0), NULL);
 		break;
 	case 15:
 		do_move(AT_FDCWD, from, to, MOVE_MOUNT_SET_GROUP);
@@ -438,8 +438,8 @@ static void one_step(struct space *s)
 		step_pivot(to);
 		break;
 	case 17:
-		do_mount(NULL, ".", NULL, rnd(2) ? MS_SHARED :
-			 rnd(2) ? MS_SLAVE : MS_PRIVATE, NULL);
+		do_mount(NULL, ".", NULL, random_below(2) ? MS_SHARED :
+			 random_below(2) ? MS_SLAVE : MS_PRIVATE, NULL);
 		break;
 	default:
 		step_umount(to);
@@ -453,7 +453,7 @@ static void space_open(struct space *s)
 	MUST(neg(pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC)));
 	MUST(queue_size(fd[0], DEPTH));
 	s->q.fd = fd[0];
-	s->other = fd[1];
+	s->q.write_fd = fd[1];
 	s->ns = neg(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
 	MUST(s->ns);
 	s->base_fd = open_path(BASE);
@@ -464,7 +464,7 @@ static void space_open(struct space *s)
 
 static void model(void)
 {
-	unsigned int most = 0, total = 0;
+	unsigned int peak = 0, total = 0;
 
 	mkdir(BASE, 0755);
 	MUST(do_mount("model", BASE, "tmpfs", 0, NULL));
@@ -475,7 +475,7 @@ static void model(void)
 	space_open(&spaces[1]);
 
 	for (step = 0; step < steps; step++) {
-		struct space *s = &spaces[rnd(2)];
+		struct space *s = &spaces[random_below(2)];
 
 		MUST(neg(setns(s->ns, CLONE_NEWNS)));
 		MUST(neg(fchdir(s->base_fd)));
@@ -483,30 +483,30 @@ static void model(void)
 		verify(&spaces[0]);
 		verify(&spaces[1]);
 		total += spaces[0].nr + spaces[1].nr;
-		if (spaces[0].nr + spaces[1].nr > most)
-			most = spaces[0].nr + spaces[1].nr;
+		if (spaces[0].nr + spaces[1].nr > peak)
+			peak = spaces[0].nr + spaces[1].nr;
 	}
-	printf("# %u steps, at most %u mounts, %u on average\n", steps, most,
+	printf("# %u steps, at most %u mounts, %u on average\n", steps, peak,
 	       total / steps);
 	if (total / steps < 4)
-		fail("there was next to nothing to compare");
+		fail("too few mounts for a test");
 }
 
 /*
- * The storm
+ * Concurrent mounts
  */
 
-static int storm_running = 2;
+static int mounters = 2;
 
-static void *storm(void *dir)
+static void *mount_and_unmount(void *dir)
 {
 	int i;
 
-	for (i = 0; i < STORM; i++) {
-		MUST(do_mount("storm", dir, "tmpfs", 0, NULL));
+	for (i = 0; i < MOUNTS; i++) {
+		MUST(do_mount("concurrent", dir, "tmpfs", 0, NULL));
 		MUST(do_umount(dir, 0));
 	}
-	__atomic_sub_fetch(&storm_running, 1, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&mounters, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -526,10 +526,10 @@ static int has_twice(__u64 *ids, int nr)
 	return 0;
 }
 
-static void account(void)
+static void concurrent(void)
 {
 	static char dirs[2][64] = { BASE "/a", BASE "/b" };
-	static __u64 ids[2][2 * STORM + 1];
+	static __u64 ids[2][2 * MOUNTS + 1];
 	unsigned long long lost = 0;
 	struct reader q = {};
 	int fd[2], i, nr[2] = {};
@@ -538,29 +538,29 @@ static void account(void)
 	union watch_record r;
 
 	mkdir(BASE, 0755);
-	MUST(do_mount("storm", BASE, "tmpfs", 0, NULL));
+	MUST(do_mount("concurrent", BASE, "tmpfs", 0, NULL));
 	make_dirs(BASE);
 	MUST(neg(pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC)));
-	MUST(queue_size(fd[0], STORM_DEPTH));
+	MUST(queue_size(fd[0], SMALL_DEPTH));
 	MUST(mount_watch(fd[0], BASE, 1, WATCH_SUBTREE));
 	q.fd = fd[0];
 	for (i = 0; i < 2; i++)
-		if (pthread_create(&threads[i], NULL, storm, dirs[i]))
-			fail("no thread");
+		if (pthread_create(&threads[i], NULL, mount_and_unmount, dirs[i]))
+			fail("cannot create a thread");
 	for (;;) {
-		/* Looked at before the queue: nothing comes after that */
-		bool last = !__atomic_load_n(&storm_running, __ATOMIC_ACQUIRE);
+		/* Load this before the read: no record follows once it is 0 */
+		bool last = !__atomic_load_n(&mounters, __ATOMIC_ACQUIRE);
 		int ret;
 
 		while ((ret = next_record(&q, &r)) == 1) {
 			if (is_loss(&r)) {
 				if (record_bits(&r) == 0xffff)
-					fail("the reader was too slow to count");
+					fail("the count of losses saturated");
 				lost += record_bits(&r);
 				continue;
 			}
 			if (r.watch.type != MOUNT || r.watch.subtype > 1 ||
-			    nr[r.watch.subtype] > 2 * STORM)
+			    nr[r.watch.subtype] > 2 * MOUNTS)
 				fail("unexpected record");
 			ids[r.watch.subtype][nr[r.watch.subtype]++] = r.mount.mnt_id;
 		}
@@ -572,13 +572,13 @@ static void account(void)
 	}
 	for (i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
-	printf("# %d mounts and %d unmounts seen, %llu lost\n", nr[0], nr[1], lost);
-	if (nr[0] + nr[1] + lost != 4 * STORM)
-		fail("%llu events, not %d", nr[0] + nr[1] + lost, 4 * STORM);
-	if (!queue_info(fd[0], &info) || info.posted != 4 * STORM || info.lost != lost)
+	printf("# %d mounts and %d unmounts read, %llu lost\n", nr[0], nr[1], lost);
+	if (nr[0] + nr[1] + lost != 4 * MOUNTS)
+		fail("%llu events, not %d", nr[0] + nr[1] + lost, 4 * MOUNTS);
+	if (!queue_info(fd[0], &info) || info.posted != 4 * MOUNTS || info.lost != lost)
 		fail("fdinfo: %llu posted %llu lost", info.posted, info.lost);
 	if (has_twice(ids[0], nr[0]) || has_twice(ids[1], nr[1]))
-		fail("one of them was told twice");
+		fail("an event has two records");
 }
 
 static void run(const char *name, void (*test)(void))
@@ -606,9 +606,9 @@ int main(int argc, char **argv)
 		{}
 	};
 	int fd[2], opt;
-	long most;
+	long peak;
 
-	/* The harness, which comes with the helpers, would end a test after 30 s */
+	/* Not used, as the harness would kill a test after 30 s */
 	(void)test_harness_run;
 
 	setlinebuf(stdout);
@@ -629,14 +629,13 @@ int main(int argc, char **argv)
 		ksft_exit_skip("CONFIG_WATCH_QUEUE is not set\n");
 	if (mount_watch(fd[0], "/", 1, 0) == -EOPNOTSUPP)
 		ksft_exit_skip("CONFIG_MOUNT_NOTIFICATIONS is not set\n");
-	close(fd[0]);
-	close(fd[1]);
+	queue_close(fd);
 	ksft_set_plan(2);
 	ksft_print_msg("--seed %u --steps %u\n", seed, steps);
-	most = sysctl_get(MOUNT_MAX);
-	sysctl_set(MOUNT_MAX, MOST);
+	peak = sysctl_get(MOUNT_MAX);
+	sysctl_set(MOUNT_MAX, MAX_MOUNTS);
 	run("model", model);
-	sysctl_set(MOUNT_MAX, most);
-	run("storm", account);
+	sysctl_set(MOUNT_MAX, peak);
+	run("concurrent", concurrent);
 	ksft_finished();
 }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: what is told about mounts, to whom, and what is refused
+ * Watch queue: events of mounts, their watchers, and permissions
  *
- * Each test has a mount namespace of its own, in which everything is private, and
- * a tmpfs at BASE to work in.  Names below are those of directories in there; an
- * upper-case letter is the mount on the directory of that name.
+ * Each test has its own mount namespace with private mounts, and a tmpfs at BASE as its
+ * working directory.
  */
 #include "mounts.h"
 
 #define BASE		"/tmp/mount_test"
-#define ID		7	/* watch on BASE and all below it */
+#define ID		7	/* watch on BASE with WATCH_SUBTREE */
 #define SOME_USER	64331
 #define MOUNT_MAX	"/proc/sys/fs/mount-max"
 #define PATH_LEN	128
@@ -17,45 +16,50 @@
 FIXTURE(mounts)
 {
 	struct reader q;
-	int other;		/* write end of the queue */
 	__u64 base;
 };
 
-static void no_leftovers(struct __test_metadata *_metadata)
+/* Opens a queue that watches a new tmpfs at BASE; returns the ID of the mount */
+static __u64 watch_base(struct __test_metadata *_metadata, struct reader *q)
 {
+	__u64 base;
+	int ret;
+
+	if (geteuid())
+		SKIP(_exit(KSFT_SKIP), "needs root, to mount");
+	reader_open(_metadata, q, 256);
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
 	ASSERT_EQ(0, do_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	mkdir(BASE, 0755);
 	ASSERT_EQ(0, do_mount("base", BASE, "tmpfs", 0, NULL));
 	ASSERT_EQ(0, chdir(BASE));
+	base = mnt_id(BASE);
+	ASSERT_NE(0, base);
+	ret = mount_watch(q->fd, BASE, ID, WATCH_SUBTREE);
+	if (ret == -EOPNOTSUPP)
+		SKIP(_exit(KSFT_SKIP), "CONFIG_MOUNT_NOTIFICATIONS is not set");
+	ASSERT_EQ(0, ret);
+	return base;
 }
 
 FIXTURE_SETUP(mounts)
 {
-	if (geteuid())
-		SKIP(return, "needs root, to mount");
-	reader_open(_metadata, &self->q, &self->other, 256);
-	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	no_leftovers(_metadata);
-	self->base = mnt_id(BASE);
-	ASSERT_NE(0, self->base);
-	if (mount_watch(self->q.fd, BASE, ID, WATCH_SUBTREE) == -EOPNOTSUPP)
-		SKIP(_exit(KSFT_SKIP), "CONFIG_MOUNT_NOTIFICATIONS is not set");
+	self->base = watch_base(_metadata, &self->q);
 }
 
 FIXTURE_TEARDOWN(mounts)
 {
-	close(self->q.fd);
-	close(self->other);
+	reader_close(&self->q);
 }
 
-/* A tmpfs on a new directory; returns its ID, 0 if it did not work */
+/* Mounts a tmpfs on a new directory; returns the ID of the mount, or 0 */
 static __u64 tmpfs(const char *where, unsigned long flags)
 {
 	mkdir(where, 0755);
 	return do_mount(where, where, "tmpfs", flags, NULL) ? 0 : mnt_id(where);
 }
 
-/* A directory of tmpfs bound to itself */
+/* Bind-mounts a directory on itself; returns the ID of the mount, or 0 */
 static __u64 bound(const char *where)
 {
 	mkdir(where, 0755);
@@ -68,7 +72,7 @@ static __u64 bound(const char *where)
 	EXPECT_TRUE(got_mount(&self->q, NOTIFY_MOUNT_##subtype, id, mnt, parent, old, flags))
 #define GOT_NO_MORE()	EXPECT_TRUE(got_no_more(&self->q))
 
-/* Values and layouts that programs were compiled with do not change. */
+/* The values and layouts of the user ABI do not change. */
 TEST(header)
 {
 	EXPECT_EQ(2, WATCH_TYPE_MOUNT_NOTIFY);
@@ -92,7 +96,7 @@ TEST(header)
 	EXPECT_EQ(24, offsetof(struct mount_notification, old_parent_id));
 }
 
-/* Mounting and unmounting, right below the watched mount and further down. */
+/* NEW and UNMOUNT are posted for children of the watched mount, and for descendants. */
 TEST_F(mounts, new_and_unmount)
 {
 	__u64 a, b, c;
@@ -113,7 +117,7 @@ TEST_F(mounts, new_and_unmount)
 	GOT_NO_MORE();
 }
 
-/* A watch without WATCH_SUBTREE hears of its mount and of what is right on it. */
+/* A watch without WATCH_SUBTREE gets the events of its mount and its children only. */
 TEST_F(mounts, one_mount)
 {
 	__u64 a, b;
@@ -137,7 +141,7 @@ TEST_F(mounts, one_mount)
 	GOT_NO_MORE();
 }
 
-/* One record for each watch that an event concerns, whoever shares the queue. */
+/* An event has a record for each watch, even if the watches share a queue. */
 TEST_F(mounts, many_watches)
 {
 	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c;
@@ -157,17 +161,16 @@ TEST_F(mounts, many_watches)
 }
 
 /*
- * Who is watched above a mount changes: by a watch on a mount in between, by moves,
- * and while nobody looks.
+ * The watched ancestors of a mount change: by a watch on a mount in between, by moves,
+ * and without any watch that could get an event of it.
  */
-TEST_F(mounts, other_parents)
+TEST_F(mounts, watched_ancestors)
 {
 	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c = tmpfs("a/b/c", 0);
 	__u64 other = tmpfs("other", 0);
 
 	mkdir("other/b", 0755);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	ASSERT_EQ(0, do_setattr("a/b/c", false, MOUNT_ATTR_NOEXEC, 0, 0));
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
@@ -175,7 +178,7 @@ TEST_F(mounts, other_parents)
 	GOT_BY(1, SETATTR, c, b, 0, BY_SUBTREE);
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 
-	/* Just now it was known what is above */
+	/* Move away: the cached watched ancestor becomes stale */
 	ASSERT_EQ(0, do_mount("a/b", "other/b", NULL, MS_MOVE, NULL));
 	GOT(MOVE_TO, b, other, a, BY_SUBTREE);
 	GOT_BY(1, MOVE_FROM, b, other, a, 0);
@@ -183,7 +186,7 @@ TEST_F(mounts, other_parents)
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 
-	/* And back to where somebody watches */
+	/* Move back below a watched mount */
 	ASSERT_EQ(0, do_mount("other/b", "a/b", NULL, MS_MOVE, NULL));
 	GOT_BY(1, MOVE_TO, b, a, other, 0);
 	GOT(MOVE_TO, b, a, other, BY_SUBTREE);
@@ -191,7 +194,7 @@ TEST_F(mounts, other_parents)
 	GOT_BY(1, SETATTR, c, b, 0, BY_SUBTREE);
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 
-	/* From under a mount that was watched just now, and that goes */
+	/* Move away from a mount that is no longer watched, and unmount that */
 	ASSERT_EQ(0, mount_unwatch(self->q.fd, "a", WATCH_SUBTREE));
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
 	ASSERT_EQ(0, do_mount("a/b", "other/b", NULL, MS_MOVE, NULL));
@@ -206,7 +209,7 @@ TEST_F(mounts, other_parents)
 	GOT(NEW, a, self->base, 0, 0);
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
 
-	/* Nobody watches now, and what was known of the parents becomes old */
+	/* Move while no mount is watched: the cached ancestors become stale */
 	ASSERT_EQ(0, mount_unwatch(self->q.fd, "a", WATCH_SUBTREE));
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
 	ASSERT_EQ(0, mount_unwatch(self->q.fd, BASE, WATCH_SUBTREE));
@@ -218,7 +221,7 @@ TEST_F(mounts, other_parents)
 	GOT_NO_MORE();
 }
 
-/* A watch does not keep its mount, and ends with it. */
+/* A watch does not pin its mount, and is removed with it. */
 TEST_F(mounts, does_not_pin)
 {
 	struct queue_info info;
@@ -241,8 +244,8 @@ TEST_F(mounts, does_not_pin)
 }
 
 /*
- * A lazy umount is told at once, and of all mounts of the tree, children first.
- * Those that are in use go, and their watches with them, when they are not.
+ * A lazy unmount posts UNMOUNT immediately, for all mounts of the tree, children first.
+ * The watch on a busy mount is removed when the mount is no longer in use.
  */
 TEST_F(mounts, lazy)
 {
@@ -269,7 +272,7 @@ TEST_F(mounts, lazy)
 	GOT_NO_MORE();
 }
 
-/* What is on a directory that is removed elsewhere is unmounted. */
+/* Removing a mount point in another namespace posts UNMOUNT for the mount on it. */
 TEST_F(mounts, detached_by_rmdir)
 {
 	__u64 a, bind;
@@ -282,12 +285,11 @@ TEST_F(mounts, detached_by_rmdir)
 	a = tmpfs("fs/dir", 0);
 	ASSERT_NE(0, a);
 	mkdir("fs2", 0755);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid) {
-		/* In a namespace where nothing is mounted there */
+		/* Nothing is mounted there in the new namespace */
 		if (unshare(CLONE_NEWNS) || do_umount("fs/dir", 0) || rmdir("fs/dir"))
 			_exit(1);
 		_exit(0);
@@ -297,7 +299,7 @@ TEST_F(mounts, detached_by_rmdir)
 	GOT_NO_MORE();
 }
 
-/* The same with a tree on it, which stays in one piece out of sight. */
+/* Removing a mount point in another namespace unmounts the whole tree on it. */
 TEST_F(mounts, tree_detached_by_rmdir)
 {
 	__u64 a, b, bind;
@@ -308,8 +310,7 @@ TEST_F(mounts, tree_detached_by_rmdir)
 	bind = bound("fs");
 	a = tmpfs("fs/dir", 0);
 	b = tmpfs("fs/dir/b", 0);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid)
@@ -321,7 +322,7 @@ TEST_F(mounts, tree_detached_by_rmdir)
 	GOT_NO_MORE();
 }
 
-/* Attributes: read-only apart from the others, and only what did change. */
+/* RDONLY, RDWR and SETATTR are posted for changes only, by each of the system calls. */
 TEST_F(mounts, attributes)
 {
 	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0);
@@ -343,7 +344,7 @@ TEST_F(mounts, attributes)
 	ASSERT_EQ(0, do_setattr("a", true, MOUNT_ATTR_NODEV, 0, 0));
 	GOT_NO_MORE();
 
-	/* All or none: a file is open for writing below */
+	/* A file open for writing makes the whole recursive change fail */
 	fd = open("a/b/file", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(-EBUSY, do_setattr("a", true, MOUNT_ATTR_RDONLY, 0, 0));
@@ -352,7 +353,7 @@ TEST_F(mounts, attributes)
 	GOT_NO_MORE();
 	close(fd);
 
-	/* The old calls: of the mount, and of mount and superblock */
+	/* mount(2) changes the mount, or the mount and its superblock */
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY |
 			      MS_NODEV | MS_RELATIME, NULL));
 	GOT(RDONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RDONLY);
@@ -371,7 +372,7 @@ TEST_F(mounts, attributes)
 	GOT_NO_MORE();
 }
 
-/* Propagation: each change of type, by either call, and only changes. */
+/* PROPAGATION is posted for each change of the type, by mount() and mount_setattr(). */
 TEST_F(mounts, propagation_type)
 {
 	static const unsigned long types[] = {
@@ -395,7 +396,7 @@ TEST_F(mounts, propagation_type)
 			GOT_NO_MORE();
 		}
 	}
-	/* It has no master: what became a slave is private */
+	/* A slave without a master is private already */
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_PRIVATE, NULL));
 	GOT_NO_MORE();
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REC | MS_SHARED, NULL));
@@ -410,8 +411,8 @@ TEST_F(mounts, propagation_type)
 }
 
 /*
- * A slave whose master leaves the group has another master, or none, unless the
- * master has peers that take its place.
+ * PROPAGATION is posted for a slave that loses its last master.  It is not posted while
+ * a peer of the old master takes its place.
  */
 TEST_F(mounts, propagation_of_slaves)
 {
@@ -434,8 +435,8 @@ TEST_F(mounts, propagation_of_slaves)
 	GOT_NO_MORE();
 
 	/*
-	 * There are two in the group, then one, then none.  The slave hangs on
-	 * one of the two, which is not to be seen: each of them leaves first once.
+	 * The peer group shrinks from two mounts to none.  The test cannot see which of
+	 * the two is the master of the slave, so each of them leaves first once.
 	 */
 	ASSERT_EQ(0, do_mount(NULL, "b", NULL, MS_PRIVATE, NULL));
 	GOT(PROPAGATION, b, self->base, 0, 0);
@@ -451,7 +452,7 @@ TEST_F(mounts, propagation_of_slaves)
 	ASSERT_EQ(0, do_mount(NULL, "s", NULL, MS_PRIVATE, NULL));
 	GOT_NO_MORE();
 
-	/* MOVE_MOUNT_SET_GROUP makes a peer of a private mount */
+	/* MOVE_MOUNT_SET_GROUP adds a private mount to the peer group */
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
 	GOT(PROPAGATION, a, self->base, 0, 0);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "a", "s", MOVE_MOUNT_SET_GROUP));
@@ -460,7 +461,7 @@ TEST_F(mounts, propagation_of_slaves)
 	GOT_NO_MORE();
 }
 
-/* A mount can be an unbindable slave, and stop being the latter only. */
+/* PROPAGATION is posted when an unbindable slave becomes unbindable only. */
 TEST_F(mounts, unbindable_slave)
 {
 	__u64 a = tmpfs("a", 0), u;
@@ -474,8 +475,7 @@ TEST_F(mounts, unbindable_slave)
 	ASSERT_EQ(0, do_mount(NULL, "s", NULL, MS_SLAVE, NULL));
 	ASSERT_EQ(0, do_mount(NULL, "u", NULL, MS_UNBINDABLE, NULL));
 	ASSERT_NE(0, a);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 
 	ASSERT_EQ(0, do_move(AT_FDCWD, "s", "u", MOVE_MOUNT_SET_GROUP));
 	GOT(PROPAGATION, u, self->base, 0, 0);
@@ -485,7 +485,7 @@ TEST_F(mounts, unbindable_slave)
 	GOT_NO_MORE();
 }
 
-/* Binding: one mount, or all of a tree, parents first. */
+/* A bind mount posts one NEW; a recursive one posts NEW for the tree, parents first. */
 TEST_F(mounts, bind)
 {
 	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c = tmpfs("a/b/c", 0), id;
@@ -507,7 +507,7 @@ TEST_F(mounts, bind)
 	GOT_NO_MORE();
 }
 
-/* A detached tree is told of when it is attached, and not if it never is. */
+/* NEW is posted when a detached tree is attached, and never if it is not attached. */
 TEST_F(mounts, detached)
 {
 	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), covered;
@@ -533,7 +533,7 @@ TEST_F(mounts, detached)
 	fd = do_fsmount();
 	ASSERT_GE(fd, 0);
 	GOT_NO_MORE();
-	/* What happens to it before is not told, and forgotten when it is attached */
+	/* A change before it is attached posts nothing, neither then nor later */
 	ASSERT_EQ(0, syscall(__NR_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)));
 	GOT_NO_MORE();
 	covered = mnt_id("c/b");
@@ -546,16 +546,15 @@ TEST_F(mounts, detached)
 }
 
 /*
- * A move is one record for each watch: where the mount is now, if that can be
- * seen, or that it left.  Both parents are in it.
+ * A move posts one record to each watch: MOVE_TO if the watch covers the new place, or
+ * else MOVE_FROM.  Both have the old and the new parent.
  */
 TEST_F(mounts, move)
 {
 	__u64 a = tmpfs("a", 0), b = tmpfs("b", 0), c = tmpfs("a/c", 0);
 	__u64 m = tmpfs("a/c/m", 0), n = tmpfs("a/c/m/n", 0);
 
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 2, 0));
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a/c", 3, WATCH_SUBTREE));
@@ -566,7 +565,7 @@ TEST_F(mounts, move)
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a/c/m/n", 9, 0));
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a/c/m/n", 10, WATCH_SUBTREE));
 
-	/* To another branch of the tree */
+	/* To another subtree */
 	mkdir("b/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "a/c/m", "b/m", 0));
 	GOT_BY(8, MOVE_TO, m, b, c, 0);
@@ -578,7 +577,7 @@ TEST_F(mounts, move)
 	GOT_BY(1, MOVE_FROM, m, b, c, BY_SUBTREE);
 	GOT_NO_MORE();
 
-	/* It is watched where it is now */
+	/* Later events go to the watches at the new place */
 	ASSERT_EQ(0, do_setattr("b/m/n", false, MOUNT_ATTR_NOSUID, 0, 0));
 	GOT_BY(9, SETATTR, n, m, 0, 0);
 	GOT_BY(10, SETATTR, n, m, 0, 0);
@@ -596,13 +595,11 @@ TEST_F(mounts, move)
 	GOT(MOVE_TO, m, b, b, BY_SUBTREE);
 	GOT_NO_MORE();
 
-	/* From a mount to one below it, and up again */
+	/* From a mount to its parent, and back */
 	ASSERT_EQ(0, do_umount("b/m2/n", 0));
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "b/m2", "a/c/m", 0));
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	mkdir("a/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "a/c/m", "a/m", 0));
 	GOT_BY(8, MOVE_TO, m, a, c, 0);
@@ -618,19 +615,18 @@ TEST_F(mounts, move)
 	GOT_BY(3, MOVE_TO, m, c, a, 0);
 	GOT_BY(1, MOVE_TO, m, c, a, 0);
 	GOT(MOVE_TO, m, c, a, BY_SUBTREE);
-	/* Gone from it, and still below it */
+	/* The mount left "a" itself, but not its subtree */
 	GOT_BY(2, MOVE_FROM, m, c, a, 0);
 	GOT_NO_MORE();
 }
 
-/* What moves to a shared mount becomes shared, which is told as well. */
+/* A move to a shared mount makes the tree shared, which posts PROPAGATION first. */
 TEST_F(mounts, move_to_shared)
 {
 	__u64 a = tmpfs("a", 0), m = tmpfs("m", 0), n = tmpfs("m/n", 0);
 
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	mkdir("a/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "m", "a/m", 0));
 	GOT(PROPAGATION, m, self->base, 0, 0);
@@ -639,7 +635,7 @@ TEST_F(mounts, move_to_shared)
 	GOT_NO_MORE();
 }
 
-/* Beneath another mount, which is told to have moved onto the new one. */
+/* A mount beneath another one posts MOVE_TO for the upper one. */
 TEST_F(mounts, beneath)
 {
 	__u64 a = tmpfs("a", 0), on = tmpfs("a/on", 0), b, c;
@@ -667,24 +663,22 @@ TEST_F(mounts, beneath)
 	GOT_NO_MORE();
 }
 
-/* pivot_root() moves the new root up, then the old one below it. */
+/* pivot_root() posts the move of the new root, then that of the old root. */
 TEST_F(mounts, pivot_root)
 {
 	__u64 root = tmpfs("root", 0), new = tmpfs("root/dir", 0), new_root, sub;
 	struct reader q;
-	int other;
 	pid_t pid;
 
 	ASSERT_NE(0, new);
-	reader_open(_metadata, &q, &other, 64);
+	reader_open(_metadata, &q, 64);
 	ASSERT_EQ(0, mkdir("root/dir/new", 0755));
 	new_root = tmpfs("root/dir/new", 0);
 	ASSERT_EQ(0, mkdir("root/dir/new/put", 0755));
 	sub = tmpfs("root/dir/new/put/sub", 0);
 	ASSERT_EQ(0, do_umount("root/dir/new/put/sub", 0));
 	ASSERT_NE(0, sub);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	ASSERT_EQ(0, mount_watch(q.fd, "root", 1, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(q.fd, "root/dir", 2, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(q.fd, "root/dir/new", 3, WATCH_SUBTREE));
@@ -710,13 +704,12 @@ TEST_F(mounts, pivot_root)
 	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 4, root, new_root, self->base, 0));
 	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 3, root, new_root, self->base, 0));
 	EXPECT_TRUE(got_no_more(&q));
-	close(q.fd);
-	close(other);
+	reader_close(&q);
 }
 
 /*
- * Copies that propagation makes in the same namespace: of the mount, of its tree,
- * and to slaves, which send nothing back.  Unmounting propagates as well.
+ * Propagation in one namespace posts NEW for the copies of a tree at peers and slaves.
+ * Slaves do not propagate back.  UNMOUNT is propagated, too.
  */
 TEST_F(mounts, propagated)
 {
@@ -739,10 +732,9 @@ TEST_F(mounts, propagated)
 	p = mnt_id("p");
 	tmpfs("t", 0);
 	tmpfs("t/y", 0);
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 
-	/* On a peer: at the other peer and at the slave, not at the private one */
+	/* A mount on a peer is copied to the other peer and the slave, not to "p" */
 	ASSERT_EQ(0, do_mount("t", "b/x", NULL, MS_BIND | MS_REC, NULL));
 	x[0] = mnt_id("b/x");
 	y[0] = mnt_id("b/x/y");
@@ -759,17 +751,16 @@ TEST_F(mounts, propagated)
 	GOT(NEW, y[1], x[1], 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
 	GOT_NO_MORE();
 
-	/* On the slave: nowhere else; then on the master, where it comes beneath */
+	/* A mount on the slave has no copies; one on the master is copied beneath it */
 	ASSERT_EQ(0, do_umount("b/x", MNT_DETACH));
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	x[3] = tmpfs("s/x", 0);
 	GOT(NEW, x[3], s, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 	x[0] = tmpfs("a/x", 0);
 	x[1] = mnt_id("b/x");
 	GOT(NEW, x[0], a, 0, BY_SUBTREE);
-	/* The ID of what is covered cannot be had by name */
+	/* The ID of a covered mount cannot be found by path */
 	ASSERT_EQ(1, next_record(&self->q, &r));
 	EXPECT_EQ(NOTIFY_MOUNT_NEW, r.watch.subtype + 0);
 	EXPECT_EQ(s, r.mount.parent_id);
@@ -778,10 +769,10 @@ TEST_F(mounts, propagated)
 	GOT(NEW, x[1], b, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
 	GOT_NO_MORE();
 
-	/* What was on top comes down again when it goes */
+	/* Unmounting the mount beneath moves the upper one back */
 	ASSERT_EQ(0, do_umount("a/x", 0));
 	GOT(MOVE_TO, x[3], s, x[2], BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
-	/* The propagated ones in any order, before what propagated */
+	/* The copies are first, in any order, and then the unmounted one */
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(1, next_record(&self->q, &r));
 		EXPECT_EQ(NOTIFY_MOUNT_UNMOUNT, r.watch.subtype + 0);
@@ -795,7 +786,7 @@ TEST_F(mounts, propagated)
 	EXPECT_EQ(x[3], mnt_id("s/x"));
 }
 
-/* What a child of a test that has a namespace of its own found wrong */
+/* Like ASSERT_TRUE(), in a child that has its own namespace */
 #define CHECK(condition) do {						\
 	if (!(condition)) {						\
 		ksft_print_msg("line %d: " #condition "\n", __LINE__);	\
@@ -811,6 +802,7 @@ static void child_queue(struct reader *q)
 	CHECK(!pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC));
 	CHECK(!queue_size(fd[0], 64));
 	q->fd = fd[0];
+	q->write_fd = fd[1];
 }
 
 static void sync_send(int fd)
@@ -828,39 +820,30 @@ static void sync_wait(int fd)
 FIXTURE(two_namespaces)
 {
 	struct reader q;
-	int other;
 	__u64 base, a;
-	int down[2], up[2];	/* for one byte at a time */
+	int down[2], up[2];	/* pipes to the child and back, for sync_*() */
 	pid_t pid;
 };
 
 FIXTURE_SETUP(two_namespaces)
 {
-	if (geteuid())
-		SKIP(return, "needs root, to mount");
-	reader_open(_metadata, &self->q, &self->other, 64);
-	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	no_leftovers(_metadata);
-	self->base = mnt_id(BASE);
+	self->base = watch_base(_metadata, &self->q);
 	self->a = tmpfs("a", 0);
-	ASSERT_NE(0, self->a);
+	GOT(NEW, self->a, self->base, 0, 0);
 	ASSERT_EQ(0, mkdir("a/x", 0755));
-	if (mount_watch(self->q.fd, BASE, ID, WATCH_SUBTREE) == -EOPNOTSUPP)
-		SKIP(_exit(KSFT_SKIP), "CONFIG_MOUNT_NOTIFICATIONS is not set");
 	ASSERT_EQ(0, pipe2(self->down, O_CLOEXEC));
 	ASSERT_EQ(0, pipe2(self->up, O_CLOEXEC));
 }
 
 FIXTURE_TEARDOWN(two_namespaces)
 {
-	close(self->q.fd);
-	close(self->other);
+	reader_close(&self->q);
 }
 
 FIXTURE_VARIANT(two_namespaces)
 {
-	unsigned long type;	/* of a, in the other namespace */
-	bool down, up;		/* whether mounts get there, and back */
+	unsigned long type;	/* propagation type of "a" in the other namespace */
+	bool down, up;		/* mounts propagate to the other namespace, and back */
 };
 
 FIXTURE_VARIANT_ADD(two_namespaces, shared)
@@ -882,8 +865,8 @@ FIXTURE_VARIANT_ADD(two_namespaces, private)
 };
 
 /*
- * Each side watches its own a, by a queue of its own, and hears of the mounts in its
- * own namespace only: of those that propagation brings, and of nothing else.
+ * A watch gets the events of its own namespace only, including those of propagation
+ * from another namespace.
  */
 TEST_F(two_namespaces, propagate)
 {
@@ -956,7 +939,7 @@ TEST_F(two_namespaces, propagate)
 	GOT_NO_MORE();
 }
 
-/* When a namespace ends, so do its mounts, and then the watches on them. */
+/* The end of a namespace posts UNMOUNT for its mounts, then REMOVAL for the watches. */
 TEST_F(mounts, namespace_death)
 {
 	static const char * const names[] = { BASE, BASE "/a", BASE "/a/b" };
@@ -965,12 +948,11 @@ TEST_F(mounts, namespace_death)
 	char path[PATH_LEN];
 	struct reader q;
 	union watch_record r;
-	int other;
 	pid_t pid;
 
 	ASSERT_NE(0, a);
 	GOT(NEW, a, self->base, 0, 0);
-	reader_open(_metadata, &q, &other, 64);
+	reader_open(_metadata, &q, 64);
 	ASSERT_EQ(0, pipe2(up, O_CLOEXEC));
 	ASSERT_EQ(0, pipe2(down, O_CLOEXEC));
 	pid = fork();
@@ -996,7 +978,7 @@ TEST_F(mounts, namespace_death)
 	EXPECT_TRUE(got_no_more(&q));
 	sync_send(down[1]);
 	EXPECT_EQ(0, child_status(pid));
-	/* The last process was reaped after it gave up its namespace */
+	/* A process leaves its namespace before it can be reaped */
 	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 2, ids[2], ids[1], 0, 0));
 	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 1, ids[2], ids[1], 0, 0));
 	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 1, ids[1], ids[0], 0, 0));
@@ -1004,7 +986,7 @@ TEST_F(mounts, namespace_death)
 	ASSERT_EQ(1, next_record(&q, &r));
 	EXPECT_EQ(NOTIFY_MOUNT_UNMOUNT, r.watch.subtype + 0);
 	EXPECT_EQ(ids[0], r.mount.mnt_id);
-	/* The mounts may be freed a moment later, by a work item */
+	/* A work item may free the mounts later */
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(1, await_record(&q, &r));
 		EXPECT_TRUE(is_removal(&r));
@@ -1013,13 +995,12 @@ TEST_F(mounts, namespace_death)
 	}
 	EXPECT_EQ(7, seen);
 	EXPECT_TRUE(got_no_more(&q));
-	/* The namespace of the test is none the wiser */
+	/* No event in the namespace of the test */
 	GOT_NO_MORE();
-	close(q.fd);
-	close(other);
+	reader_close(&q);
 }
 
-/* MNT_EXPIRE takes two calls, and the second one is told. */
+/* MNT_EXPIRE posts UNMOUNT, with a flag, on the second call. */
 TEST_F(mounts, expire)
 {
 	__u64 a = tmpfs("a", 0);
@@ -1032,7 +1013,7 @@ TEST_F(mounts, expire)
 	GOT_NO_MORE();
 }
 
-/* An automount that the kernel makes: tracefs in debugfs. */
+/* An automount, such as tracefs in debugfs, posts NEW with a flag. */
 TEST_F(mounts, automount)
 {
 	__u64 a, t;
@@ -1056,10 +1037,10 @@ TEST_F(mounts, automount)
 }
 
 /*
- * What fails is not told, also when copies were made for it already: here the
- * limit of mounts a namespace leaves room for the mount but not for all copies.
+ * A mount that fails posts nothing, even if some propagated copies were created: the
+ * limit of mounts leaves room for the mount, but not for all copies.
  */
-TEST_F(mounts, undone)
+TEST_F(mounts, failed_mount)
 {
 	long max = sysctl_get(MOUNT_MAX);
 	__u64 a = tmpfs("a", 0);
@@ -1075,8 +1056,7 @@ TEST_F(mounts, undone)
 		ASSERT_EQ(0, mkdir(name, 0755));
 		ASSERT_EQ(0, do_mount("a", name, NULL, MS_BIND, NULL));
 	}
-	while (next_record(&self->q, &(union watch_record){}) == 1)
-		;
+	drop_records(&self->q);
 	file = fopen("/proc/self/mountinfo", "re");
 	ASSERT_NE(NULL, file);
 	while (fgets(line, sizeof(line), file))
@@ -1092,7 +1072,7 @@ TEST_F(mounts, undone)
 		GOT_NO_MORE();
 	}
 
-	/* Nor is what is refused for other reasons */
+	/* Calls that fail for other reasons post nothing */
 	EXPECT_EQ(-EBUSY, do_umount(BASE, 0));
 	EXPECT_EQ(-ELOOP, do_move(AT_FDCWD, "b0", "b0/x", 0));
 	EXPECT_EQ(-EINVAL, do_mount(NULL, "a/x", NULL, MS_SHARED, NULL));
@@ -1100,7 +1080,7 @@ TEST_F(mounts, undone)
 	GOT_NO_MORE();
 }
 
-/* Which descriptors name a mount, for setting and for removing. */
+/* A descriptor for a watch must refer to the root of an attached mount. */
 TEST_F(mounts, descriptors)
 {
 	int fd, ends[2], ret;
@@ -1117,7 +1097,7 @@ TEST_F(mounts, descriptors)
 	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, "a/dir", 1, 0));
 	EXPECT_EQ(-EINVAL, mount_unwatch(self->q.fd, "a/dir", 0));
 
-	/* On a mount of the kernel's own */
+	/* On an internal mount of the kernel */
 	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, self->q.fd, 1, 0));
 	ASSERT_EQ(0, pipe(ends));
 	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, ends[0], 1, 0));
@@ -1125,7 +1105,7 @@ TEST_F(mounts, descriptors)
 	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, fd, 1, 0));
 	close(fd);
 
-	/* Not attached, or not any more */
+	/* Never attached, or unmounted */
 	fd = do_open_tree("a", OPEN_TREE_CLONE);
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, MOUNT, fd, 1, 0));
@@ -1142,18 +1122,18 @@ TEST_F(mounts, descriptors)
 	close(fd);
 	GOT(UNMOUNT, a, self->base, 0, 0);
 
-	/* O_PATH or not, either end of the queue */
+	/* With and without O_PATH, through the write end of the queue */
 	fd = open(BASE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	EXPECT_EQ(0, queue_watch(self->other, MOUNT, fd, 1, 0));
+	EXPECT_EQ(0, queue_watch(self->q.write_fd, MOUNT, fd, 1, 0));
 	close(fd);
 	ret = open_path(BASE);
-	EXPECT_EQ(0, queue_unwatch(self->other, MOUNT, ret, 0));
+	EXPECT_EQ(0, queue_unwatch(self->q.write_fd, MOUNT, ret, 0));
 	close(ret);
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, self->base));
 	GOT_NO_MORE();
 }
 
-/* A file can be a mount's root too. */
+/* The root of a mount can be a file. */
 TEST_F(mounts, file)
 {
 	__u64 id;
@@ -1175,12 +1155,11 @@ TEST_F(mounts, file)
 	GOT_NO_MORE();
 }
 
-/* A watch is named by mount, WATCH_SUBTREE and queue: once, and found again so. */
-TEST_F(mounts, twice)
+/* Queue, mount and WATCH_SUBTREE identify a watch; a second such watch fails. */
+TEST_F(mounts, duplicate)
 {
 	struct reader q;
 	char line[256], want[256];
-	int other;
 
 	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, BASE, 256, 0));
 	EXPECT_EQ(-EINVAL, mount_watch(self->q.fd, BASE, 1, 2));
@@ -1194,8 +1173,8 @@ TEST_F(mounts, twice)
 	snprintf(want, sizeof(want), "watch:\ttype:2 id:255 object:%llx", self->base);
 	EXPECT_STREQ(want, line);
 
-	/* Another queue has watches of its own */
-	reader_open(_metadata, &q, &other, 8);
+	/* The watches of another queue are independent */
+	reader_open(_metadata, &q, 8);
 	EXPECT_EQ(-EBADSLT, mount_unwatch(q.fd, BASE, 0));
 	EXPECT_EQ(0, mount_watch(q.fd, BASE, 1, 0));
 	EXPECT_EQ(0, mount_unwatch(self->q.fd, BASE, 0));
@@ -1208,13 +1187,12 @@ TEST_F(mounts, twice)
 	GOT_NO_MORE();
 	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_NEW, 1, mnt_id("a"), self->base, 0, 0));
 	EXPECT_TRUE(got_no_more(&q));
-	close(q.fd);
-	close(other);
+	reader_close(&q);
 }
 
 /*
- * A watch whose mount cannot be named any more is removed by its ID, and with it
- * every other watch on a mount that has the ID.
+ * REMOVE_WATCH by ID removes all watches of the type that have the ID, even if no path
+ * leads to the mount.
  */
 TEST_F(mounts, remove_by_id)
 {
@@ -1240,7 +1218,7 @@ TEST_F(mounts, remove_by_id)
 	EXPECT_EQ(0, do_umount("a", 0));
 }
 
-/* The number of watches of a user is limited. */
+/* The number of watches of a user is limited; watches that are refused do not count. */
 TEST_F(mounts, limit_of_user)
 {
 	int queue = self->q.fd, max;
@@ -1259,9 +1237,9 @@ TEST_F(mounts, limit_of_user)
 		CHECK(!mount_watch(q.fd, BASE, 2, WATCH_SUBTREE));
 		CHECK(mount_watch(q.fd, "/proc", 3, 0) == -EAGAIN);
 		CHECK(mount_watch(queue, BASE, 3, 0) == -EAGAIN);
-		/* A repeated watch is the first mistake that is found */
+		/* EBUSY takes precedence over EAGAIN */
 		CHECK(mount_watch(q.fd, BASE, 3, 0) == -EBUSY);
-		/* What fails takes nothing of it */
+		/* A refused watch is not charged */
 		CHECK(!mount_unwatch(q.fd, BASE, 0));
 		CHECK(mount_watch(q.fd, BASE, 1, WATCH_SUBTREE) == -EBUSY);
 		CHECK(mount_watch(q.fd, BASE, 1, WATCH_SUBTREE) == -EBUSY);
@@ -1273,9 +1251,8 @@ TEST_F(mounts, limit_of_user)
 }
 
 /*
- * Who may watch: anybody a mount of the own namespace that can be reached from the
- * own root, also without privilege; that of another namespace only who has
- * CAP_SYS_ADMIN over it.
+ * An unprivileged user may watch mounts of its own namespace that its root can reach.
+ * CAP_SYS_ADMIN allows a task to watch mounts of another namespace.
  */
 TEST_F(mounts, permission)
 {
@@ -1291,7 +1268,7 @@ TEST_F(mounts, permission)
 	fd = open_path("a");
 	ASSERT_GE(fd, 0);
 
-	/* A user without privilege, in this namespace */
+	/* An unprivileged user in this namespace */
 	pid = fork();
 	if (!pid) {
 		CHECK(!become_user(SOME_USER));
@@ -1302,7 +1279,7 @@ TEST_F(mounts, permission)
 	EXPECT_EQ(0, child_status(pid));
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
 
-	/* The same one with its root further down, and one that may have any root */
+	/* With a root further down: privileged, and unprivileged */
 	pid = fork();
 	if (!pid) {
 		int b = open_path("a/b");
@@ -1313,7 +1290,7 @@ TEST_F(mounts, permission)
 		CHECK(queue_watch(queue, MOUNT, fd, 1, 0) == -EPERM);
 		CHECK(queue_watch(queue, MOUNT, fd, 1, WATCH_SUBTREE) == -EPERM);
 		CHECK(!queue_watch(queue, MOUNT, b, 3, 0));
-		/* To remove takes the queue only */
+		/* Removing a watch requires no permission */
 		CHECK(!queue_unwatch(queue, MOUNT, fd, 0));
 		CHECK(!queue_unwatch(queue, MOUNT, b, 0));
 		_exit(0);
@@ -1322,7 +1299,7 @@ TEST_F(mounts, permission)
 	EXPECT_TRUE(got_mount_removal(&self->q, 2, a));
 	EXPECT_TRUE(got_mount_removal(&self->q, 3, mnt_id("a/b")));
 
-	/* In another namespace, which the user made: its own mounts, not ours */
+	/* In a namespace of the user: its own mounts, but not those of the test */
 	ASSERT_EQ(0, pipe2(up, O_CLOEXEC));
 	ASSERT_EQ(0, pipe2(down, O_CLOEXEC));
 	child = fork();
@@ -1340,7 +1317,7 @@ TEST_F(mounts, permission)
 		CHECK(!queue_unwatch(queue, MOUNT, own, WATCH_SUBTREE));
 		sync_send(up[1]);
 		sync_wait(down[0]);
-		/* A root over there does not help */
+		/* A root directory in the other namespace does not help */
 		CHECK(!fchdir(fd) && !chroot("."));
 		CHECK(queue_watch(queue, MOUNT, fd, 1, 0) == -EPERM);
 		_exit(0);
@@ -1350,7 +1327,7 @@ TEST_F(mounts, permission)
 	EXPECT_TRUE(is_removal(&r));
 	EXPECT_EQ(4, watch_record_id(&r));
 	EXPECT_NE(a, r.removal.id);
-	/* From outside: root may, and another user may not */
+	/* From outside: root may watch, and another user may not */
 	snprintf(path, sizeof(path), "/proc/%d/root%s/a", child, BASE);
 	close(fd);
 	fd = open_path(path);
@@ -1369,7 +1346,7 @@ TEST_F(mounts, permission)
 	EXPECT_EQ(0, child_status(child));
 }
 
-/* A filter tells by type, subtype and flags; other types are as before. */
+/* A filter selects by subtype and flags. */
 TEST_F(mounts, filter)
 {
 	struct filter filter = {
@@ -1393,16 +1370,16 @@ TEST_F(mounts, filter)
 	GOT_NO_MORE();
 }
 
-/* What does not fit is counted, where it is missing. */
+/* Records of mounts that do not fit are counted as lost. */
 TEST_F(mounts, loss)
 {
 	char name[16];
 	struct reader q;
 	union watch_record r;
-	int i, other;
+	int i;
 	__u64 ids[10];
 
-	reader_open(_metadata, &q, &other, 4);
+	reader_open(_metadata, &q, 4);
 	ASSERT_EQ(0, mount_watch(q.fd, BASE, 1, WATCH_SUBTREE));
 	for (i = 0; i < 10; i++) {
 		snprintf(name, sizeof(name), "m%d", i);
@@ -1418,11 +1395,10 @@ TEST_F(mounts, loss)
 	for (i = 0; i < 10; i++)
 		GOT(NEW, ids[i], self->base, 0, 0);
 	GOT_NO_MORE();
-	close(q.fd);
-	close(other);
+	reader_close(&q);
 }
 
-/* statmount() knows a mount that was told, and does not know it any longer. */
+/* The ID in NEW can be passed to statmount(), which fails after UNMOUNT. */
 TEST_F(mounts, statmount)
 {
 	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0 };

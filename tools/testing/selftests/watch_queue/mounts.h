@@ -2,8 +2,8 @@
 /*
  * Watch queue test helpers: mounts, and records about them
  *
- * <linux/mount.h> and <sys/mount.h> exclude each other, so the system calls are
- * made here.
+ * <linux/mount.h> and <sys/mount.h> cannot be included together, so the system calls
+ * have wrappers here.
  */
 #ifndef _SELFTESTS_WATCH_QUEUE_MOUNTS_H
 #define _SELFTESTS_WATCH_QUEUE_MOUNTS_H
@@ -64,7 +64,7 @@ static inline int do_pivot_root(const char *new_root, const char *put_old)
 	return neg(syscall(__NR_pivot_root, new_root, put_old));
 }
 
-/* A detached tmpfs */
+/* Creates a detached tmpfs */
 static inline int do_fsmount(void)
 {
 	int fs = neg(syscall(__NR_fsopen, "tmpfs", 1)), mnt;
@@ -83,7 +83,7 @@ static inline int open_path(const char *where)
 	return neg(open(where, O_PATH | O_CLOEXEC));
 }
 
-/* ID of the mount that a descriptor or a path is on, 0 if there is none */
+/* Unique ID of the mount of a descriptor or a path; 0 on failure */
 static inline __u64 fd_mnt_id(int fd, const char *path)
 {
 	struct statx stx = {};
@@ -145,7 +145,7 @@ static inline bool got_mount(struct reader *q, __u32 subtype, __u32 id, __u64 mn
 	    r.mount.old_parent_id == old_parent)
 		return true;
 	print_mount(ret, &r);
-	ksft_print_msg("not subtype %u info %08x mnt %llx parent %llx old %llx\n",
+	ksft_print_msg("expected subtype %u info %08x mnt %llx parent %llx old %llx\n",
 		       subtype, flags | id << WATCH_INFO_ID__SHIFT, mnt, parent,
 		       old_parent);
 	return false;
@@ -160,18 +160,7 @@ static inline bool got_mount_removal(struct reader *q, __u32 id, __u64 mnt)
 	    watch_record_id(&r) == id && r.removal.id == mnt)
 		return true;
 	print_mount(ret, &r);
-	ksft_print_msg("not the removal of watch %u on %llx\n", id, mnt);
-	return false;
-}
-
-static inline bool got_no_more(struct reader *q)
-{
-	union watch_record r;
-	int ret = next_record(q, &r);
-
-	if (ret == -EAGAIN)
-		return true;
-	print_mount(ret, &r);
+	ksft_print_msg("expected the removal of watch %u on %llx\n", id, mnt);
 	return false;
 }
 

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: posting, reading, watching, filtering and closing all at once
+ * Watch queue: concurrent posts, reads, watches, filters and closes
  *
- * Every test is bounded by a number of operations, never by time.  They derive
- * from WATCH_QUEUE_POSTS in the environment: ten million posts, or one million
- * where long has 32 bits.  A wake-up that is missed shows as a time-out.
+ * Each test is bounded by a number of operations, never by time.  The numbers derive
+ * from nr_posts().  A missed wake-up makes a test time out.
  *
- * Posts come from keyrings that are named by KEY_SPEC_*, which is the cheapest
- * way to post there is: SETATTR, without any lock in common with the calls that
- * add and remove watches.
+ * Most posts are SETATTR of a keyring given by its KEY_SPEC_*.  This is the fastest way
+ * to post, and it shares no lock with the calls that add and remove watches.
  */
 #include <sched.h>
 #include <sys/epoll.h>
@@ -23,17 +21,7 @@
 #define POSTERS		2
 #define READERS		2
 
-static unsigned long nr_posts(void)
-{
-	const char *text = getenv("WATCH_QUEUE_POSTS");
-	unsigned long nr = text ? strtoul(text, NULL, 0) : 0;
-
-	if (!nr)
-		nr = __BITS_PER_LONG == 64 ? 10000000 : 1000000;
-	return nr;
-}
-
-/* Fewer where a step costs more than a post, but some */
+/* Number of rounds that cost as much as @share posts each; at least 10 */
 static unsigned long nr_rounds(unsigned long share)
 {
 	unsigned long nr = nr_posts() / share;
@@ -41,31 +29,30 @@ static unsigned long nr_rounds(unsigned long share)
 	return nr > 10 ? nr : 10;
 }
 
-/* A thread that posts until it is told to stop, or so many times */
+/* A thread that posts until @stop is set, or @posts times */
 struct poster {
 	pthread_t thread;
-	int key;		/* number or KEY_SPEC_ */
-	int other;		/* another to alternate with, or 0 */
-	bool update;		/* UPDATED, not SETATTR */
-	unsigned long posts;	/* 0: until @stop */
+	int key;		/* serial number or KEY_SPEC_ */
+	int other;		/* second key to alternate with, or 0 */
+	bool update;		/* post UPDATED, not SETATTR */
+	unsigned long posts;	/* 0: until @stop is set */
 	unsigned long posted;
-	unsigned long *pace;	/* how far the reader is, or NULL */
+	unsigned long *pace;	/* posts that the reader accounted for, or NULL */
 	unsigned int depth;	/* of the queue, with @pace */
 	int error;
 	int stop;
 };
 
 /*
- * Three quarters of the time, give the reader a chance to keep up, so that they
- * meet at the edge of an empty queue, of a full one and in between.  It is no
- * more than a chance: nobody waits for ever.
+ * Three quarters of the time, wait a little for the reader.  Poster and reader then meet
+ * in empty queues, in full ones and in between.  The wait is bounded.
  */
 static void poster_pace(struct poster *p)
 {
 	unsigned long phase = p->posted / 4096;
-	int patience = 500;
+	int tries = 500;
 
-	while (phase % 4 && patience-- &&
+	while (phase % 4 && tries-- &&
 	       p->posted - __atomic_load_n(p->pace, __ATOMIC_RELAXED) >
 	       phase % p->depth)
 		;
@@ -95,7 +82,7 @@ static int poster_start(struct poster *p)
 	return pthread_create(&p->thread, NULL, poster_run, p);
 }
 
-/* True if every post worked and there were some */
+/* True if there were posts and each succeeded */
 static bool poster_stop(struct poster *p)
 {
 	__atomic_store_n(&p->stop, 1, __ATOMIC_RELAXED);
@@ -107,7 +94,7 @@ static bool poster_stop(struct poster *p)
 	return !p->error && p->posted;
 }
 
-/* Keep this thread away from the other, where there are processors for both. */
+/* Runs this thread on the given processor, if there is one */
 static void run_on(int cpu)
 {
 	cpu_set_t set;
@@ -118,17 +105,17 @@ static void run_on(int cpu)
 }
 
 /*
- * A thread that reads until the end of the queue and checks each record.  It
- * sleeps in poll() now and then; else it spins, to meet the posters.
+ * A thread that reads until end of file and checks each record.  It sometimes sleeps
+ * in poll(); otherwise it spins, to race with the posters.
  */
 struct reader {
 	pthread_t thread;
 	int fd;
-	bool alone;		/* has a processor of its own */
-	bool alternate;		/* check that IDs A and B come in turn */
+	bool pinned;		/* runs on a processor of its own */
+	bool alternate;		/* check that IDs A and B alternate */
 	int serial[4];		/* of the keys, by ID */
-	unsigned long long at;	/* place in the stream, lost ones counted */
-	unsigned long seen;	/* the same, for the poster */
+	unsigned long long at;	/* place in the stream, including lost records */
+	unsigned long seen;	/* copy of @at for the poster */
 	unsigned long long records;
 	unsigned long long lost;
 	unsigned long long removals;
@@ -153,7 +140,7 @@ static void reader_record(struct reader *rd, const union watch_record *r)
 
 	if (is_loss(r)) {
 		if (record_len(r) != LOSS_RECORD || id || !record_bits(r))
-			reader_bad(rd, "no good loss report", r);
+			reader_bad(rd, "malformed loss report", r);
 		if (record_bits(r) == 0xffff) {
 			rd->saturated++;
 			rd->resync = true;
@@ -164,20 +151,20 @@ static void reader_record(struct reader *rd, const union watch_record *r)
 	}
 	rd->records++;
 	if (id < 1 || id > 3 || record_bits(r)) {
-		reader_bad(rd, "ID that nobody asked for", r);
+		reader_bad(rd, "unknown ID", r);
 	} else if (is_removal(r)) {
 		rd->removals++;
 		if (record_len(r) != sizeof(r->removal) ||
 		    r->removal.id != (__u64)rd->serial[id])
-			reader_bad(rd, "no good removal", r);
+			reader_bad(rd, "malformed removal", r);
 	} else if (record_len(r) != KEY_RECORD ||
 		   r->watch.type != WATCH_TYPE_KEY_NOTIFY ||
 		   (r->watch.subtype != NOTIFY_KEY_SETATTR &&
 		    r->watch.subtype != NOTIFY_KEY_UPDATED) ||
 		   r->key.key_id != (__u32)rd->serial[id] || r->key.aux) {
-		reader_bad(rd, "no good record", r);
+		reader_bad(rd, "malformed record", r);
 	} else if (rd->alternate) {
-		/* More were lost than is known: any place will do. */
+		/* A saturated count hides the place: accept either ID once */
 		if (rd->resync && (rd->at & 1) != id - ID_A)
 			rd->at++;
 		rd->resync = false;
@@ -187,7 +174,7 @@ static void reader_record(struct reader *rd, const union watch_record *r)
 	rd->at++;
 }
 
-/* Takes apart what read() gave.  A length that is wrong ends it. */
+/* Checks the records of one read(); stops at a wrong length */
 static void reader_parse(struct reader *rd, const char *buf, int len)
 {
 	struct watch_records records = { buf, len };
@@ -196,7 +183,7 @@ static void reader_parse(struct reader *rd, const char *buf, int len)
 
 	while ((size = watch_record_next(&records, &r))) {
 		if (size != LOSS_RECORD && size != KEY_RECORD) {
-			reader_bad(rd, "no good length", &r);
+			reader_bad(rd, "wrong length", &r);
 			return;
 		}
 		reader_record(rd, &r);
@@ -211,7 +198,7 @@ static void *reader_run(void *arg)
 	char buf[1000];
 	int ret;
 
-	if (rd->alone)
+	if (rd->pinned)
 		run_on(1);
 	for (;;) {
 		ret = neg(read(rd->fd, buf, sizeof(buf)));
@@ -227,7 +214,7 @@ static void *reader_run(void *arg)
 	}
 }
 
-/* Reads what is there, for tests whose one thread reads as well. */
+/* Reads and checks all records in the queue, in a test without a reader thread */
 static bool reader_drain(struct reader *rd)
 {
 	char buf[16384];
@@ -253,11 +240,11 @@ FIXTURE(queue)
 FIXTURE_SETUP(queue)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		TH_LOG("one processor only: a pass does not say much");
+		TH_LOG("only one processor: a pass means little");
 	session_open(_metadata);
 	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
 
-	/* Both must be there before threads are made, which share them. */
+	/* Create both keyrings before the threads, which share them */
 	self->a = key_serial(RING_A);
 	self->b = key_serial(RING_B);
 	ASSERT_GT(self->a, 0);
@@ -266,8 +253,7 @@ FIXTURE_SETUP(queue)
 
 FIXTURE_TEARDOWN(queue)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
 static void reader_init(struct reader *rd, int fd)
@@ -278,7 +264,7 @@ static void reader_init(struct reader *rd, int fd)
 	rd->serial[ID_B] = key_serial(RING_B);
 }
 
-/* Nobody uses the queue any more: it has room for @depth records, no less. */
+/* True if the queue, which no other thread uses, holds exactly @depth records */
 static bool has_depth(int fd, int depth)
 {
 	int i, round, serial = key_serial(RING_A);
@@ -335,9 +321,8 @@ FIXTURE_TEARDOWN(many)
 }
 
 /*
- * Millions of posts against a racing reader: what was posted is what was read
- * and what was reported lost, in order, and afterwards the queue holds as much
- * as before.  In a queue that leaks slots it is dead before the end.
+ * Each of millions of posts is read in order or reported as lost, while a reader races
+ * with the poster.  No slot leaks: afterwards the queue has its full depth.
  */
 TEST_F_TIMEOUT(many, posts, LIMIT)
 {
@@ -347,7 +332,7 @@ TEST_F_TIMEOUT(many, posts, LIMIT)
 	struct reader rd;
 
 	reader_init(&rd, self->q.fd[0]);
-	rd.alone = true;
+	rd.pinned = true;
 	rd.alternate = true;
 	run_on(0);
 	poster.posts = posts;
@@ -360,7 +345,7 @@ TEST_F_TIMEOUT(many, posts, LIMIT)
 	EXPECT_EQ(0, poster.error);
 	EXPECT_EQ(posts, poster.posted);
 
-	/* The end of the queue ends the reader. */
+	/* The reader stops at end of file */
 	ASSERT_EQ(0, watch_del(RING_A, self->q.fd[0]));
 	ASSERT_EQ(0, watch_del(RING_B, self->q.fd[0]));
 	ASSERT_TRUE(queue_info(self->q.fd[0], &info));
@@ -383,7 +368,7 @@ TEST_F_TIMEOUT(many, posts, LIMIT)
 	EXPECT_TRUE(has_depth(self->q.fd[0], variant->depth));
 }
 
-/* Several posters and several readers: the sums hold, no record is torn. */
+/* With several posters and readers, no record is torn and each is read or lost once. */
 TEST_F_TIMEOUT(queue, posters_and_readers, LIMIT)
 {
 	unsigned long posts = nr_rounds(10);
@@ -434,7 +419,7 @@ TEST_F_TIMEOUT(queue, posters_and_readers, LIMIT)
 	EXPECT_TRUE(has_depth(self->fd[0], 33));
 }
 
-/* How a reader waits for the next record in the test below */
+/* How the thread of the wake tests waits for a record */
 enum wait_how {
 	WAIT_READ, WAIT_POLL, WAIT_EPOLL, WAIT_EPOLL_EDGE, WAIT_EPOLL_EXCLUSIVE,
 	WAIT_SIGIO
@@ -504,7 +489,7 @@ FIXTURE_SETUP(wake)
 			       &event));
 	if (self->w.how == WAIT_READ)
 		ASSERT_EQ(0, fcntl(self->q.fd[0], F_SETFL, 0));
-	/* A round may take a tick: that is how often a queue wakes */
+	/* A round may take a tick, as a queue wakes once per tick at most */
 	self->w.rounds = nr_rounds(1000);
 }
 
@@ -515,8 +500,8 @@ FIXTURE_TEARDOWN(wake)
 }
 
 /*
- * Ask for signals, then look, then wait for one; what is left over from the last
- * time is taken first.  Returns what read_one() does.
+ * Drains pending signals, enables SIGIO, reads, and waits for a signal while there is
+ * no record.  Returns the result of read_one().
  */
 static int wait_sigio(int fd, union watch_record *r)
 {
@@ -534,7 +519,7 @@ static int wait_sigio(int fd, union watch_record *r)
 	if (fcntl(fd, F_SETOWN_EX, &owner) ||
 	    fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC))
 		return -errno;
-	/* The signal may be a late one, of a record that was read already */
+	/* A late signal may be for a record that was read already */
 	while ((ret = read_one(fd, r)) == -EAGAIN)
 		sigwaitinfo(&set, NULL);
 	return ret;
@@ -563,7 +548,7 @@ static void *wake_run(void *arg)
 	return NULL;
 }
 
-/* A post always wakes who waits for it, just before or just after it slept. */
+/* A post wakes the waiting thread, even if it is about to sleep. */
 TEST_F_TIMEOUT(wake, none_missed, LIMIT)
 {
 	unsigned long i;
@@ -581,14 +566,14 @@ TEST_F_TIMEOUT(wake, none_missed, LIMIT)
 	EXPECT_EQ(self->w.rounds, self->w.seen);
 }
 
-/* A thread that polls without waiting; @round is odd while there is something */
+/* A thread that polls without waiting; the queue is readable while @round is odd */
 struct poller {
 	pthread_t thread;
 	int fd;
 	int stop;
 	unsigned long round;
-	unsigned long looks;	/* within one odd round */
-	unsigned long missed;
+	unsigned long checks;	/* that began and ended in one odd round */
+	unsigned long missed;	/* checks without POLLIN */
 };
 
 static void *poller_run(void *arg)
@@ -605,18 +590,17 @@ static void *poller_run(void *arg)
 		events = poll_for(p->fd, POLLIN, 0);
 		if (__atomic_load_n(&p->round, __ATOMIC_SEQ_CST) != round)
 			continue;
-		p->looks++;
+		p->checks++;
 		p->missed += events != POLLIN;
 	}
 	return NULL;
 }
 
 /*
- * From the post of a record and a loss until the loss is reported there is
- * something to read, at each moment: also in the middle of the read() that takes
- * the record, and has no room for the report.
+ * A queue with a record and a loss stays readable until the loss is reported.  It is
+ * readable even during a read() that returns the record and has no room for the report.
  */
-TEST_F_TIMEOUT(queue, loss_on_its_way, LIMIT)
+TEST_F_TIMEOUT(queue, pending_loss_readable, LIMIT)
 {
 	unsigned long i, rounds = nr_rounds(50);
 	struct poller p = { .fd = self->fd[0] };
@@ -634,22 +618,22 @@ TEST_F_TIMEOUT(queue, loss_on_its_way, LIMIT)
 	}
 	__atomic_store_n(&p.stop, 1, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(p.thread, NULL));
-	EXPECT_GT(p.looks, 0);
+	EXPECT_GT(p.checks, 0);
 	EXPECT_EQ(0, p.missed);
 }
 
-/* A thread that looks at fdinfo and FIONREAD all the time */
-struct looker {
+/* A thread that reads fdinfo and calls FIONREAD in a loop */
+struct observer {
 	pthread_t thread;
 	int fd;
 	int stop;
-	unsigned long looks;
+	unsigned long checks;
 	unsigned long bad;
 };
 
-static void *looker_run(void *arg)
+static void *observer_run(void *arg)
 {
-	struct looker *l = arg;
+	struct observer *l = arg;
 	struct queue_info info;
 	int bytes;
 
@@ -662,20 +646,20 @@ static void *looker_run(void *arg)
 		    bytes > (int)((KEY_RECORD + LOSS_RECORD) * 1024 +
 				  LOSS_RECORD))
 			l->bad++;
-		l->looks++;
+		l->checks++;
 	}
 	return NULL;
 }
 
 /*
- * A watch that comes and goes under fire: every record has the length, the type
- * and the ID that it must have, and none comes after the REMOVAL of its watch
- * even though the poster may have found the watch before it was removed.
+ * A watch is added and removed while its key posts.  Each record has the expected
+ * length, type and ID.  No record follows the REMOVAL of its watch, even if the poster
+ * found the watch before the removal.
  */
-TEST_F_TIMEOUT(queue, watches_under_fire, LIMIT)
+TEST_F_TIMEOUT(queue, watches_concurrent, LIMIT)
 {
 	struct poster poster = { .key = RING_A };
-	struct looker looker = { .fd = self->fd[0] };
+	struct observer observer = { .fd = self->fd[0] };
 	unsigned long i, rounds = nr_rounds(200), after = 0;
 	unsigned long long posted = 0;
 	struct reader rd;
@@ -683,13 +667,13 @@ TEST_F_TIMEOUT(queue, watches_under_fire, LIMIT)
 	reader_init(&rd, self->fd[0]);
 	ASSERT_EQ(0, queue_size(self->fd[0], 1024));
 	ASSERT_EQ(0, poster_start(&poster));
-	ASSERT_EQ(0, pthread_create(&looker.thread, NULL, looker_run,
-				    &looker));
+	ASSERT_EQ(0, pthread_create(&observer.thread, NULL, observer_run,
+				    &observer));
 	for (i = 0; i < rounds; i++) {
 		unsigned long long removals = rd.removals, lost = rd.lost;
 		int id = i % 3 + 1;
 
-		/* The other two IDs are not in use: the reader will say so. */
+		/* The reader rejects the other two IDs, which are unused */
 		memset(rd.serial, 0, sizeof(rd.serial));
 		rd.serial[id] = self->a;
 		ASSERT_EQ(0, watch_add(RING_A, self->fd[i & 1], id));
@@ -702,24 +686,21 @@ TEST_F_TIMEOUT(queue, watches_under_fire, LIMIT)
 		after += !got_nothing(self->fd[0]);
 		ASSERT_EQ(0, rd.bad);
 	}
-	looker.stop = 1;
-	ASSERT_EQ(0, pthread_join(looker.thread, NULL));
+	observer.stop = 1;
+	ASSERT_EQ(0, pthread_join(observer.thread, NULL));
 	EXPECT_TRUE(poster_stop(&poster));
 	EXPECT_EQ(0, after);
-	EXPECT_EQ(0, looker.bad);
-	EXPECT_GT(looker.looks, 0);
+	EXPECT_EQ(0, observer.bad);
+	EXPECT_GT(observer.checks, 0);
 	posted = rd.records - rd.removals;
-	TH_LOG("%llu records in %lu rounds, %llu lost, %lu looks", posted,
-	       rounds, rd.lost, looker.looks);
+	TH_LOG("%llu records in %lu rounds, %llu lost, %lu observations", posted,
+	       rounds, rd.lost, observer.checks);
 	EXPECT_GT(posted, 0);
 	EXPECT_TRUE(has_depth(self->fd[0], 1024));
 }
 
-/*
- * A key that goes away under fire: its REMOVAL comes, and comes last, although
- * nobody asked for it.
- */
-TEST_F_TIMEOUT(queue, keys_under_fire, LIMIT)
+/* A watched key is freed while it posts: a REMOVAL is its last record. */
+TEST_F_TIMEOUT(queue, keys_concurrent, LIMIT)
 {
 	unsigned long i, rounds = nr_rounds(20000);
 	union watch_record r;
@@ -740,7 +721,7 @@ TEST_F_TIMEOUT(queue, keys_under_fire, LIMIT)
 		ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 		ASSERT_EQ(0, key_unlink(key, RING_B));
 
-		/* The key is gone: that ends the poster. */
+		/* The poster stops when the key is gone */
 		ASSERT_EQ(0, pthread_join(poster.thread, NULL));
 		ASSERT_TRUE(poster.error == -ENOKEY ||
 			    poster.error == -EACCES)
@@ -763,11 +744,10 @@ TEST_F_TIMEOUT(queue, keys_under_fire, LIMIT)
 }
 
 /*
- * A filter that changes under fire: after each change at most the one record
- * that was under way gets past the new filter, and what the new one lets in
- * keeps coming.
+ * A filter is replaced during posts.  After each change, at most one record, which was
+ * in flight, passes the old filter.  Records that the new filter accepts still arrive.
  */
-TEST_F_TIMEOUT(queue, filters_under_fire, LIMIT)
+TEST_F_TIMEOUT(queue, filters_concurrent, LIMIT)
 {
 	struct poster poster = { .key = RING_A, .other = RING_B };
 	unsigned long i, rounds = nr_rounds(200), records = 0;
@@ -813,10 +793,10 @@ TEST_F_TIMEOUT(queue, filters_under_fire, LIMIT)
 }
 
 /*
- * Queues that are closed under fire, sized or not, read or not: the poster
- * does not notice, and the watches are given back at once.
+ * Queues are closed during posts, with and without a size, read and unread.  No post
+ * fails, and the watches are uncharged when close() returns.
  */
-TEST_F_TIMEOUT(queue, close_under_fire, LIMIT)
+TEST_F_TIMEOUT(queue, close_concurrent, LIMIT)
 {
 	struct rlimit limit = { .rlim_cur = 16, .rlim_max = 16 };
 	struct poster poster = { .key = RING_A };
@@ -851,12 +831,12 @@ TEST_F_TIMEOUT(queue, close_under_fire, LIMIT)
 	EXPECT_TRUE(has_depth(self->fd[0], 8));
 }
 
-/* A thread that sizes the queue whose number it is given */
+/* A thread that sets the size of @fd in each round */
 struct sizer {
 	pthread_t thread;
 	int fd;
 	int result;
-	unsigned long round;	/* that may begin */
+	unsigned long round;	/* set to start a round */
 	unsigned long done;
 	unsigned long rounds;
 };
@@ -875,10 +855,10 @@ static void *sizer_run(void *arg)
 }
 
 /*
- * Two who size one queue under fire: one of them does, for the other it is
- * EBUSY.  What was lost until then is reported, and reported first.
+ * Two threads set the size of one queue during posts: one succeeds, the other fails
+ * with EBUSY.  Earlier losses are reported, before the first record.
  */
-TEST_F_TIMEOUT(queue, size_under_fire, LIMIT)
+TEST_F_TIMEOUT(queue, size_concurrent, LIMIT)
 {
 	struct poster poster = { .key = RING_A };
 	struct sizer sizer = { .rounds = nr_rounds(2000) };
@@ -903,7 +883,7 @@ TEST_F_TIMEOUT(queue, size_under_fire, LIMIT)
 		ASSERT_TRUE(queue_info(fd[0], &info));
 		ASSERT_EQ(ret ? 16 : 8, info.depth);
 
-		/* From here on nobody posts, and the sums must hold. */
+		/* No more posts reach the queue, so the sums are final */
 		ASSERT_EQ(0, watch_del(RING_A, fd[0]));
 		reader_init(&rd, fd[0]);
 		ASSERT_TRUE(reader_drain(&rd));
@@ -913,14 +893,13 @@ TEST_F_TIMEOUT(queue, size_under_fire, LIMIT)
 		ASSERT_EQ(info.posted, rd.records + info.lost);
 		if (!rd.saturated)
 			ASSERT_EQ(info.lost, rd.lost);
-		close(fd[0]);
-		close(fd[1]);
+		queue_close(fd);
 	}
 	ASSERT_EQ(0, pthread_join(sizer.thread, NULL));
 	EXPECT_TRUE(poster_stop(&poster));
 }
 
-/* A thread that reads the end of the file, time and again, and waits for it */
+/* A thread that reads in a loop and expects end of file each time */
 struct ender {
 	pthread_t thread;
 	int fd;
@@ -949,10 +928,10 @@ static void *ender_run(void *arg)
 }
 
 /*
- * Writers that come and go: a read() that waits finds the end of the file or
- * waits on.  It never says EAGAIN because the end was taken back.
+ * The write end is opened and closed repeatedly.  A blocking read() returns end of
+ * file or waits.  It never returns EAGAIN because a writer opened the queue again.
  */
-TEST_F_TIMEOUT(queue, writers_come_and_go, LIMIT)
+TEST_F_TIMEOUT(queue, writers_reopened, LIMIT)
 {
 	unsigned long i, rounds = nr_rounds(200);
 	struct ender ender = {};
@@ -977,12 +956,12 @@ TEST_F_TIMEOUT(queue, writers_come_and_go, LIMIT)
 	close(ender.fd);
 }
 
-/* A thread that sets O_ASYNC on the descriptor that it is given */
+/* A thread that sets O_ASYNC on @fd in each round */
 struct async_setter {
 	pthread_t thread;
 	int fd;
 	int result;
-	unsigned long round;	/* that may begin */
+	unsigned long round;	/* set to start a round */
 	unsigned long done;
 	unsigned long rounds;
 };
@@ -1001,10 +980,10 @@ static void *async_setter_run(void *arg)
 }
 
 /*
- * Two threads set O_ASYNC on one descriptor, which then takes one of the four
- * lists of the queue, not two, and gives it back when it is closed.
+ * Two threads set O_ASYNC on one descriptor.  It takes one of the queue's four places
+ * for SIGIO, not two, and frees the place when it is closed.
  */
-TEST_F_TIMEOUT(queue, async_by_two, LIMIT)
+TEST_F_TIMEOUT(queue, async_concurrent, LIMIT)
 {
 	struct async_setter setter = { .rounds = nr_rounds(500) };
 	unsigned long i;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: read() in all its forms, and being told that there is something
+ * Watch queue: read(), readv(), poll(), epoll, SIGIO and io_uring
  */
 #include <linux/io_uring.h>
 #include <signal.h>
@@ -10,6 +10,7 @@
 #include "common.h"
 
 #define READERS		4
+#define TIMEOUT_S	(TIMEOUT_MS / 1000)
 
 FIXTURE(queue)
 {
@@ -19,18 +20,14 @@ FIXTURE(queue)
 
 FIXTURE_SETUP(queue)
 {
-	session_open(_metadata);
-	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
-	self->key = key_new("read");
-	ASSERT_GT(self->key, 0);
+	self->key = queue_open_with_key(_metadata, self->fd, "read");
 	ASSERT_EQ(0, queue_size(self->fd[0], 64));
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 7));
 }
 
 FIXTURE_TEARDOWN(queue)
 {
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
 static void set_blocking(int fd)
@@ -38,10 +35,7 @@ static void set_blocking(int fd)
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
-/*
- * What the tests below put into the queue, so that every place of the stream
- * differs from its neighbours: UPDATED and SETATTR in turn, from UPDATED on.
- */
+/* Posts UPDATED at even places and SETATTR at odd ones, so that neighbours differ */
 static bool post_stream(int key, int from, int nr)
 {
 	int i;
@@ -84,8 +78,8 @@ static bool got_stream(int fd, int key, int from, int nr)
 	return true;
 }
 
-/* read() of no bytes is 0, whether there are records or not, and takes none. */
-TEST_F(queue, nothing_asked)
+/* read() of 0 bytes returns 0 with and without records, and takes none. */
+TEST_F(queue, zero_bytes)
 {
 	char buf[1];
 
@@ -95,7 +89,7 @@ TEST_F(queue, nothing_asked)
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
 }
 
-/* An empty queue is EAGAIN for O_NONBLOCK, however short the buffer is. */
+/* With O_NONBLOCK, read() of an empty queue fails with EAGAIN for any buffer size. */
 TEST_F(queue, empty)
 {
 	char buf[64];
@@ -104,7 +98,7 @@ TEST_F(queue, empty)
 	EXPECT_EQ(-EAGAIN, neg(read(self->fd[0], buf, sizeof(buf))));
 }
 
-/* An empty queue is EAGAIN before it has its size, too. */
+/* read() of an unsized queue also fails with EAGAIN. */
 TEST_F(queue, empty_unsized)
 {
 	int fd[2];
@@ -113,7 +107,7 @@ TEST_F(queue, empty_unsized)
 	EXPECT_TRUE(got_nothing(fd[0]));
 }
 
-/* read() gives as many whole records as fit, whatever is left of the buffer. */
+/* read() returns as many whole records as fit, and writes nothing after them. */
 TEST_F(queue, whole_records)
 {
 	char buf[8 * KEY_RECORD];
@@ -132,7 +126,7 @@ TEST_F(queue, whole_records)
 	}
 }
 
-/* A large buffer takes all that is there and no more. */
+/* read() into a large buffer returns all records in the queue. */
 TEST_F(queue, all_records)
 {
 	static char buf[65536];
@@ -143,7 +137,7 @@ TEST_F(queue, all_records)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* Where the first record does not fit it is EMSGSIZE, nothing is lost. */
+/* If the first record does not fit, read() fails with EMSGSIZE and loses nothing. */
 TEST_F(queue, emsgsize)
 {
 	char buf[KEY_RECORD];
@@ -157,7 +151,7 @@ TEST_F(queue, emsgsize)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
-/* EMSGSIZE is found before the buffer is touched, EAGAIN before EMSGSIZE. */
+/* EAGAIN takes precedence over EMSGSIZE, and EMSGSIZE over EFAULT. */
 TEST_F(queue, error_order)
 {
 	void *bad;
@@ -173,8 +167,8 @@ TEST_F(queue, error_order)
 }
 
 /*
- * A buffer that goes bad after @good bytes takes the records that fit in front
- * of that; the others stay, none half.  If none fits it is EFAULT.
+ * Reads into a buffer that faults after @good bytes.  read() must return the records
+ * that fit before the fault, or EFAULT if there are none.  The others must stay.
  */
 static bool fault_after(int fd, int key, char *hole, int good)
 {
@@ -192,7 +186,7 @@ static bool fault_after(int fd, int key, char *hole, int good)
 	       got_stream(fd, key, fit, 5 - fit) && got_nothing(fd);
 }
 
-/* That holds for a page that is not there ... */
+/* read() into an unmapped page returns the records before it. */
 TEST_F(queue, fault_unmapped)
 {
 	int good, page = sysconf(_SC_PAGESIZE);
@@ -207,7 +201,7 @@ TEST_F(queue, fault_unmapped)
 					good));
 }
 
-/* ... and for one that must not be written. */
+/* read() into a read-only page returns the records before it. */
 TEST_F(queue, fault_readonly)
 {
 	int good, page = sysconf(_SC_PAGESIZE);
@@ -222,7 +216,7 @@ TEST_F(queue, fault_readonly)
 					good));
 }
 
-/* A segment of readv() that is bad stops it in the same way. */
+/* readv() with an invalid segment returns the records before it. */
 TEST_F(queue, fault_segment)
 {
 	char buf[5 * KEY_RECORD];
@@ -245,7 +239,7 @@ TEST_F(queue, fault_segment)
 	}
 }
 
-/* Pages that were never touched are no fault: they are brought in. */
+/* read() into pages that are not present yet succeeds. */
 TEST_F(queue, fault_in)
 {
 	int page = sysconf(_SC_PAGESIZE);
@@ -262,7 +256,7 @@ TEST_F(queue, fault_in)
 			      8));
 }
 
-/* readv() scatters the stream over segments of any size, also empty ones. */
+/* readv() fills segments of any size, including empty ones. */
 TEST_F(queue, readv)
 {
 	static const unsigned char sizes[] = {
@@ -283,13 +277,13 @@ TEST_F(queue, readv)
 					 ARRAY_SIZE(sizes))));
 	EXPECT_TRUE(is_stream(buf, self->key, 0, 8));
 
-	/* The segments count together: 15 bytes do not do, 16 do. */
+	/* The total size decides: 15 bytes are too few for a record, 16 are enough */
 	EXPECT_EQ(-EMSGSIZE, neg(readv(self->fd[0], iov, 5)));
 	EXPECT_EQ(KEY_RECORD, neg(readv(self->fd[0], iov, 6)));
 	EXPECT_TRUE(is_stream(buf, self->key, 8, 1));
 }
 
-/* RWF_NOWAIT does not wait where O_NONBLOCK is not set, and reads as usual. */
+/* RWF_NOWAIT prevents waiting without O_NONBLOCK, and does not affect the data. */
 TEST_F(queue, nowait)
 {
 	char buf[2 * KEY_RECORD];
@@ -308,7 +302,7 @@ TEST_F(queue, nowait)
 	EXPECT_EQ(-ESPIPE, neg(preadv2(self->fd[0], &iov, 1, 0, RWF_NOWAIT)));
 }
 
-/* A reopened read end is another file for the same queue. */
+/* A reopened read end is another file of the same queue. */
 TEST_F(queue, reopen_read)
 {
 	int fd;
@@ -327,7 +321,7 @@ TEST_F(queue, reopen_read)
 	EXPECT_EQ(-EINVAL, neg(splice(fd, NULL, self->fd[1], NULL, 1, 0)));
 	EXPECT_EQ(-EBADF, neg(write(fd, "x", 1)));
 
-	/* O_NONBLOCK is a matter of the open file. */
+	/* O_NONBLOCK belongs to the open file */
 	EXPECT_EQ(0, close(fd));
 	fd = queue_reopen(self->fd[1], O_RDONLY);
 	ASSERT_GE(fd, 0);
@@ -336,7 +330,7 @@ TEST_F(queue, reopen_read)
 	EXPECT_TRUE(got_stream(fd, self->key, 0, 1));
 }
 
-/* RWF_NOWAIT works on a reopened file as on those of pipe2(). */
+/* RWF_NOWAIT works on a reopened file. */
 TEST_F(queue, reopen_nowait)
 {
 	char buf[KEY_RECORD];
@@ -351,15 +345,15 @@ TEST_F(queue, reopen_nowait)
 	EXPECT_TRUE(is_stream(buf, self->key, 0, 1));
 }
 
-/* The fourth access mode, neither reading nor writing, is EINVAL. */
+/* Reopening with the access mode O_ACCMODE fails with EINVAL. */
 TEST_F(queue, reopen_no_mode)
 {
 	EXPECT_EQ(-EINVAL, queue_reopen(self->fd[0], O_ACCMODE));
 	EXPECT_EQ(-EINVAL, queue_reopen(self->fd[1], O_ACCMODE));
 }
 
-/* A queue that is gone cannot be reopened, though O_PATH still names it. */
-TEST_F(queue, reopen_gone)
+/* A queue whose files are closed cannot be reopened through an O_PATH descriptor. */
+TEST_F(queue, reopen_closed)
 {
 	int path, fd;
 
@@ -377,7 +371,7 @@ TEST_F(queue, reopen_gone)
 	EXPECT_EQ(-ENXIO, queue_reopen(path, O_RDWR));
 }
 
-/* A reopened write end keeps the queue from its end, and still cannot write. */
+/* A reopened write end delays end of file, and write() to it fails. */
 TEST_F(queue, reopen_write)
 {
 	int fd;
@@ -395,7 +389,7 @@ TEST_F(queue, reopen_write)
 	self->fd[1] = -1;
 }
 
-/* One file can be both ends. */
+/* A file that was reopened with O_RDWR is both ends. */
 TEST_F(queue, reopen_both)
 {
 	int fd;
@@ -414,7 +408,7 @@ TEST_F(queue, reopen_both)
 	self->fd[1] = fd;
 }
 
-/* The queue of a reopened file is alive when those of pipe2() are closed. */
+/* A queue can be read through a reopened file after the files of pipe2() are closed. */
 TEST_F(queue, reopen_survives)
 {
 	int fd;
@@ -431,7 +425,7 @@ TEST_F(queue, reopen_survives)
 	self->fd[1] = -1;
 }
 
-/* read() sets the time of access, unless it finds nothing. */
+/* read() updates the access time only if it returns records. */
 TEST_F(queue, atime)
 {
 	struct stat before, after;
@@ -449,12 +443,12 @@ TEST_F(queue, atime)
 		    before.st_atim.tv_nsec != after.st_atim.tv_nsec);
 }
 
-/* FIONREAD is the number of bytes that read() would give to a large buffer. */
+/* FIONREAD returns the number of bytes that read() into a large buffer returns. */
 TEST_F(queue, fionread)
 {
 	int i;
 
-	/* From the middle of the ring on, and round its end */
+	/* Start in the middle of the ring, to wrap around */
 	ASSERT_TRUE(post_stream(self->key, 0, 40));
 	ASSERT_TRUE(got_stream(self->fd[0], self->key, 0, 40));
 	EXPECT_EQ(0, readable_bytes(self->fd[0]));
@@ -468,7 +462,7 @@ TEST_F(queue, fionread)
 	}
 }
 
-/* poll(): POLLIN if there are records; always POLLOUT on the write end. */
+/* poll() returns POLLIN if there are records, and always POLLOUT for the write end. */
 TEST_F(queue, poll)
 {
 	EXPECT_EQ(0, poll_now(self->fd[0]));
@@ -483,7 +477,7 @@ TEST_F(queue, poll)
 	self->fd[0] = -1;
 }
 
-/* poll() says the same before the queue has its size. */
+/* poll() works before SET_SIZE, too. */
 TEST_F(queue, poll_unsized)
 {
 	int fd[2];
@@ -495,7 +489,7 @@ TEST_F(queue, poll_unsized)
 	EXPECT_EQ(POLLHUP, poll_now(fd[0]));
 }
 
-/* Level-triggered epoll tells of records for as long as there are some. */
+/* Level-triggered epoll reports EPOLLIN as long as there are records. */
 TEST_F(queue, epoll_level)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -506,10 +500,10 @@ TEST_F(queue, epoll_level)
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 	ASSERT_TRUE(post_stream(self->key, 0, 2));
-	EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, TIMEOUT_MS));
 	EXPECT_EQ(EPOLLIN, event.events);
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
-	EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, TIMEOUT_MS));
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 1, 1));
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 }
@@ -529,14 +523,14 @@ TEST_F(queue, epoll_edge)
 	for (i = 0; i < 10; i++) {
 		EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 		ASSERT_TRUE(post_stream(self->key, 0, 3));
-		EXPECT_EQ(1, epoll_wait(ep, &event, 1, PATIENCE_MS));
+		EXPECT_EQ(1, epoll_wait(ep, &event, 1, TIMEOUT_MS));
 		EXPECT_EQ(EPOLLIN, event.events);
 		EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 3));
 	}
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 }
 
-/* Block SIGIO, and have it sent to this process for @fd from now on. */
+/* Blocks SIGIO, and requests it for @fd */
 static int sigio_on(int fd, sigset_t *set)
 {
 	sigemptyset(set);
@@ -546,17 +540,15 @@ static int sigio_on(int fd, sigset_t *set)
 	       fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK);
 }
 
-/* SIGIO, or -EAGAIN if it does not come within @seconds. */
+/* Waits for SIGIO; returns SIGIO, or -EAGAIN after @seconds */
 static int sigio_within(const sigset_t *set, int seconds)
 {
-	struct timespec patience = { .tv_sec = seconds };
+	struct timespec timeout = { .tv_sec = seconds };
 
-	return neg(sigtimedwait(set, NULL, &patience));
+	return neg(sigtimedwait(set, NULL, &timeout));
 }
 
-#define PATIENCE_S (PATIENCE_MS / 1000)
-
-/* With O_ASYNC there is a SIGIO for a post, and again after the queue was read. */
+/* O_ASYNC sends SIGIO for a post, and again after the queue was read empty. */
 TEST_F(queue, sigio)
 {
 	sigset_t set;
@@ -566,29 +558,29 @@ TEST_F(queue, sigio)
 	ASSERT_EQ(O_ASYNC, fcntl(self->fd[0], F_GETFL) & O_ASYNC);
 	for (i = 0; i < 4; i++) {
 		ASSERT_TRUE(post_stream(self->key, 0, i + 1));
-		ASSERT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
+		ASSERT_EQ(SIGIO, sigio_within(&set, TIMEOUT_S));
 		EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, i + 1));
 	}
 
-	/* No longer, once it is switched off. */
+	/* Not after O_ASYNC is cleared */
 	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_NONBLOCK));
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
 	EXPECT_EQ(-EAGAIN, sigio_within(&set, 0));
 }
 
-/* A record that was posted before O_ASYNC was set is a SIGIO, too. */
+/* Setting O_ASYNC sends SIGIO for records that were posted before. */
 TEST_F(queue, sigio_queued)
 {
 	sigset_t set;
 
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
 	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
-	EXPECT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
+	EXPECT_EQ(SIGIO, sigio_within(&set, TIMEOUT_S));
 }
 
 /*
- * A queue signals four descriptors at most, as each of them may stand for all
- * processes of a user.  A descriptor that is closed makes room for another.
+ * A queue sends SIGIO for four descriptors at most, because each of them may signal all
+ * processes of a user.  Closing a descriptor makes room for another one.
  */
 TEST_F(queue, sigio_limit)
 {
@@ -601,7 +593,7 @@ TEST_F(queue, sigio_limit)
 			  neg(fcntl(fd[i], F_SETFL, O_NONBLOCK | O_ASYNC)));
 	}
 	EXPECT_FALSE(fcntl(fd[4], F_GETFL) & O_ASYNC);
-	/* Switched on already, the write end, and switched off and on again */
+	/* O_ASYNC is set already, is set on the write end, and is cleared and set again */
 	EXPECT_EQ(0, fcntl(fd[0], F_SETFL, O_NONBLOCK | O_ASYNC));
 	EXPECT_EQ(0, fcntl(self->fd[1], F_SETFL, O_ASYNC));
 	EXPECT_EQ(0, fcntl(fd[0], F_SETFL, O_NONBLOCK));
@@ -614,10 +606,10 @@ TEST_F(queue, sigio_limit)
 			EXPECT_EQ(0, close(fd[i]));
 }
 
-/* With F_SETSIG the signal says which file it is about and what poll() says. */
+/* With F_SETSIG, the signal carries the descriptor and POLL_IN. */
 TEST_F(queue, sigio_info)
 {
-	struct timespec patience = { .tv_sec = PATIENCE_MS / 1000 };
+	struct timespec timeout = { .tv_sec = TIMEOUT_S };
 	int sig = SIGRTMIN;
 	siginfo_t si = {};
 	sigset_t set;
@@ -629,22 +621,22 @@ TEST_F(queue, sigio_info)
 	ASSERT_EQ(0, fcntl(self->fd[0], F_SETOWN, getpid()));
 	ASSERT_EQ(0, fcntl(self->fd[0], F_SETFL, O_ASYNC | O_NONBLOCK));
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
-	ASSERT_EQ(sig, sigtimedwait(&set, &si, &patience));
+	ASSERT_EQ(sig, sigtimedwait(&set, &si, &timeout));
 	EXPECT_EQ(self->fd[0], si.si_fd);
 	EXPECT_EQ(POLL_IN, si.si_code);
 }
 
-/* The record of a removal is one like any other. */
+/* SIGIO is sent for a REMOVAL, too. */
 TEST_F(queue, sigio_removal)
 {
 	sigset_t set;
 
 	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
 	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
-	EXPECT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
+	EXPECT_EQ(SIGIO, sigio_within(&set, TIMEOUT_S));
 }
 
-/* The write end has nothing to read: no SIGIO for a post. */
+/* No SIGIO is sent to the write end for a post. */
 TEST_F(queue, sigio_write_end)
 {
 	sigset_t set;
@@ -654,7 +646,7 @@ TEST_F(queue, sigio_write_end)
 	EXPECT_EQ(-EAGAIN, sigio_within(&set, 0));
 }
 
-/* The end of the queue is a SIGIO, too. */
+/* SIGIO is sent at end of file, too. */
 TEST_F(queue, sigio_end)
 {
 	sigset_t set;
@@ -664,7 +656,7 @@ TEST_F(queue, sigio_end)
 	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
 	EXPECT_EQ(0, close(self->fd[1]));
 	self->fd[1] = -1;
-	EXPECT_EQ(SIGIO, sigio_within(&set, PATIENCE_S));
+	EXPECT_EQ(SIGIO, sigio_within(&set, TIMEOUT_S));
 }
 
 /* A thread that sleeps in one of the calls below */
@@ -686,7 +678,7 @@ static void *sleep_in_read(void *arg)
 	return NULL;
 }
 
-/* With a buffer that takes no record of a key */
+/* Reads into a buffer that is too small for a record of a key */
 static void *sleep_in_short_read(void *arg)
 {
 	struct sleeper *s = arg;
@@ -726,7 +718,7 @@ static bool sleeper_start(struct sleeper *s, void *(*fn)(void *), int fd,
 	       thread_asleep(&s->tid);
 }
 
-/* read() of an empty queue waits for a record. */
+/* read() of an empty queue blocks until a record is posted. */
 TEST_F(queue, blocking)
 {
 	struct sleeper s;
@@ -739,7 +731,7 @@ TEST_F(queue, blocking)
 	EXPECT_TRUE(is_stream(&s.record, self->key, 0, 1));
 }
 
-/* read() of a queue that has no size yet waits as well. */
+/* read() of an unsized queue blocks, too. */
 TEST_F(queue, blocking_unsized)
 {
 	struct sleeper s;
@@ -755,7 +747,7 @@ TEST_F(queue, blocking_unsized)
 	EXPECT_TRUE(is_stream(&s.record, self->key, 0, 1));
 }
 
-/* While one reader sleeps the queue is not locked for others. */
+/* A sleeping reader does not lock the queue. */
 TEST_F(queue, blocking_no_lock)
 {
 	struct queue_info info;
@@ -777,7 +769,7 @@ TEST_F(queue, blocking_no_lock)
 	EXPECT_EQ(KEY_RECORD, s.result);
 }
 
-/* Several readers that sleep get a record each, as many as are posted. */
+/* Posting several records wakes as many readers, and each gets one record. */
 TEST_F(queue, blocking_several)
 {
 	struct sleeper s[READERS];
@@ -797,8 +789,8 @@ TEST_F(queue, blocking_several)
 	EXPECT_EQ(0, readable_bytes(self->fd[0]));
 }
 
-/* A reader that was woken and cannot take the record leaves it to the next. */
-TEST_F(queue, blocking_pass_on)
+/* A woken reader whose buffer is too small wakes the next reader. */
+TEST_F(queue, blocking_wakes_next)
 {
 	struct sleeper s[READERS];
 	int i;
@@ -817,7 +809,7 @@ TEST_F(queue, blocking_pass_on)
 	EXPECT_TRUE(is_stream(&s[READERS - 1].record, self->key, 0, 1));
 }
 
-/* The record that tells of a removal wakes like any other. */
+/* A REMOVAL wakes a reader, too. */
 TEST_F(queue, blocking_removal)
 {
 	struct sleeper s;
@@ -838,7 +830,7 @@ static void on_signal(int sig)
 {
 }
 
-/* A signal ends the sleep in read() with EINTR. */
+/* A signal interrupts a blocking read() with EINTR. */
 TEST_F(queue, blocking_signal)
 {
 	struct sigaction act = { .sa_handler = on_signal };
@@ -854,7 +846,7 @@ TEST_F(queue, blocking_signal)
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
 }
 
-/* All who sleep in poll() and epoll_wait() are woken by one post. */
+/* One post wakes all threads in poll() and epoll_wait(). */
 TEST_F(queue, poll_wakes)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -877,7 +869,7 @@ TEST_F(queue, poll_wakes)
 	EXPECT_EQ(EPOLLIN, s[i].events);
 }
 
-/* Sleeps in epoll, then reads a record from the queue, which is in events */
+/* Sleeps in epoll_wait(), then reads a record; @events has the queue's descriptor */
 static void *sleep_in_epoll_and_read(void *arg)
 {
 	struct epoll_event event = {};
@@ -892,10 +884,7 @@ static void *sleep_in_epoll_and_read(void *arg)
 	return NULL;
 }
 
-/*
- * Each time the queue becomes readable, one of the threads that sleep with
- * EPOLLEXCLUSIVE is woken, as long as there is one.
- */
+/* Each time the queue becomes readable, a thread that sleeps with EPOLLEXCLUSIVE wakes. */
 TEST_F(queue, epoll_exclusive)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
@@ -922,10 +911,7 @@ TEST_F(queue, epoll_exclusive)
 	}
 }
 
-/*
- * The queue ends when the write end is closed and no watch is left.  While a
- * watch is there closing the write end changes nothing.
- */
+/* End of file requires that the write end is closed and that no watch is left. */
 TEST_F(queue, end_of_file)
 {
 	EXPECT_EQ(0, close(self->fd[1]));
@@ -937,7 +923,7 @@ TEST_F(queue, end_of_file)
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 2));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 
-	/* What is in the queue at the end is still read. */
+	/* Records in the queue come before end of file */
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
 	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
 	EXPECT_EQ(POLLIN | POLLRDNORM | POLLHUP, poll_now(self->fd[0]));
@@ -948,7 +934,7 @@ TEST_F(queue, end_of_file)
 	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, 1));
 }
 
-/* The last of several watches ends it, in whichever order they go. */
+/* End of file follows the removal of the last one of several watches. */
 TEST_F(queue, end_of_file_last)
 {
 	int other;
@@ -967,7 +953,7 @@ TEST_F(queue, end_of_file_last)
 	EXPECT_EQ(POLLHUP, poll_now(self->fd[0]));
 }
 
-/* Without a watch the queue lives for as long as a write end is open. */
+/* Without a watch, end of file follows the close of the last write end. */
 TEST_F(queue, end_of_file_write_end)
 {
 	int fd;
@@ -986,7 +972,7 @@ TEST_F(queue, end_of_file_write_end)
 	EXPECT_EQ(0, read(self->fd[0], &(union watch_record){}, KEY_RECORD));
 }
 
-/* A queue that ended comes back to life with a watch. */
+/* Adding a watch after end of file makes the queue usable again. */
 TEST_F(queue, end_of_file_undone)
 {
 	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));
@@ -1001,7 +987,7 @@ TEST_F(queue, end_of_file_undone)
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
 }
 
-/* Closing the write end of a queue without a watch wakes who sleeps there. */
+/* Closing the write end of a queue without a watch wakes all sleepers. */
 TEST_F(queue, end_wakes_close)
 {
 	struct sleeper s[3];
@@ -1022,7 +1008,7 @@ TEST_F(queue, end_wakes_close)
 	EXPECT_EQ(POLLHUP, s[2].result);
 }
 
-/* So does removing the last watch, after the write end was closed. */
+/* Removing the last watch after the write end was closed wakes all sleepers. */
 TEST_F(queue, end_wakes_removal)
 {
 	struct sleeper s[3];
@@ -1042,10 +1028,7 @@ TEST_F(queue, end_wakes_removal)
 	EXPECT_EQ(POLLHUP, s[2].result);
 }
 
-/*
- * io_uring by its system calls: a ring of four entries, used by one thread and
- * with one request under way.
- */
+/* An io_uring instance without liburing, for one request in flight at a time */
 struct uring {
 	int fd;
 	struct io_uring_params p;
@@ -1101,7 +1084,7 @@ static bool uring_done(struct uring *u)
 	       *uring_u32(u->cq, u->p.cq_off.head);
 }
 
-/* Waits for a request to complete and gives its result. */
+/* Waits for a request to complete and returns its result */
 static int uring_result(struct uring *u)
 {
 	unsigned int *head = uring_u32(u->cq, u->p.cq_off.head);
@@ -1138,7 +1121,7 @@ FIXTURE_VARIANT_ADD(uring, blocking) {
 	.flags = 0,
 };
 
-/* Waits as well: for io_uring only RWF_NOWAIT of the request says not to. */
+/* io_uring waits despite O_NONBLOCK: only RWF_NOWAIT prevents waiting. */
 FIXTURE_VARIANT_ADD(uring, nonblocking) {
 	.flags = O_NONBLOCK,
 };
@@ -1169,11 +1152,10 @@ FIXTURE_SETUP(uring)
 FIXTURE_TEARDOWN(uring)
 {
 	close(self->u.fd);
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 }
 
-/* A read through io_uring takes the records that are there at once. */
+/* A read through io_uring completes immediately if there are records. */
 TEST_F(uring, inline)
 {
 	ASSERT_TRUE(post_stream(self->key, 0, 3));
@@ -1184,7 +1166,7 @@ TEST_F(uring, inline)
 	EXPECT_EQ(0, readable_bytes(self->fd[0]));
 }
 
-/* On an empty queue it completes when a record is posted ... */
+/* A read of an empty queue completes when a record is posted. */
 TEST_F(uring, waits)
 {
 	ASSERT_EQ(1, uring_submit(&self->u, &self->sqe));
@@ -1195,7 +1177,7 @@ TEST_F(uring, waits)
 	EXPECT_EQ(0, readable_bytes(self->fd[0]));
 }
 
-/* ... or with EAGAIN, if it must not wait. */
+/* A read of an empty queue with RWF_NOWAIT completes with EAGAIN. */
 TEST_F(uring, nowait)
 {
 	self->sqe.rw_flags = RWF_NOWAIT;
@@ -1207,7 +1189,7 @@ TEST_F(uring, nowait)
 	EXPECT_TRUE(is_stream(self->buf, self->key, 0, 1));
 }
 
-/* Too short a buffer is EMSGSIZE there as well, and nothing is lost. */
+/* A read into a short buffer completes with EMSGSIZE and loses nothing. */
 TEST_F(uring, emsgsize)
 {
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
@@ -1232,7 +1214,7 @@ TEST_F(uring, poll)
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
 }
 
-/* A write through io_uring is refused like any other. */
+/* A write through io_uring fails with EXDEV. */
 TEST_F(uring, write)
 {
 	self->sqe.opcode = IORING_OP_WRITE;
@@ -1242,7 +1224,7 @@ TEST_F(uring, write)
 	EXPECT_EQ(0, readable_bytes(self->fd[0]));
 }
 
-/* So is a splice. */
+/* A splice through io_uring fails with EINVAL. */
 TEST_F(uring, splice)
 {
 	int pipefd[2];
@@ -1262,7 +1244,7 @@ TEST_F(uring, splice)
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
 }
 
-/* Without a watch, closing the write end completes a read with 0. */
+/* Closing the write end without a watch completes a read with end of file. */
 TEST_F(uring, end_of_file)
 {
 	ASSERT_EQ(0, watch_del(self->key, self->fd[0]));

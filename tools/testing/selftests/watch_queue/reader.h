@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Watch queue test helpers: records of any length, as many read at once as there are
+ * Watch queue test helpers: a reader of records of any length
  */
 #ifndef _SELFTESTS_WATCH_QUEUE_READER_H
 #define _SELFTESTS_WATCH_QUEUE_READER_H
@@ -9,24 +9,30 @@
 
 struct reader {
 	int fd;
+	int write_fd;
 	struct watch_records records;	/* in buf */
 	char buf[4096];
 };
 
-/* *@other is the write end */
 static inline void reader_open(struct __test_metadata *_metadata, struct reader *q,
-			       int *other, unsigned int depth)
+			       unsigned int depth)
 {
 	int fd[2];
 
 	queue_open(_metadata, fd, O_NONBLOCK | O_CLOEXEC);
 	memset(q, 0, sizeof(*q));
 	q->fd = fd[0];
-	*other = fd[1];
+	q->write_fd = fd[1];
 	ASSERT_EQ(0, queue_size(fd[0], depth));
 }
 
-/* The next record; 1, 0 at the end of the queue, or -errno */
+static inline void reader_close(struct reader *q)
+{
+	close(q->fd);
+	close(q->write_fd);
+}
+
+/* Copies the next record.  Returns 1, 0 at the end of file, or -errno. */
 static inline int next_record(struct reader *q, union watch_record *r)
 {
 	int ret;
@@ -40,19 +46,38 @@ static inline int next_record(struct reader *q, union watch_record *r)
 	return watch_record_next(&q->records, r) > 0 ? 1 : -EBADMSG;
 }
 
-/* The last record, of @len bytes, will be the next again */
+/* Puts back the last record, which has @len bytes */
 static inline void unread_record(struct reader *q, int len)
 {
 	q->records.next = (const char *)q->records.next - len;
 	q->records.left += len;
 }
 
-/* The same as next_record(), of a record that must come; -EAGAIN if it does not */
+/* Like next_record(), but waits for an expected record; -EAGAIN after the timeout */
 static inline int await_record(struct reader *q, union watch_record *r)
 {
 	if (!q->records.left)
 		poll_in(q->fd);
 	return next_record(q, r);
+}
+
+/* Drops all records that are in the queue */
+static inline void drop_records(struct reader *q)
+{
+	while (next_record(q, &(union watch_record){}) == 1)
+		;
+}
+
+/* The queue is empty and not at its end */
+static inline bool got_no_more(struct reader *q)
+{
+	union watch_record r;
+	int ret = next_record(q, &r);
+
+	if (ret == -EAGAIN)
+		return true;
+	print_record(ret, &r);
+	return false;
 }
 
 #endif /* _SELFTESTS_WATCH_QUEUE_READER_H */

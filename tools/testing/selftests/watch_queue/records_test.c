@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: taking records out of a buffer, tools/watch_queue/watch_records.h
+ * Watch queue: the parser of records in tools/watch_queue/watch_records.h
  *
- * The buffer ends where memory does: what is looked at beyond it is a crash.
+ * The buffer ends at an inaccessible page, so that a read beyond it crashes.
  */
 #include <sys/mman.h>
 
@@ -29,7 +29,7 @@ FIXTURE_TEARDOWN(records)
 	munmap(self->map, 3 * self->page);
 }
 
-/* A record of @len bytes whose data is @fill, at @to */
+/* Writes a record of @len bytes to @to, with @fill in each byte of its data */
 static void put_record(char *to, __u32 id, size_t len, int fill)
 {
 	struct watch_notification n = {
@@ -41,7 +41,7 @@ static void put_record(char *to, __u32 id, size_t len, int fill)
 		memset(to + sizeof(n), fill, len - sizeof(n));
 }
 
-/* Of each length, one after the other, wherever that leads to */
+/* Records of all lengths follow each other, and may be unaligned. */
 TEST_F(records, every_length)
 {
 	struct watch_records records;
@@ -59,7 +59,7 @@ TEST_F(records, every_length)
 		ASSERT_EQ(len, watch_record_id(&r));
 		if (len > 8)
 			ASSERT_EQ(0xa5, r.bytes[len - 1]);
-		/* Nothing of the one before it */
+		/* The rest is cleared, and has nothing of the record before */
 		for (size_t i = len; i < sizeof(r); i++)
 			ASSERT_EQ(0, r.bytes[i]);
 	}
@@ -67,8 +67,8 @@ TEST_F(records, every_length)
 	EXPECT_EQ(0, watch_record_next(&records, &r));
 }
 
-/* Of a header, and of a record, there is less than it says. */
-TEST_F(records, cut_short)
+/* A truncated header and a truncated record are errors. */
+TEST_F(records, truncated)
 {
 	struct watch_records records;
 	union watch_record r;
@@ -80,12 +80,12 @@ TEST_F(records, cut_short)
 		memcpy(self->end - len, whole, len);
 		records = (struct watch_records){ self->end - len, len };
 		ASSERT_EQ(-1, watch_record_next(&records, &r));
-		/* Again, too: there is no way past it */
+		/* The error is permanent */
 		ASSERT_EQ(-1, watch_record_next(&records, &r));
 	}
 }
 
-/* A length that is shorter than the header would go on for ever. */
+/* A length below that of the header is an error, not an endless loop. */
 TEST_F(records, too_short)
 {
 	struct watch_records records;
@@ -100,6 +100,7 @@ TEST_F(records, too_short)
 	}
 }
 
+/* The count of losses, and the type META, are recognised. */
 TEST_F(records, meta)
 {
 	union watch_record r = {
@@ -112,7 +113,7 @@ TEST_F(records, meta)
 	EXPECT_FALSE(watch_record_is_meta(&r, WATCH_META_REMOVAL_NOTIFICATION));
 	r.watch.info = 8 | 1U << WATCH_INFO_TYPE_INFO__SHIFT;
 	EXPECT_EQ(1, watch_record_lost(&r));
-	/* An older kernel, which does not count */
+	/* From an older kernel, which does not count losses */
 	r.watch.info = 8;
 	EXPECT_EQ(1, watch_record_lost(&r));
 	r.watch.subtype = WATCH_META_REMOVAL_NOTIFICATION;
@@ -123,7 +124,7 @@ TEST_F(records, meta)
 	EXPECT_EQ(0, watch_record_lost(&r));
 }
 
-/* The names of a device end within the record, even if it has none or only one. */
+/* Both names of a device end within the record, even if one or both are missing. */
 TEST_F(records, device_names)
 {
 	union watch_record r = {};

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: what is told about superblocks, and to whom
+ * Watch queue: events of superblocks, and permissions
  *
- * The filesystems are real, and so is what happens to them: a directory whose
- * block was zeroed, a disk that is full, a user who writes too much.  Each test
- * has a mount namespace, and in it a tmpfs to work in, its working directory, with
- * "mnt" and "other" to mount at.  It all goes away with the test's process.
+ * The events come from real filesystems, with damaged directories, full disks and
+ * exceeded quotas.  Each test has its own mount namespace.  Its working directory is a
+ * tmpfs with the mount points "mnt" and "other".
  */
-#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/quota.h>
 #include <stdlib.h>
@@ -30,13 +28,12 @@
 #define IMAGE_SIZE	(8 << 20)
 #define BLOCK		1024
 #define VICTIM		"mnt/victim"
-#define VICTIM_FILE	"the-name-that-is-looked-for"
+#define VICTIM_FILE	"name-of-the-file-in-the-damaged-directory"
 
 /* A queue of records about superblocks */
 struct stream {
 	struct reader q;
-	int other;		/* write end of the queue */
-	/* What the records of a watch ID must say */
+	/* Expected contents of records, by watch ID */
 	__u64 sb_id[NR_IDS];
 	__u32 major[NR_IDS], minor[NR_IDS];
 };
@@ -44,7 +41,7 @@ struct stream {
 static void stream_open(struct __test_metadata *_metadata, struct stream *s)
 {
 	memset(s, 0, sizeof(*s));
-	reader_open(_metadata, &s->q, &s->other, 1024);
+	reader_open(_metadata, &s->q, 1024);
 }
 
 /* Length of the next record, or -errno */
@@ -55,18 +52,7 @@ static int next(struct stream *s, union watch_record *r)
 	return ret == 1 ? (int)record_len(r) : ret;
 }
 
-static bool nothing(struct stream *s)
-{
-	union watch_record r;
-	int ret = next(s, &r);
-
-	if (ret == -EAGAIN)
-		return true;
-	print_record(ret, &r);
-	return false;
-}
-
-/* True if the record is about the superblock that the ID was given to */
+/* True if the record is about the superblock of the watch with the ID */
 static bool is_sb(const struct stream *s, const union watch_record *r, __u32 id,
 		  __u32 subtype, size_t len)
 {
@@ -132,8 +118,8 @@ static bool got_end(struct stream *s, __u32 id)
 	return false;
 }
 
-/* What the records with this ID must say, from stat() and fdinfo */
-static bool learn(struct stream *s, __u32 id, int object)
+/* Sets the expected contents of records with this ID, from statx() and fdinfo */
+static bool read_sb_id(struct stream *s, __u32 id, int object)
 {
 	unsigned long long sb_id;
 	char prefix[32], line[128];
@@ -155,7 +141,7 @@ static int watch_fd(struct stream *s, int object, __u32 id)
 {
 	int ret = queue_watch(s->q.fd, WATCH_TYPE_SB_NOTIFY, object, id, 0);
 
-	if (!ret && !learn(s, id, object))
+	if (!ret && !read_sb_id(s, id, object))
 		return -ENODATA;
 	return ret;
 }
@@ -187,7 +173,7 @@ static int unwatch(struct stream *s, const char *path)
 	return ret;
 }
 
-/* The rest of what a child does, and its errno */
+/* Waits for a child that exits with an errno; returns 0 or -errno */
 static int wait_child(pid_t pid)
 {
 	int status = child_status(pid);
@@ -195,7 +181,7 @@ static int wait_child(pid_t pid)
 	return status < 0 ? -ECHILD : -status;
 }
 
-/* Sets a watch with the rights of another user */
+/* Adds a watch with the credentials of another user */
 static int watch_as(uid_t uid, struct stream *s, const char *path, __u32 id)
 {
 	pid_t pid = fork();
@@ -207,7 +193,7 @@ static int watch_as(uid_t uid, struct stream *s, const char *path, __u32 id)
 	}
 	ret = wait_child(pid);
 	fd = open(path, O_PATH | O_CLOEXEC);
-	if (!ret && !learn(s, id, fd))
+	if (!ret && !read_sb_id(s, id, fd))
 		ret = -ENODATA;
 	close(fd);
 	return ret;
@@ -224,7 +210,7 @@ static int remount(const char *dir, unsigned long flags, const char *options)
 	return do_mount("none", dir, NULL, MS_REMOUNT | flags, options);
 }
 
-/* An image of ext4 without checksums, so that damage is found by looking */
+/* Creates an ext4 image without checksums, so that the contents reveal damage */
 static bool make_ext4(const char *image, const char *features)
 {
 	char command[256];
@@ -247,7 +233,7 @@ static int mount_image(const char *image, const char *dir, const char *options)
 	return ret;
 }
 
-/* Mounts ext4 on a disk that can be made to fail; the disk goes with the mount */
+/* Mounts ext4 on a device-mapper device, which is removed on unmount */
 static bool mount_dm(char *name, size_t size, const char *options)
 {
 	char loop_path[64], table[80], path[64];
@@ -267,7 +253,7 @@ static bool mount_dm(char *name, size_t size, const char *options)
 	return !dm_remove(name) && !ret;
 }
 
-/* Zero each block of the image that has the name in it */
+/* Zeroes each block of the image that contains the name */
 static int zero_blocks_with(const char *image, const char *name)
 {
 	int fd = open(image, O_RDWR | O_CLOEXEC), nr = 0;
@@ -285,7 +271,7 @@ static int zero_blocks_with(const char *image, const char *name)
 	return nr;
 }
 
-/* Mounts ext4 with a directory that cannot be read; its inode, or 0 */
+/* Mounts ext4 with a damaged directory; returns the inode number of that, or 0 */
 static __u64 mount_damaged(const char *options)
 {
 	struct stat st;
@@ -302,7 +288,7 @@ static __u64 mount_damaged(const char *options)
 	return st.st_ino;
 }
 
-/* Has the filesystem find the damage */
+/* Reads the damaged directory, which is an error of the filesystem */
 static void read_damaged(void)
 {
 	DIR *dir = opendir(VICTIM);
@@ -314,7 +300,7 @@ static void read_damaged(void)
 	closedir(dir);
 }
 
-/* A mount namespace, and a directory in it where nobody else is */
+/* Opens a queue, and creates the working directory in a new mount namespace */
 static void workspace(struct __test_metadata *_metadata, struct stream *s)
 {
 	int ret;
@@ -346,11 +332,10 @@ FIXTURE_SETUP(sb)
 
 FIXTURE_TEARDOWN(sb)
 {
-	close(self->s.q.fd);
-	close(self->s.other);
+	reader_close(&self->s.q);
 }
 
-/* What is no open file, or is on no filesystem that anybody could mount */
+/* A descriptor must be an open file of a filesystem that can be mounted. */
 TEST_F(sb, bad_object)
 {
 	int pipes[2], socks[2], closed, fd[8], nr = 0;
@@ -375,10 +360,10 @@ TEST_F(sb, bad_object)
 		EXPECT_EQ(-EINVAL, watch_fd(&self->s, fd[nr], 1));
 		EXPECT_EQ(-EINVAL, unwatch_fd(&self->s, fd[nr]));
 	}
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* No flag is known, and the ID has eight bits; nothing comes of others. */
+/* There are no flags, and the ID has eight bits; other values fail with EINVAL. */
 TEST_F(sb, bad_argument)
 {
 	int fd = open("mnt", O_PATH | O_CLOEXEC);
@@ -391,7 +376,7 @@ TEST_F(sb, bad_argument)
 	EXPECT_EQ(-EBADSLT, unwatch_fd(&self->s, fd));
 }
 
-/* Any file names its filesystem, once for a queue, through any mount of it. */
+/* Any file on any mount identifies its filesystem, which a queue can watch once. */
 TEST_F(sb, any_file)
 {
 	static const char * const paths[] = {
@@ -419,12 +404,12 @@ TEST_F(sb, any_file)
 		ASSERT_TRUE(got_end(&self->s, 1));
 		EXPECT_EQ(-EBADSLT, unwatch(&self->s, paths[i]));
 	}
-	/* Not only with O_PATH, and another filesystem is another object */
+	/* A descriptor without O_PATH works, too; another filesystem is another object */
 	ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
 	ASSERT_EQ(0, watch(&self->s, ".", 2));
 	EXPECT_NE(self->s.sb_id[1], self->s.sb_id[2]);
 
-	/* And so is another queue */
+	/* Another queue can watch the same filesystem */
 	stream_open(_metadata, &second);
 	EXPECT_EQ(-EBADSLT, unwatch(&second, "mnt"));
 	ASSERT_EQ(0, watch(&second, "mnt", 3));
@@ -433,7 +418,7 @@ TEST_F(sb, any_file)
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	EXPECT_TRUE(got(&second, 3, NOTIFY_SB_RDONLY));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
 /* Watches are charged to the user that adds them. */
@@ -453,7 +438,7 @@ TEST_F(sb, user_limit)
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
 }
 
-/* A remount is one event.  What changes a mount only, or fails, is none. */
+/* A remount posts one event.  A change of a mount only, or a failure, posts none. */
 TEST_F(sb, remount)
 {
 	int fd;
@@ -468,7 +453,7 @@ TEST_F(sb, remount)
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDWR));
 	ASSERT_EQ(0, remount("mnt", 0, "size=3M"));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 
 	ASSERT_EQ(0, remount("mnt", MS_BIND | MS_RDONLY, NULL));
 	ASSERT_EQ(0, remount("mnt", MS_BIND, NULL));
@@ -477,15 +462,15 @@ TEST_F(sb, remount)
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(-EBUSY, remount("mnt", MS_RDONLY, NULL));
 	close(fd);
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 
 	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* A watch keeps neither mount nor filesystem, and is told when it goes. */
+/* A watch does not pin the mount or the filesystem, and is removed with the latter. */
 TEST_F(sb, unmount)
 {
 	__u64 sb_id;
@@ -495,31 +480,31 @@ TEST_F(sb, unmount)
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	sb_id = self->s.sb_id[1];
 
-	/* The next filesystem may get the device number, but not the ID */
+	/* The next filesystem may reuse the device number, but not the ID */
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", NULL));
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	EXPECT_NE(sb_id, self->s.sb_id[1]);
 
-	/* It is there as long as any mount of it, or any file */
+	/* The filesystem exists as long as it has a mount or an open file */
 	ASSERT_EQ(0, do_mount("mnt", "other", NULL, MS_BIND, NULL));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	fd = open("other/file", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, do_umount("other", MNT_DETACH));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	close(fd);
 	EXPECT_TRUE(got_end(&self->s, 1));
 
-	/* The end of all that the queue watches, and of its write end */
-	close(self->s.other);
+	/* End of file, without a watch and a write end */
+	close(self->s.q.write_fd);
 	EXPECT_EQ(0, read(self->s.q.fd, &sb_id, sizeof(sb_id)));
 }
 
-/* Frozen and thawed, once each, read-only or not. */
+/* FROZEN and THAWED are posted once each, also for a read-only filesystem. */
 TEST_F(sb, freeze)
 {
 	int fd;
@@ -533,11 +518,11 @@ TEST_F(sb, freeze)
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
 	EXPECT_EQ(-EBUSY, neg(ioctl(fd, FIFREEZE, 0)));
 	EXPECT_EQ(-EBUSY, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
 	EXPECT_EQ(-EINVAL, neg(ioctl(fd, FITHAW, 0)));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
@@ -550,8 +535,8 @@ TEST_F(sb, freeze)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* Unmounting while frozen: the filesystem lives until it is thawed. */
-TEST_F(sb, thaw_ends)
+/* A filesystem that is unmounted while frozen exists until it is thawed. */
+TEST_F(sb, unmounted_while_frozen)
 {
 	char name[32];
 	int fd;
@@ -563,17 +548,17 @@ TEST_F(sb, thaw_ends)
 	ASSERT_EQ(0, dm_suspend(name, true));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
 	EXPECT_EQ(-EBUSY, neg(ioctl(fd, FIFREEZE, 0)));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 
 	close(fd);
 	ASSERT_EQ(0, do_umount("mnt", MNT_DETACH));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, dm_suspend(name, false));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* An error says where and what; the filesystem goes on if it is to. */
+/* ERROR has the inode and the error.  With errors=continue, nothing else is posted. */
 TEST_F(sb, error)
 {
 	__u64 ino = mount_damaged("errors=continue");
@@ -582,13 +567,13 @@ TEST_F(sb, error)
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	read_damaged();
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	read_damaged();
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* Or it takes no changes any more, which its flags do not show. */
+/* With errors=remount-ro, ERROR is followed by SHUTDOWN, and there is no RDONLY. */
 TEST_F(sb, error_shuts_down)
 {
 	__u64 ino = mount_damaged("errors=remount-ro");
@@ -599,43 +584,43 @@ TEST_F(sb, error_shuts_down)
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
 	EXPECT_NE(0, mkdir("mnt/new", 0755));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* The same on request. */
+/* SHUTDOWN is posted once when the filesystem is shut down by ioctl. */
 TEST_F(sb, shutdown)
 {
-	__u32 how = 2;	/* without writing the log */
+	__u32 flags = 2;	/* without writing the log */
 	int fd;
 
 	ASSERT_TRUE(make_ext4("image", ""));
 	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
-	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
+	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &flags));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
-	/* Once */
-	EXPECT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
-	EXPECT_TRUE(nothing(&self->s));
+	/* Again: no second record */
+	EXPECT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &flags));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	close(fd);
 }
 
-/* An error that is found under a spinlock, in no inode */
+/* ERROR is posted for an error without an inode, found while holding a spinlock. */
 TEST_F(sb, error_in_group)
 {
 	__u16 free_blocks;
 	int fd;
 
-	/* The group descriptor, which says how many blocks are free, lies */
+	/* Damage the number of free blocks in the group descriptor */
 	ASSERT_TRUE(make_ext4("image", ",^64bit,^has_journal"));
 	fd = open("image", O_RDWR | O_CLOEXEC);
 	ASSERT_EQ(2, pread(fd, &free_blocks, 2, 2 * BLOCK + 12));
 	free_blocks ^= 0x100;
 	ASSERT_EQ(2, pwrite(fd, &free_blocks, 2, 2 * BLOCK + 12));
 	close(fd);
-	/* Nobody is to look before the watch is there */
+	/* Do not let the kernel find the damage before the watch is added */
 	ASSERT_EQ(0, mount_image("image", "mnt", "no_prefetch_block_bitmaps"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	/* A directory needs a block */
@@ -643,11 +628,11 @@ TEST_F(sb, error_in_group)
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, 0, NOT_CLEAN, 0));
 }
 
-#define STORM		300	/* errors */
-#define STORM_BURST	10	/* of them, at least, with a record of their own */
+#define BURST		300	/* errors */
+#define BURST_RECORDS	10	/* errors with a record of their own, at least */
 
-/* Adds up what came of a storm; true if it all fits together */
-static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
+/* Counts records and errors of a burst; false after an unexpected record */
+static bool count_burst(struct stream *s, __u64 ino, unsigned int *records,
 			unsigned int *errors)
 {
 	union watch_record r;
@@ -660,7 +645,7 @@ static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
 		}
 		if (!is_sb(s, &r, 1, NOTIFY_SB_ERROR, sizeof(r.sb_error)) ||
 		    r.sb_error.ino != ino || r.sb_error.error != NOT_CLEAN ||
-		    (*records < STORM_BURST && r.sb_error.suppressed)) {
+		    (*records < BURST_RECORDS && r.sb_error.suppressed)) {
 			print_record(ret, &r);
 			return false;
 		}
@@ -670,36 +655,36 @@ static bool count_storm(struct stream *s, __u64 ino, unsigned int *records,
 	return ret > 0 || ret == -EAGAIN;
 }
 
-/* Watches a filesystem and has it find STORM errors in an inode; that, or 0 */
-static __u64 make_storm(struct stream *s)
+/* Watches a filesystem and causes BURST errors; returns the inode number, or 0 */
+static __u64 make_burst(struct stream *s)
 {
 	__u64 ino = mount_damaged("errors=continue");
 	unsigned int i;
 
 	if (!ino || watch(s, "mnt", 1))
 		return 0;
-	for (i = 0; i < STORM; i++)
+	for (i = 0; i < BURST; i++)
 		read_damaged();
 	return ino;
 }
 
-/* Of a storm there are few records, and they account for every error. */
-TEST_F(sb, storm)
+/* A burst of errors has few records, whose counts add up to all errors. */
+TEST_F(sb, burst)
 {
 	unsigned int records = 0, errors = 0;
-	__u64 ino = make_storm(&self->s);
+	__u64 ino = make_burst(&self->s);
 
 	ASSERT_NE(0, ino);
-	/* The last ones too, although no error follows them */
+	/* The last errors are reported, although no other error follows */
 	do {
 		ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
-		ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
-	} while (errors < STORM);
-	EXPECT_EQ(STORM, errors);
-	EXPECT_GE(records, STORM_BURST + 1);
-	EXPECT_LT(records, STORM);
+		ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
+	} while (errors < BURST);
+	EXPECT_EQ(BURST, errors);
+	EXPECT_GE(records, BURST_RECORDS + 1);
+	EXPECT_LT(records, BURST);
 
-	/* It is over, and the next error is told at once, and alone */
+	/* After the burst, an error has a record immediately */
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	ASSERT_EQ(0, mount_image("image", "mnt", "errors=continue"));
@@ -708,83 +693,83 @@ TEST_F(sb, storm)
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
 }
 
-/* What was counted is told before the watch ends. */
-TEST_F(sb, storm_then_unmount)
+/* On unmount, suppressed errors are reported before REMOVAL. */
+TEST_F(sb, burst_then_unmount)
 {
 	unsigned int records = 0, errors = 0;
-	__u64 ino = make_storm(&self->s);
+	__u64 ino = make_burst(&self->s);
 
 	ASSERT_NE(0, ino);
 	ASSERT_EQ(0, do_umount("mnt", 0));
-	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
-	EXPECT_EQ(STORM, errors);
+	EXPECT_TRUE(count_burst(&self->s, ino, &records, &errors));
+	EXPECT_EQ(BURST, errors);
 	EXPECT_TRUE(got_end(&self->s, 1));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* Who comes late hears nothing of what was before. */
-TEST_F(sb, storm_then_watch)
+/* A watch that is added after a burst gets no record of it. */
+TEST_F(sb, burst_then_watch)
 {
 	unsigned int records = 0, errors = 0;
-	__u64 ino = make_storm(&self->s);
+	__u64 ino = make_burst(&self->s);
 	struct stream late;
 
 	ASSERT_NE(0, ino);
 	stream_open(_metadata, &late);
 	ASSERT_EQ(0, watch(&late, "mnt", 1));
-	EXPECT_TRUE(count_storm(&self->s, ino, &records, &errors));
-	EXPECT_EQ(STORM, errors);
+	EXPECT_TRUE(count_burst(&self->s, ino, &records, &errors));
+	EXPECT_EQ(BURST, errors);
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&late, 1));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-struct stormer {
+struct damage_reader {
 	pthread_t thread;
 	int stop;
 };
 
-static void *storm_thread(void *arg)
+static void *read_damaged_thread(void *arg)
 {
-	struct stormer *stormer = arg;
+	struct damage_reader *damage_reader = arg;
 
-	while (!__atomic_load_n(&stormer->stop, __ATOMIC_RELAXED))
+	while (!__atomic_load_n(&damage_reader->stop, __ATOMIC_RELAXED))
 		read_damaged();
 	return NULL;
 }
 
-/* Watches come and go in a storm. */
-TEST_F(sb, storm_and_watches)
+/* Watches are added and removed during a burst: REMOVAL is the last record of each. */
+TEST_F(sb, burst_watches_concurrent)
 {
-	struct stormer stormer = { 0 };
+	struct damage_reader damage_reader = { 0 };
 	__u64 ino = mount_damaged("errors=continue");
 	unsigned int i, records, errors;
 	int fd;
 
 	ASSERT_NE(0, ino);
 	fd = open("mnt", O_PATH | O_CLOEXEC);
-	ASSERT_EQ(0, pthread_create(&stormer.thread, NULL, storm_thread,
-				    &stormer));
+	ASSERT_EQ(0, pthread_create(&damage_reader.thread, NULL, read_damaged_thread,
+				    &damage_reader));
 	for (i = 0; i < 200; i++) {
 		ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
 		ASSERT_EQ(0, unwatch_fd(&self->s, fd));
-		/* Other watches' errors may be in the first count */
-		records = STORM_BURST;
+		/* The first count may include errors before the watch */
+		records = BURST_RECORDS;
 		errors = 0;
-		ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
+		ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
 		ASSERT_TRUE(got_end(&self->s, 1));
-		ASSERT_TRUE(nothing(&self->s));
+		ASSERT_TRUE(got_no_more(&self->s.q));
 	}
 	ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
 	close(fd);
-	__atomic_store_n(&stormer.stop, 1, __ATOMIC_RELAXED);
-	ASSERT_EQ(0, pthread_join(stormer.thread, NULL));
+	__atomic_store_n(&damage_reader.stop, 1, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(damage_reader.thread, NULL));
 	ASSERT_EQ(0, do_umount("mnt", 0));
-	ASSERT_TRUE(count_storm(&self->s, ino, &records, &errors));
+	ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* Only what the filter is for */
+/* Sets a filter for one subtype */
 static bool only(struct stream *s, __u32 subtype)
 {
 	struct filter filter = {
@@ -796,7 +781,7 @@ static bool only(struct stream *s, __u32 subtype)
 	return !queue_filter(s->q.fd, &filter);
 }
 
-/* True if write-back errors came, each of this kind and for this inode */
+/* Reads write-back errors, at least one, all with this inode and error */
 static bool got_wb_errors(struct stream *s, __u32 id, __u64 ino, __u32 error)
 {
 	union watch_record r;
@@ -814,9 +799,9 @@ static bool got_wb_errors(struct stream *s, __u32 id, __u64 ino, __u32 error)
 }
 
 /*
- * The disk is a file in a tmpfs that is full.  That data is lost may be known
- * to all who could call syncfs(), but which file it was in, which only some
- * could read, is for the privileged.
+ * WRITEBACK_ERROR is posted when data is lost; here the disk is a file in a full tmpfs.
+ * Only a privileged watcher gets the inode.  Others get the error, which syncfs() also
+ * returns.
  */
 TEST_F(sb, writeback_error)
 {
@@ -837,20 +822,20 @@ TEST_F(sb, writeback_error)
 	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	ASSERT_EQ(0, fstat(fd, &st));
 	ASSERT_EQ(0, fsync(fd));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	memset(data, 1, sizeof(data));
 	for (i = 0; i < 40; i++)
 		ASSERT_EQ(sizeof(data), write(fd, data, sizeof(data)));
 	EXPECT_EQ(-ENOSPC, neg(fsync(fd)));
 	EXPECT_TRUE(got_wb_errors(&self->s, 1, st.st_ino, ENOSPC));
 	EXPECT_TRUE(got_wb_errors(&plain, 2, 0, ENOSPC));
-	/* Let what is left be written */
+	/* Let the remaining data be written */
 	ASSERT_EQ(0, remount("other", 0, "size=16M"));
 	close(fd);
 	EXPECT_EQ(0, do_umount("mnt", 0));
 }
 
-/* A disk that fails: what was written is lost, and the journal cannot be written */
+/* A disk that fails writes posts WRITEBACK_ERROR for data, SHUTDOWN for the journal. */
 TEST_F(sb, disk_fails)
 {
 	struct superblock_error_notification *e;
@@ -861,7 +846,7 @@ TEST_F(sb, disk_fails)
 	int fd, ret;
 
 	ASSERT_TRUE(mount_dm(name, sizeof(name), "errors=remount-ro"));
-	/* Give the data a block, else it does not get as far as the disk */
+	/* Allocate the block, so that the later write reaches the disk */
 	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	ASSERT_EQ(4, write(fd, "data", 4));
 	ASSERT_EQ(0, fsync(fd));
@@ -871,7 +856,7 @@ TEST_F(sb, disk_fails)
 	ASSERT_EQ(0, dm_set(name, "error", IMAGE_SIZE / 512, ""));
 	ASSERT_EQ(4, pwrite(fd, "more", 4, 0));
 	EXPECT_EQ(-EIO, neg(fsync(fd)));
-	/* The journal finds out when it is written, ext4 when it needs it next */
+	/* Writing the journal fails, and ext4 shuts down when it uses it next */
 	mkdir("mnt/dir", 0755);
 	EXPECT_EQ(-EIO, neg(syncfs(fd)));
 	EXPECT_GT(0, neg(mkdir("mnt/late", 0755)));
@@ -890,7 +875,7 @@ TEST_F(sb, disk_fails)
 	EXPECT_EQ(0, do_umount("mnt", 0));
 }
 
-/* An overlay is a superblock of its own; below it nobody is concerned. */
+/* The events of an overlay and of the filesystem below it are independent. */
 TEST_F(sb, overlay)
 {
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "other", NULL));
@@ -907,12 +892,12 @@ TEST_F(sb, overlay)
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 2));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, do_umount("other", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* Writes until it is told to stop; then shrinks the file, then removes it */
+/* Writes up to the quota, then truncates and removes the file */
 static int use_up_blocks(uid_t uid)
 {
 	char data[4096];
@@ -993,15 +978,12 @@ FIXTURE_SETUP(quota)
 
 FIXTURE_TEARDOWN(quota)
 {
-	close(self->root.q.fd);
-	close(self->root.other);
-	close(self->user.q.fd);
-	close(self->user.other);
-	close(self->other.q.fd);
-	close(self->other.other);
+	reader_close(&self->root.q);
+	reader_close(&self->user.q);
+	reader_close(&self->other.q);
 }
 
-/* Each limit when it is met, and when it no longer is */
+/* QUOTA is posted when the limit of blocks is reached, and when usage drops below it. */
 TEST_F(quota, blocks)
 {
 	struct stream *s[] = { &self->root, &self->user };
@@ -1013,16 +995,17 @@ TEST_F(quota, blocks)
 				      QUOTA_NL_BHARDWARN));
 		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
 				      QUOTA_NL_BHARDBELOW));
-		/* The last of it is below the soft limit, which is none */
+		/* Without a soft limit, removing the file is below it */
 		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
 				      QUOTA_NL_BSOFTBELOW));
 		EXPECT_TRUE(got_quota(s[i], i + 1, SOME_USER, variant->type,
 				      QUOTA_NL_ISOFTBELOW));
-		EXPECT_TRUE(nothing(s[i]));
+		EXPECT_TRUE(got_no_more(&s[i]->q));
 	}
-	EXPECT_TRUE(nothing(&self->other));
+	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
+/* QUOTA is posted when the limit of inodes is reached. */
 TEST_F(quota, inodes)
 {
 	ASSERT_EQ(0, run(use_up_inodes, SOME_USER));
@@ -1030,18 +1013,18 @@ TEST_F(quota, inodes)
 			      QUOTA_NL_IHARDWARN));
 	EXPECT_TRUE(got_quota(&self->user, 2, SOME_USER, variant->type,
 			      QUOTA_NL_IHARDWARN));
-	EXPECT_TRUE(nothing(&self->root));
-	EXPECT_TRUE(nothing(&self->user));
-	EXPECT_TRUE(nothing(&self->other));
+	EXPECT_TRUE(got_no_more(&self->root.q));
+	EXPECT_TRUE(got_no_more(&self->user.q));
+	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
-/* The rights are those of who set the watch, not of who reads. */
-TEST_F(quota, of_others)
+/* The credentials of the watch decide about QUOTA, not those of the reader. */
+TEST_F(quota, other_user)
 {
 	ASSERT_EQ(0, run(use_up_inodes, OTHER_USER));
 	EXPECT_TRUE(got_quota(&self->root, 1, OTHER_USER, variant->type,
 			      QUOTA_NL_IHARDWARN));
-	EXPECT_TRUE(nothing(&self->user));
+	EXPECT_TRUE(got_no_more(&self->user.q));
 	EXPECT_TRUE(got_quota(&self->other, 3, OTHER_USER, variant->type,
 			      QUOTA_NL_IHARDWARN));
 }
@@ -1137,13 +1120,13 @@ TEST_F(quota, quota_burst)
 				TH_LOG("%u warnings of watch %u", warnings, i + 1);
 		}
 		EXPECT_EQ(2 * MANY_TIMES, warnings);
-		EXPECT_TRUE(nothing(s[i]));
+		EXPECT_TRUE(got_no_more(&s[i]->q));
 	}
 	EXPECT_TRUE(got(&self->other, 3, NOTIFY_SB_RDONLY));
-	EXPECT_TRUE(nothing(&self->other));
+	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
-/* A new watch gets no summary of earlier warnings; the end of the old ones does. */
+/* A new watch gets no summary of earlier warnings; older watches get one on unmount. */
 TEST_F(quota, quota_then_watch)
 {
 	unsigned int warnings = 0;
@@ -1154,7 +1137,7 @@ TEST_F(quota, quota_then_watch)
 	ASSERT_EQ(0, watch(&late, "mnt", 1));
 	EXPECT_TRUE(count_quota(&self->root, 1, SOME_USER, variant->type, &warnings));
 	EXPECT_EQ(2 * FEW_TIMES, warnings);
-	EXPECT_TRUE(nothing(&late));
+	EXPECT_TRUE(got_no_more(&late.q));
 
 	ASSERT_EQ(0, run(cross_few_times, SOME_USER));
 	ASSERT_EQ(0, do_umount("mnt", 0));
@@ -1162,27 +1145,21 @@ TEST_F(quota, quota_then_watch)
 	/* Unmounting frees the inodes, which crosses the hard limit and the soft one */
 	EXPECT_EQ(4 * FEW_TIMES + 2, warnings);
 	EXPECT_TRUE(got_end(&self->root, 1));
-	close(late.q.fd);
-	close(late.other);
+	reader_close(&late.q);
 }
 
 #define NR_USERS	40	/* each has two kinds of warnings */
 
-/* One process, as each of the users in turn */
+/* Crosses the limit as each of many users, in one process */
 static int cross_as_many(uid_t first)
 {
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct caps[2];
 	uid_t uid;
+	int ret;
 
-	/* It would allow exceeding the limit */
-	if (syscall(__NR_capget, &header, caps))
-		return -errno;
-	caps[0].effective &= ~(1U << CAP_SYS_RESOURCE);
-	if (syscall(__NR_capset, &header, caps))
-		return -errno;
+	/* The capability would allow exceeding the limit */
+	ret = drop_resource_capability();
+	if (ret)
+		return ret;
 	for (uid = first; uid < first + NR_USERS; uid++) {
 		setfsgid(uid);
 		setfsuid(uid);
@@ -1193,8 +1170,8 @@ static int cross_as_many(uid_t first)
 }
 
 /*
- * The same as count_quota() for warnings about many quotas.  A record without a quota
- * is for several; @whose: one that the watcher may see, or 0 for all.
+ * Like count_quota(), but for the quotas of many users.  A record without an ID is for
+ * several quotas.  @whose is the only user that the watcher may see, or 0 for all.
  */
 static bool count_quotas(struct stream *s, __u32 id, __u32 whose,
 			 unsigned int *warnings, bool *several)
@@ -1223,7 +1200,7 @@ static bool count_quotas(struct stream *s, __u32 id, __u32 whose,
 	return false;
 }
 
-/* More quotas than have a rate limit of their own: none is named to other users. */
+/* With more quotas than rate limits, no record identifies the quota of another user. */
 TEST_F(quota, quota_many)
 {
 	unsigned int warnings = 0, made = 0, own = 0;
@@ -1245,11 +1222,11 @@ TEST_F(quota, quota_many)
 	EXPECT_TRUE(several_user);
 }
 
-/* Who has no privilege is told of remounts and shutdown, and no more. */
+/* An unprivileged watcher only gets remounts and SHUTDOWN. */
 TEST_F(sb, unprivileged)
 {
 	__u64 ino = mount_damaged("errors=continue");
-	__u32 how = 2;
+	__u32 flags = 2;
 	int fd;
 
 	ASSERT_NE(0, ino);
@@ -1259,40 +1236,40 @@ TEST_F(sb, unprivileged)
 	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
 	read_damaged();
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	ASSERT_EQ(0, remount("mnt", 0, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDWR));
-	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &how));
+	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &flags));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
-	EXPECT_TRUE(nothing(&self->s));
-	/* Whose watch it is does not matter to who holds the queue */
+	EXPECT_TRUE(got_no_more(&self->s.q));
+	/* Another user with the queue finds the watch, and can remove it */
 	EXPECT_EQ(-EBUSY, watch(&self->s, "mnt", 2));
 	ASSERT_EQ(0, unwatch_fd(&self->s, fd));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	close(fd);
 }
 
-/* Nor may everything be watched: it must be readable, for whoever it is. */
+/* A watch requires a file that the user can open for reading. */
 TEST_F(sb, unreadable)
 {
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", "mode=711"));
 	ASSERT_EQ(0, mkdir("mnt/public", 0755));
 	EXPECT_EQ(-EPERM, watch_as(SOME_USER, &self->s, "mnt", 1));
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
-	/* Nor what has the permission, and is nothing that one could open */
+	/* A socket is readable, but cannot be opened */
 	ASSERT_EQ(0, neg(mknod("mnt/socket", S_IFSOCK | 0666, 0)));
 	ASSERT_EQ(0, neg(chmod("mnt/socket", 0666)));
 	EXPECT_EQ(-EPERM, watch_as(SOME_USER, &self->s, "mnt/socket", 1));
 	EXPECT_EQ(0, watch_as(SOME_USER, &self->s, "mnt/public", 1));
 	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
 	EXPECT_TRUE(got_end(&self->s, 1));
-	/* Root may read it */
+	/* Root can read everything */
 	EXPECT_EQ(0, watch(&self->s, "mnt", 1));
 }
 
-/* A mount in another namespace is none of an ordinary user's business. */
+/* An ordinary user cannot watch through a mount of another namespace; root can. */
 TEST_F(sb, foreign_mount)
 {
 	int fd, q = self->s.q.fd;
@@ -1319,7 +1296,7 @@ TEST_F(sb, foreign_mount)
 	close(fd);
 }
 
-/* A user namespace of one's own, in which one is root */
+/* Becomes root of a new user namespace */
 static int become_root_inside(uid_t uid)
 {
 	char map[32];
@@ -1328,7 +1305,7 @@ static int become_root_inside(uid_t uid)
 	ret = become_user(uid);
 	if (ret)
 		return ret;
-	/* What changes its user may not write to its own files in /proc */
+	/* Changing the user made the process non-dumpable, and its /proc files read-only */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ||
 	    unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		return -errno;
@@ -1340,8 +1317,8 @@ static int become_root_inside(uid_t uid)
 }
 
 /*
- * The privilege is that of the user namespace that owns the filesystem: root of
- * a container has it for what was mounted inside, and only for this.
+ * Privilege is relative to the user namespace of the filesystem: root of a container
+ * has it for filesystems that were mounted in the container only.
  */
 TEST_F(sb, container)
 {
@@ -1366,12 +1343,12 @@ TEST_F(sb, container)
 	EXPECT_EQ(0, wait_child(pid));
 	close(fd);
 
-	/* It went with the child, who alone had it open */
+	/* The filesystem was freed with the child, which had its only reference */
 	ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
 	EXPECT_EQ(sizeof(r.removal), next(&self->s, &r));
 	EXPECT_TRUE(is_removal(&r));
 
-	/* What the container sees of the host's */
+	/* Root of a container is unprivileged for a filesystem of the host */
 	ASSERT_TRUE(make_ext4("image", ""));
 	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
 	pid = fork();
@@ -1382,10 +1359,10 @@ TEST_F(sb, container)
 	}
 	ASSERT_EQ(0, wait_child(pid));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
-	ASSERT_TRUE(learn(&self->s, 1, fd));
+	ASSERT_TRUE(read_sb_id(&self->s, 1, fd));
 	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
-	EXPECT_TRUE(nothing(&self->s));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
 	close(fd);

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: everything at once, and a checker that keeps count
+ * Watch queue: random operations on several queues, with the result checked
  *
- * Objects are posted on: a process keyring, a key, two keyrings and many keys
- * that come and go.  Each has one poster, which posts in an order that a record
- * shows its place in.  Slots hold the queues: each is opened, gets up to 256
- * watches, no watch ID twice, and ends, in order or with close() under fire;
- * the next one takes its place.  Mutators do at random to the queues what can be
- * done to them.  A slot has one reader that checks the order of what it reads;
- * the last slot has two, one of them in another process.
+ * The watched objects are a process keyring, a key, two keyrings, and many transient
+ * keys that are created and destroyed.  Each object has one poster.  The posts of an
+ * object repeat in a fixed order, and each record identifies its place in that order.
  *
- * What must be is known without asking the kernel: before and after it adds or
- * removes a watch, a mutator looks how many posts of the object have begun and
- * how many are done.  So many records were posted, a few more or less, and they
- * were read or lost.
+ * Each slot has one queue at a time.  A queue is opened and gets up to 256 watches,
+ * each watch ID once.  It ends when its write end is closed and its watches are
+ * removed, or both ends are closed while it is in use.  Then the slot opens the next
+ * queue.  Mutators apply random operations to the queues.  A slot has one reader, which
+ * checks the order of the records.  The last slot has two readers, one of them in
+ * another process.
  *
- * Without arguments the run is bounded by a number of posts that derives from
- * WATCH_QUEUE_POSTS, as in race_test.  What is random comes from the seed, with a
- * generator for each thread; how the threads meet does not.  A wake-up that is
- * missed shows as a time-out of whoever runs this program.
+ * The expected counts are computed without the kernel.  A mutator samples the numbers
+ * of begun and completed posts of the object before and after it adds or removes a
+ * watch.  This bounds the number of records of the watch, each of which is read or
+ * lost.
+ *
+ * Without arguments, the number of posts bounds the run; it derives from nr_posts().
+ * All random choices derive from the seed, with a generator per thread.  The
+ * interleaving of the threads is not reproducible.  The runner of this program detects
+ * a missed wake-up by a timeout.
  */
 #include <getopt.h>
 #include <sched.h>
@@ -29,17 +32,17 @@
 
 #include "common.h"
 
-#define FD_BASE		128	/* descriptors of queues have their own range */
-#define LIMIT		1000000000	/* seconds: it is the runner that has one */
+#define FD_BASE		128	/* first of the descriptors reserved for queues */
+#define LIMIT		1000000000	/* seconds: leave the timeout to the runner */
 #define NR_IDS		256
 #define NR_MUTATORS	2
 #define NR_SLOTS	4
-#define NR_LINKS	16	/* keys that a keyring's poster links to it */
+#define NR_LINKS	16	/* keys that the poster of a keyring links to it */
 #define NR_SEGMENTS	8	/* of a readv() */
-#define SHARE		10	/* a post here is worth so many of race_test's */
-#define LAST_PLACE	1000	/* of a record that only a REMOVAL may follow */
+#define SHARE		10	/* a post costs as much as this many in race_test */
+#define LAST_PLACE	1000	/* place of a record that only a REMOVAL may follow */
 
-/* What can be wrong */
+/* The checks; each is a test of its own below */
 enum check {
 	CHECK_FORM,
 	CHECK_ID,
@@ -55,7 +58,7 @@ enum check {
 };
 
 enum op {
-	/* What mutators do, as often as op_weight[] says */
+	/* Operations of mutators, with the relative frequencies in op_weight[] */
 	OP_ADD,
 	OP_DEL,
 	OP_FILTER,
@@ -71,7 +74,7 @@ enum op {
 	OP_FORK,
 	OP_END,
 	NR_MUTATIONS,
-	/* What the others do */
+	/* Operations of posters and readers */
 	OP_POST = NR_MUTATIONS,
 	OP_KEY,
 	OP_REVOKE,
@@ -102,15 +105,15 @@ static const unsigned int op_weight[NR_MUTATIONS] = {
 	[OP_FORK] = 2, [OP_END] = 4,
 };
 
-enum kind { KIND_PROCESS, KIND_KEY, KIND_RING, KIND_MORTAL };
+enum kind { KIND_PROCESS, KIND_KEY, KIND_RING, KIND_TRANSIENT };
 
-/* Something to watch, and the one who posts on it */
+/* An object to watch, and the counts of its poster */
 struct object {
 	enum kind kind;
-	int key;		/* 0: there is none at the moment */
-	int users;		/* watch IDs that mean it: it must not change */
+	int key;		/* 0: does not exist now */
+	int users;		/* watch IDs that refer to it; keeps @key unchanged */
 	int links[NR_LINKS];
-	unsigned int period;	/* after so many, the posts are the same again */
+	unsigned int period;	/* the posts repeat after this many */
 	unsigned long begun;	/* posts */
 	unsigned long done;
 };
@@ -119,38 +122,39 @@ enum {
 	OBJECT_PROCESS,
 	OBJECT_KEY,
 	OBJECT_RING,
-	OBJECT_FOREIGN,		/* a keyring that another process posts on */
-	OBJECT_MORTAL,
-	NR_OBJECTS = OBJECT_MORTAL + 32
+	OBJECT_FOREIGN,		/* a keyring whose poster is another process */
+	OBJECT_TRANSIENT,
+	NR_OBJECTS = OBJECT_TRANSIENT + 32
 };
 
-/* A watch ID, used for one watch in the life of a queue */
-enum id_state { ID_UNUSED, ID_REFUSED, ID_ASKED, ID_ADDED, ID_CLAIMED, ID_ENDED };
+/* A watch ID, used for one watch in the lifetime of a queue */
+enum id_state { ID_UNUSED, ID_REFUSED, ID_PENDING, ID_ADDED, ID_CLAIMED, ID_ENDED };
 
 struct watch_id {
 	int state;
 	int key;
 	struct object *object;
-	unsigned long least;	/* posts between the adding and the removal */
+	/* Bounds of the number of posts while the watch existed */
+	unsigned long least;
 	unsigned long most;
 
-	/* The reader's */
+	/* Written by the reader only */
 	bool seen;
-	bool last;		/* saw the last record but for the REMOVAL */
+	bool last;		/* only the REMOVAL may follow */
 	bool removed;
 	unsigned int place;	/* of the last record */
-	unsigned long lost;	/* by the queue, at that time */
+	unsigned long lost;	/* count of the queue before that record */
 };
 
-/* A queue and those that follow it */
+/* A queue, and its successors */
 struct slot {
-	pthread_rwlock_t lock;	/* taken for writing to end or replace the queue */
+	pthread_rwlock_t lock;	/* held for writing to end or replace the queue */
 	int nr;
-	int fd[2];		/* numbers that do not change */
-	bool ending;		/* under lock */
-	bool closed;		/* under fire: EBADF is no surprise */
-	int sized;		/* SET_SIZE that worked */
-	int banned;		/* subtype that no filter lets in, or -1 */
+	int fd[2];		/* the same for each queue */
+	bool ending;		/* protected by @lock */
+	bool closed;		/* while in use: calls may fail with EBADF */
+	int sized;		/* successful calls of SET_SIZE */
+	int banned;		/* subtype that no filter accepts, or -1 */
 	int next_id;
 	int max_ids;
 	struct watch_id id[NR_IDS];
@@ -159,17 +163,17 @@ struct slot {
 	unsigned long saturated;
 };
 
-/* Shared by all processes */
+/* State that all processes share */
 struct stress {
 	unsigned long seed;
-	unsigned long seconds;	/* 0: a number of posts */
-	long posts;		/* left, of */
-	long all_posts;
-	int stop;		/* for those who post */
-	int quit;		/* for those who mutate and read */
+	unsigned long seconds;	/* 0: bounded by the number of posts */
+	long posts;		/* left */
+	long all_posts;		/* initial value of @posts */
+	int stop;		/* stops the posters */
+	int quit;		/* stops mutators and readers */
 	int finished;
 	unsigned long end;	/* monotonic clock */
-	int mortal_ring;
+	int transient_ring;
 	int link[2];		/* to the reader in the other process */
 	unsigned long bad[NR_CHECKS];
 	unsigned long count[NR_OPS];
@@ -179,7 +183,7 @@ struct stress {
 
 static struct stress *stress;
 
-/* A thread's own */
+/* State of one thread */
 struct thread {
 	pthread_t thread;
 	uint64_t rng;
@@ -205,7 +209,7 @@ static bool one_in(struct thread *t, unsigned int n)
 	return !below(t, n);
 }
 
-/* Small numbers as often as large ones */
+/* A random number from 1 on, small ones as likely as large ones */
 static unsigned int spread(struct thread *t, unsigned int bits)
 {
 	return 1 + below(t, 1U << below(t, bits + 1));
@@ -228,7 +232,7 @@ static void count(enum op op)
 #define load(x)		__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
 #define store(x, value)	__atomic_store_n(&(x), value, __ATOMIC_SEQ_CST)
 
-/* Prints the first few of a sort */
+/* Counts a failed check, and prints the first few failures of each check */
 static __printf(2, 3) void bad(enum check check, const char *format, ...)
 {
 	char text[256];
@@ -252,7 +256,7 @@ static unsigned long clock_seconds(void)
 
 /* Posting */
 
-static bool all_seen(void)
+static bool all_ops_done(void)
 {
 	int i;
 
@@ -264,8 +268,9 @@ static bool all_seen(void)
 }
 
 /*
- * Takes @nr posts from what is to be done.  False when all is done, and each of
- * the operations was, unless chance forgets one for ten times as long.
+ * Takes @nr posts from the number of posts left.  Returns false if none are left and
+ * each operation was done.  An operation that the random choices omit stops the run
+ * after ten times the number of posts.
  */
 static bool may_post(unsigned int nr)
 {
@@ -278,12 +283,12 @@ static bool may_post(unsigned int nr)
 	}
 
 	left = __atomic_sub_fetch(&stress->posts, nr, __ATOMIC_RELAXED);
-	if (left < 0 && (all_seen() || left < -10 * stress->all_posts))
+	if (left < 0 && (all_ops_done() || left < -10 * stress->all_posts))
 		store(stress->stop, 1);
 	return !load(stress->stop);
 }
 
-/* LINKED and UNLINKED of one key after the other; CLEARED for the last one */
+/* Posts LINKED and UNLINKED for each key in turn; CLEARED instead of the last UNLINKED */
 static int ring_post(struct object *o, unsigned int place)
 {
 	int link = o->links[place / 2];
@@ -314,7 +319,7 @@ static void object_post(struct object *o)
 		    o->kind, place, -ret);
 }
 
-/* Where in the order of the object's posts the record comes, or -1 */
+/* Place of the record in the order of the object's posts, or -1 */
 static int object_place(const struct object *o, const struct key_notification *n)
 {
 	unsigned int i;
@@ -326,7 +331,7 @@ static int object_place(const struct object *o, const struct key_notification *n
 		return o->period != 2 || n->aux ? -1 : 1;
 	case NOTIFY_KEY_REVOKED:
 	case NOTIFY_KEY_INVALIDATED:
-		return o->kind != KIND_MORTAL || n->aux ? -1 : LAST_PLACE;
+		return o->kind != KIND_TRANSIENT || n->aux ? -1 : LAST_PLACE;
 	case NOTIFY_KEY_CLEARED:
 		return o->kind != KIND_RING || n->aux ? -1 : o->period - 1;
 	case NOTIFY_KEY_LINKED:
@@ -341,16 +346,15 @@ static int object_place(const struct object *o, const struct key_notification *n
 }
 
 /*
- * After some bursts, gives a reader a chance to find its queue empty, so that
- * they meet at the edge of an empty queue as well as at that of a full one.  It
- * is no more than a chance: nobody waits for ever.
+ * After some bursts, waits a little until a reader finds its queue empty.  Posters and
+ * readers then race in empty queues as well as in full ones.  The wait is bounded.
  */
 static void poster_pause(struct thread *t)
 {
 	unsigned long seen = load(stress->count[OP_EAGAIN]);
-	unsigned int patience = below(t, 4) * below(t, 64);
+	unsigned int tries = below(t, 4) * below(t, 64);
 
-	while (patience-- && load(stress->count[OP_EAGAIN]) == seen)
+	while (tries-- && load(stress->count[OP_EAGAIN]) == seen)
 		sched_yield();
 }
 
@@ -369,21 +373,21 @@ static void *poster_run(void *arg)
 	}
 }
 
-static bool mortal_born(struct object *o)
+static bool transient_create(struct object *o)
 {
 	static unsigned long nr;
 	char name[32];
 	int key;
 
-	/* Nobody checks the records of the key that it was before? */
+	/* Keep the old key while its records may still be checked */
 	if (load(o->users))
 		return false;
-	snprintf(name, sizeof(name), "mortal%lu", nr++);
-	key = key_new_in("user", name, stress->mortal_ring);
+	snprintf(name, sizeof(name), "transient%lu", nr++);
+	key = key_new_in("user", name, stress->transient_ring);
 	if (key < 0) {
-		/* Those that wait for garbage collection count as well */
+		/* Keys that wait for garbage collection use the quota, too */
 		if (key != -EDQUOT)
-			bad(CHECK_CALL, "no new key: errno %d", -key);
+			bad(CHECK_CALL, "cannot create a key: errno %d", -key);
 		return false;
 	}
 	count(OP_KEY);
@@ -391,8 +395,8 @@ static bool mortal_born(struct object *o)
 	return true;
 }
 
-/* A key goes: it was told to, or the last link to it went */
-static void mortal_dies(struct thread *t, struct object *o)
+/* Revokes or invalidates the key, or only removes its last link */
+static void transient_destroy(struct thread *t, struct object *o)
 {
 	int key = o->key, ret = 0, how = below(t, 3);
 
@@ -404,55 +408,55 @@ static void mortal_dies(struct thread *t, struct object *o)
 		count(how == 1 ? OP_REVOKE : OP_INVALIDATE);
 	}
 	if (ret)
-		bad(CHECK_CALL, "end of a key: errno %d", -ret);
-	/* Fails if garbage collection was here first */
-	key_unlink(key, stress->mortal_ring);
+		bad(CHECK_CALL, "cannot destroy a key: errno %d", -ret);
+	/* Fails if garbage collection removed the link */
+	key_unlink(key, stress->transient_ring);
 	store(o->key, 0);
 }
 
-static void *mortal_run(void *arg)
+static void *transient_run(void *arg)
 {
 	struct thread *t = arg;
 	struct object *o;
 	unsigned int n;
 
 	for (;;) {
-		o = &stress->object[OBJECT_MORTAL +
-				    below(t, NR_OBJECTS - OBJECT_MORTAL)];
+		o = &stress->object[OBJECT_TRANSIENT +
+				    below(t, NR_OBJECTS - OBJECT_TRANSIENT)];
 		n = spread(t, 4);
 		if (!may_post(n))
 			break;
-		if (!o->key && !mortal_born(o)) {
+		if (!o->key && !transient_create(o)) {
 			sched_yield();
 			continue;
 		}
 		while (n--)
 			object_post(o);
 		if (one_in(t, 4))
-			mortal_dies(t, o);
+			transient_destroy(t, o);
 		poster_pause(t);
 	}
-	for (o = &stress->object[OBJECT_MORTAL]; o < stress->object + NR_OBJECTS; o++)
+	for (o = &stress->object[OBJECT_TRANSIENT]; o < stress->object + NR_OBJECTS; o++)
 		if (o->key)
-			mortal_dies(t, o);
+			transient_destroy(t, o);
 	return NULL;
 }
 
 /* Checking */
 
-/* One who reads a queue, for as long as that lives */
+/* A reader of one queue, for the lifetime of the queue */
 struct reader {
 	struct thread *t;
 	struct slot *slot;
 	int fd;
 	int ep;
-	bool alone;		/* then there is an order */
-	bool promised;		/* poll() said that there is something */
+	bool ordered;		/* the only reader: sees the records in order */
+	bool readable;		/* poll() returned POLLIN */
 	bool after_loss;
 	unsigned long records;
 	unsigned long lost;
 	unsigned long saturated;
-	char *page;		/* the page after it is not there */
+	char *page;		/* the page after it is not accessible */
 };
 
 static void bad_record(struct reader *rd, enum check which, const char *why,
@@ -467,9 +471,9 @@ static void check_loss(struct reader *rd, const union watch_record *r)
 {
 	count(OP_LOSS);
 	if (record_len(r) != LOSS_RECORD || watch_record_id(r) || !record_bits(r))
-		bad_record(rd, CHECK_FORM, "no good loss report", r);
-	/* A queue that is full holds one record at least. */
-	if (rd->alone && rd->after_loss && rd->records)
+		bad_record(rd, CHECK_FORM, "malformed loss report", r);
+	/* A full queue has at least one record between two losses */
+	if (rd->ordered && rd->after_loss && rd->records)
 		bad_record(rd, CHECK_LOSS, "two reports in one place", r);
 	rd->after_loss = true;
 	rd->lost += record_bits(r);
@@ -480,19 +484,16 @@ static void check_removal(struct reader *rd, struct watch_id *w,
 			  const union watch_record *r)
 {
 	if (record_len(r) != sizeof(r->removal))
-		bad_record(rd, CHECK_FORM, "no good removal", r);
+		bad_record(rd, CHECK_FORM, "malformed removal", r);
 	if (r->removal.id != (__u64)w->key)
-		bad_record(rd, CHECK_ID, "removal of something else", r);
-	if (rd->alone && w->removed)
+		bad_record(rd, CHECK_ID, "removal of another object", r);
+	if (rd->ordered && w->removed)
 		bad_record(rd, CHECK_REMOVAL, "removed twice", r);
-	if (rd->alone)
+	if (rd->ordered)
 		w->removed = true;
 }
 
-/*
- * No more may be missing between two records of a watch than the queue reported
- * to be lost between them.
- */
+/* Between two records of a watch, at most as many are missing as were reported lost */
 static void check_place(struct reader *rd, struct watch_id *w,
 			unsigned int place, const union watch_record *r)
 {
@@ -506,7 +507,7 @@ static void check_place(struct reader *rd, struct watch_id *w,
 	}
 	missing = (place + period - w->place - 1) % period;
 	if (w->seen && rd->slot->banned < 0 && missing > rd->lost - w->lost)
-		bad_record(rd, CHECK_ORDER, "not the next one", r);
+		bad_record(rd, CHECK_ORDER, "records are missing before it", r);
 	w->seen = true;
 	w->place = place;
 	w->lost = rd->lost;
@@ -519,14 +520,14 @@ static void check_key(struct reader *rd, struct watch_id *w,
 
 	if (r->watch.type != WATCH_TYPE_KEY_NOTIFY ||
 	    record_len(r) != KEY_RECORD || record_bits(r))
-		bad_record(rd, CHECK_FORM, "no good record", r);
+		bad_record(rd, CHECK_FORM, "malformed record", r);
 	else if (r->key.key_id != (__u32)w->key)
-		bad_record(rd, CHECK_ID, "of another key", r);
+		bad_record(rd, CHECK_ID, "about another key", r);
 	else if (place < 0)
-		bad_record(rd, CHECK_FORM, "that nobody posts", r);
+		bad_record(rd, CHECK_FORM, "never posted", r);
 	else if (r->watch.subtype == rd->slot->banned)
-		bad_record(rd, CHECK_FILTER, "past the filter", r);
-	else if (rd->alone)
+		bad_record(rd, CHECK_FILTER, "not accepted by any filter", r);
+	else if (rd->ordered)
 		check_place(rd, w, place, r);
 }
 
@@ -541,15 +542,15 @@ static void check_record(struct reader *rd, const union watch_record *r)
 	count(OP_RECORD);
 	rd->records++;
 	rd->after_loss = false;
-	if (load(w->state) < ID_ASKED)
-		bad_record(rd, CHECK_ID, "nobody asked for it", r);
+	if (load(w->state) < ID_PENDING)
+		bad_record(rd, CHECK_ID, "unknown watch ID", r);
 	else if (is_removal(r))
 		check_removal(rd, w, r);
 	else
 		check_key(rd, w, r);
 }
 
-/* A length that is wrong ends it. */
+/* Checks the records of one read(); stops at a wrong length */
 static void check_buffer(struct reader *rd, const char *buf, int len)
 {
 	struct watch_records records = { buf, len };
@@ -558,7 +559,7 @@ static void check_buffer(struct reader *rd, const char *buf, int len)
 
 	while ((size = watch_record_next(&records, &r))) {
 		if (size != LOSS_RECORD && size != KEY_RECORD) {
-			bad_record(rd, CHECK_FORM, "no good length", &r);
+			bad_record(rd, CHECK_FORM, "wrong length", &r);
 			return;
 		}
 		check_record(rd, &r);
@@ -568,9 +569,8 @@ static void check_buffer(struct reader *rd, const char *buf, int len)
 /* Reading */
 
 /*
- * Makes a buffer of some sort of what is in front of the page that is not
- * there, and at times of what is behind it as well.  Returns its size, without
- * that.
+ * Builds a buffer of random segments that ends at the inaccessible page, or reaches
+ * into it.  Returns the number of accessible bytes.
  */
 static size_t make_segments(struct reader *rd, struct iovec *iov, int *nr)
 {
@@ -585,7 +585,7 @@ static size_t make_segments(struct reader *rd, struct iovec *iov, int *nr)
 		iov[*nr - 1 - i].iov_base = rd->page + page - size;
 		iov[*nr - 1 - i].iov_len = len;
 	}
-	/* In one of them, only what comes before the fault is good. */
+	/* Let the last segment reach into the inaccessible page */
 	if (one_in(t, 4))
 		iov[*nr - 1].iov_len += 1 + below(t, 500);
 	if (one_in(t, 64)) {
@@ -596,15 +596,15 @@ static size_t make_segments(struct reader *rd, struct iovec *iov, int *nr)
 	return size;
 }
 
-static int read_somehow(struct reader *rd, size_t *room, size_t *whole,
-			bool *wait)
+static int read_random(struct reader *rd, size_t *room, size_t *whole,
+		       bool *wait)
 {
 	struct iovec iov[NR_SEGMENTS];
 	int i, nr, ret;
 
 	*room = make_segments(rd, iov, &nr);
-	/* Two readers: most of the time both sleep in read() */
-	*wait = one_in(rd->t, rd->alone ? 16 : 2);
+	/* Let two readers of one queue sleep in read() more often */
+	*wait = one_in(rd->t, rd->ordered ? 16 : 2);
 	for (i = 0, *whole = 0; i < nr; i++)
 		*whole += iov[i].iov_len;
 	count(OP_READ);
@@ -622,7 +622,7 @@ static int read_somehow(struct reader *rd, size_t *room, size_t *whole,
 	return ret;
 }
 
-/* Nothing to read: sleeps, one way or the other, till there may be */
+/* Sleeps in poll() or epoll_wait() until the queue may be readable */
 static void reader_wait(struct reader *rd)
 {
 	struct epoll_event event;
@@ -631,40 +631,40 @@ static void reader_wait(struct reader *rd)
 	count(OP_WAIT);
 	if (one_in(rd->t, 2)) {
 		revents = poll_for(rd->fd, POLLIN, -1);
-		rd->promised = revents > 0 && revents & POLLIN;
+		rd->readable = revents > 0 && revents & POLLIN;
 	} else {
 		epoll_wait(rd->ep, &event, 1, -1);
 		return;
 	}
 	bytes = readable_bytes(rd->fd);
-	if (rd->alone && rd->promised && bytes <= 0)
+	if (rd->ordered && rd->readable && bytes <= 0)
 		bad(CHECK_WAIT, "queue %d: POLLIN, but FIONREAD is %d",
 		    rd->slot->nr, bytes);
 }
 
-/* Returns false if that was the end, or no queue at all */
+/* Returns false at end of file, or if the queue was closed */
 static bool reader_step(struct reader *rd)
 {
 	size_t room, whole;
 	bool wait;
 	int ret;
 
-	ret = read_somehow(rd, &room, &whole, &wait);
+	ret = read_random(rd, &room, &whole, &wait);
 	if (!whole) {
 		if (ret)
-			bad(CHECK_CALL, "read of nothing: %d", ret);
+			bad(CHECK_CALL, "read of 0 bytes: %d", ret);
 		return true;
 	}
 	if (ret == -EAGAIN && !wait) {
 		count(OP_EAGAIN);
-		if (rd->alone && rd->promised)
-			bad(CHECK_WAIT, "queue %d: POLLIN, but nothing there",
+		if (rd->ordered && rd->readable)
+			bad(CHECK_WAIT, "queue %d: POLLIN, but EAGAIN",
 			    rd->slot->nr);
 		reader_wait(rd);
 		return true;
 	}
-	rd->promised = false;
-	/* A record that fits before the fault would have been read. */
+	rd->readable = false;
+	/* EFAULT is only correct if no record fits before the fault */
 	if (ret == -EFAULT && room < whole && room < KEY_RECORD) {
 		count(OP_EFAULT);
 		return true;
@@ -688,7 +688,7 @@ static void reader_init(struct reader *rd, struct thread *t, struct slot *s,
 	rd->t = t;
 	rd->slot = s;
 	rd->fd = fd;
-	rd->alone = s->nr != NR_SLOTS - 1;
+	rd->ordered = s->nr != NR_SLOTS - 1;
 	rd->page = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (rd->page == MAP_FAILED || mprotect(rd->page + page, page, PROT_NONE))
@@ -721,8 +721,8 @@ static void expect(struct slot *s, const char *what, int ret, int wanted)
 }
 
 /*
- * Without a banned subtype each filter lets in everything, so that no record
- * may be missing whichever filter is found.
+ * Without a banned subtype, each filter accepts all records, so that none may be
+ * missing while filters change.
  */
 static void slot_filter(struct slot *s, struct thread *t)
 {
@@ -784,7 +784,7 @@ static void slot_open(struct slot *s, struct thread *t)
 
 static struct watch_id *slot_id(struct slot *s, int nr)
 {
-	/* In another order than that of time */
+	/* Do not use the IDs in ascending order */
 	return &s->id[(nr * 37 + s->max_ids) % NR_IDS];
 }
 
@@ -800,7 +800,7 @@ static struct object *object_get(struct thread *t)
 	if (i < ARRAY_SIZE(likely))
 		i = likely[i];
 	else
-		i = OBJECT_MORTAL + below(t, NR_OBJECTS - OBJECT_MORTAL);
+		i = OBJECT_TRANSIENT + below(t, NR_OBJECTS - OBJECT_TRANSIENT);
 	o = &stress->object[i];
 	__atomic_fetch_add(&o->users, 1, __ATOMIC_SEQ_CST);
 	return o;
@@ -811,10 +811,10 @@ static void object_put(struct object *o)
 	__atomic_fetch_sub(&o->users, 1, __ATOMIC_SEQ_CST);
 }
 
-/* What a call says of a key that is on its way out */
+/* True if the call may fail like this because the key was destroyed */
 static bool key_gone(const struct object *o, int ret)
 {
-	return o->kind == KIND_MORTAL &&
+	return o->kind == KIND_TRANSIENT &&
 	       (ret == -ENOKEY || ret == -EKEYREVOKED);
 }
 
@@ -838,8 +838,8 @@ static bool slot_add(struct slot *s, struct thread *t)
 	w->object = o;
 	w->key = key;
 	w->most = load(o->done);
-	store(w->state, ID_ASKED);
-	/* What is posted to extended watches only does not happen here */
+	store(w->state, ID_PENDING);
+	/* This test causes no events that only extended watches receive */
 	ret = watch_add(key, s->fd[below(t, 2)],
 			(w - s->id) | (one_in(t, 2) ? KEY_WATCH_EXTENDED : 0));
 	w->least = load(o->begun);
@@ -847,13 +847,13 @@ static bool slot_add(struct slot *s, struct thread *t)
 	if (!ret)
 		return true;
 	object_put(o);
-	/* Only one watch of a queue on a key */
+	/* The queue may already watch the key */
 	if (ret != -EBUSY && !key_gone(o, ret))
 		expect(s, "add", ret, 0);
 	return true;
 }
 
-/* So many posts there were, at the least and at the most, for the watch. */
+/* Computes the bounds of the number of posts for the removed watch */
 static void id_ended(struct watch_id *w, unsigned long done, unsigned long begun)
 {
 	w->least = (long)(done - w->least) > 0 ? done - w->least : 0;
@@ -880,7 +880,7 @@ static void slot_del(struct slot *s, struct watch_id *w, int fd)
 		expect(s, "del", ret, 0);
 }
 
-/* Lets the readers come to the end of the queue */
+/* Closes the write end and removes the watches, so that the readers reach end of file */
 static void slot_end(struct slot *s, struct thread *t)
 {
 	bool first = one_in(t, 2);
@@ -899,7 +899,7 @@ static void slot_end(struct slot *s, struct thread *t)
 	pthread_rwlock_unlock(&s->lock);
 }
 
-/* Everybody goes on using it, and finds it closed */
+/* Closes both ends while other threads use them */
 static void slot_close(struct slot *s, struct thread *t)
 {
 	int first = below(t, 2);
@@ -920,8 +920,8 @@ static void check_counts(struct slot *s, const struct queue_info *info)
 		if (w->state < ID_ADDED)
 			continue;
 		if (w->state == ID_ADDED) {
-			if (w->object->kind != KIND_MORTAL)
-				bad(CHECK_WAIT, "queue %d: end, but a watch is left",
+			if (w->object->kind != KIND_TRANSIENT)
+				bad(CHECK_WAIT, "queue %d: end of file, but a watch is left",
 				    s->nr);
 			id_ended(w, load(w->object->done), load(w->object->begun));
 		}
@@ -933,7 +933,7 @@ static void check_counts(struct slot *s, const struct queue_info *info)
 		bad(CHECK_COUNT, "queue %d: %llu posted, not %llu to %llu",
 		    s->nr, info->posted, least, most);
 	if (s->nr != NR_SLOTS - 1 && missing > (long long)info->lost)
-		bad(CHECK_REMOVAL, "queue %d: %d removals not told, %llu lost",
+		bad(CHECK_REMOVAL, "queue %d: %d removals not seen, %llu records lost",
 		    s->nr, missing, info->lost);
 }
 
@@ -954,7 +954,7 @@ static void check_sums(struct slot *s)
 	check_counts(s, &info);
 }
 
-/* The readers are through with it.  Returns false if no other follows. */
+/* Checks the sums, as the readers are done, and opens the next queue unless quitting */
 static bool slot_next(struct slot *s, struct thread *t)
 {
 	bool more = !load(stress->quit);
@@ -976,7 +976,7 @@ static bool slot_next(struct slot *s, struct thread *t)
 	return more;
 }
 
-/* Passing a descriptor, and a number with it */
+/* Passing a descriptor together with a number */
 
 union control {
 	struct cmsghdr header;
@@ -1023,15 +1023,15 @@ static void reader_until_end(struct reader *rd)
 	struct slot *s = rd->slot;
 	unsigned int steps = 0;
 
-	/* Now and then not to the end: close() under fire */
+	/* Sometimes close the queue while it is in use */
 	if (one_in(rd->t, 3))
 		steps = spread(rd->t, 10);
 	while (reader_step(rd)) {
 		if (!steps || --steps)
 			continue;
-		if (rd->alone)
+		if (rd->ordered)
 			slot_close(s, rd->t);
-		if (rd->alone || rd->fd != s->fd[0])
+		if (rd->ordered || rd->fd != s->fd[0])
 			return;
 	}
 	if (!load(s->ending))
@@ -1047,7 +1047,7 @@ static void *reader_run(void *arg)
 
 	do {
 		reader_init(&rd, t, s, s->fd[0]);
-		if (!rd.alone) {
+		if (!rd.ordered) {
 			fd = one_in(t, 2) ? dup(rd.fd) :
 					    queue_reopen(rd.fd, O_RDONLY);
 			if (send_fd(stress->link[0], fd, s->nr) < 0)
@@ -1056,14 +1056,14 @@ static void *reader_run(void *arg)
 		}
 		reader_until_end(&rd);
 		reader_exit(&rd);
-		if (!rd.alone && recv(stress->link[0], &answer, sizeof(answer),
-				      0) != sizeof(answer))
-			bad(CHECK_CALL, "the other reader is gone");
+		if (!rd.ordered &&
+		    recv(stress->link[0], &answer, sizeof(answer), 0) != sizeof(answer))
+			bad(CHECK_CALL, "the reader in the other process is gone");
 	} while (slot_next(s, t));
 	return NULL;
 }
 
-/* The other reader, in a process of its own */
+/* The second reader of the last slot, in another process */
 static void remote_run(struct thread *t)
 {
 	struct reader rd;
@@ -1081,7 +1081,7 @@ static void remote_run(struct thread *t)
 
 /* Mutators */
 
-/* None of the sums ever goes back */
+/* No sum in fdinfo decreases */
 static void mutate_info(struct slot *s, int fd)
 {
 	struct queue_info a, b;
@@ -1163,7 +1163,7 @@ static void mutate_async(struct slot *s, struct thread *t, int fd)
 	       0);
 }
 
-/* Refused, and it changes nothing */
+/* Calls that are refused and have no effect */
 static void mutate_wrong(struct slot *s, int fd)
 {
 	struct filter filter = { .nr_filters = MAX_RULES + 1 };
@@ -1176,7 +1176,7 @@ static void mutate_wrong(struct slot *s, int fd)
 	       -EINVAL);
 }
 
-/* Both ends and each other queue have one holder more for a while. */
+/* The child holds both ends of all queues for a while */
 static void mutate_fork(struct slot *s, int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -1192,8 +1192,8 @@ static void mutate_fork(struct slot *s, int fd)
 		bad(CHECK_CALL, "fork");
 }
 
-/* What nobody minds while the queue ends, a new writer included */
-static bool is_look(enum op op)
+/* True if the operation is allowed while the queue ends */
+static bool is_read_only(enum op op)
 {
 	return op == OP_INFO || op == OP_BYTES || op == OP_POLL ||
 	       op == OP_EPOLL || op == OP_REOPEN || op == OP_FORK;
@@ -1202,7 +1202,7 @@ static bool is_look(enum op op)
 /* Returns false if the queue should end */
 static bool mutate_queue(struct slot *s, struct thread *t, enum op op)
 {
-	/* Of one that ends there is no write end. */
+	/* The write end of an ending queue is closed */
 	int fd = s->fd[s->ending ? 0 : below(t, 2)];
 
 	switch (op) {
@@ -1274,7 +1274,7 @@ static void *mutator_run(void *arg)
 		op = random_op(t);
 		more = true;
 		pthread_rwlock_rdlock(&s->lock);
-		if (!load(s->closed) && (!s->ending || is_look(op))) {
+		if (!load(s->closed) && (!s->ending || is_read_only(op))) {
 			count(op);
 			more = mutate_queue(s, t, op);
 		}
@@ -1301,7 +1301,7 @@ static void objects_init(struct __test_metadata *_metadata)
 		ASSERT_GT(links[i], 0);
 	}
 	for (i = 0; i < NR_OBJECTS; i++) {
-		o[i].kind = KIND_MORTAL;
+		o[i].kind = KIND_TRANSIENT;
 		o[i].period = 2;
 		memcpy(o[i].links, links, sizeof(links));
 	}
@@ -1315,10 +1315,10 @@ static void objects_init(struct __test_metadata *_metadata)
 		o[i].period = 2 * NR_LINKS;
 		o[i].key = ring_new(i == OBJECT_RING ? "ring" : "foreign");
 	}
-	for (i = 0; i < OBJECT_MORTAL; i++)
+	for (i = 0; i < OBJECT_TRANSIENT; i++)
 		ASSERT_GT(o[i].key, 0);
-	stress->mortal_ring = ring_new("mortal");
-	ASSERT_GT(stress->mortal_ring, 0);
+	stress->transient_ring = ring_new("mortal");
+	ASSERT_GT(stress->transient_ring, 0);
 }
 
 static void slots_init(struct __test_metadata *_metadata, struct thread *t)
@@ -1328,7 +1328,7 @@ static void slots_init(struct __test_metadata *_metadata, struct thread *t)
 	int i;
 
 	pthread_rwlockattr_init(&attr);
-	/* Or the mutators would keep each other's lock for ever */
+	/* Prevent the mutators from starving the writer of the lock */
 	pthread_rwlockattr_setkind_np(&attr,
 				      PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	for (i = 0; i < NR_SLOTS; i++) {
@@ -1341,7 +1341,7 @@ static void slots_init(struct __test_metadata *_metadata, struct thread *t)
 	}
 }
 
-/* In processes of their own: the other reader and a poster */
+/* Runs the function in a new process: the second reader, or a poster */
 static pid_t start_process(struct thread *t, void (*run)(struct thread *t))
 {
 	pid_t pid = fork();
@@ -1407,7 +1407,7 @@ FIXTURE_TEARDOWN(stress)
 	close(stress->link[1]);
 }
 
-TEST_F_TIMEOUT(stress, all_at_once, LIMIT)
+TEST_F_TIMEOUT(stress, run, LIMIT)
 {
 	pid_t remote, foreign;
 	unsigned int i;
@@ -1428,7 +1428,7 @@ TEST_F_TIMEOUT(stress, all_at_once, LIMIT)
 					    mutator_run, &self->mutator[i]));
 	for (i = 0; i < ARRAY_SIZE(self->poster); i++)
 		ASSERT_EQ(0, pthread_create(&self->poster[i].thread, NULL,
-					    i == 3 ? mortal_run : poster_run,
+					    i == 3 ? transient_run : poster_run,
 					    &self->poster[i]));
 
 	for (i = 0; i < ARRAY_SIZE(self->poster); i++)
@@ -1449,7 +1449,7 @@ TEST_F_TIMEOUT(stress, all_at_once, LIMIT)
 	stress->finished = 1;
 }
 
-/* What the run found, one by one */
+/* The result of the run, one test per check */
 FIXTURE(check)
 {
 };
@@ -1461,7 +1461,7 @@ FIXTURE_VARIANT(check)
 
 FIXTURE_SETUP(check)
 {
-	/* Skips where the run was skipped */
+	/* Skip if the run was skipped */
 	session_open(_metadata);
 }
 
@@ -1469,52 +1469,52 @@ FIXTURE_TEARDOWN(check)
 {
 }
 
-/* Lengths and types are those of the objects' records. */
+/* Each record has the length and the type of its object's records. */
 FIXTURE_VARIANT_ADD(check, form) {
 	.check = CHECK_FORM,
 };
 
-/* The ID is one that was asked for, and the key the one that it stands for. */
+/* Each record has the ID of a watch, and the key of that watch. */
 FIXTURE_VARIANT_ADD(check, id) {
 	.check = CHECK_ID,
 };
 
-/* Each watch's records come in order, and none is missing without a report. */
+/* The records of a watch are in order, and none is missing without a loss report. */
 FIXTURE_VARIANT_ADD(check, order) {
 	.check = CHECK_ORDER,
 };
 
-/* Each watch ends with one REMOVAL, and nothing follows it. */
+/* Each watch ends with one REMOVAL, which is its last record. */
 FIXTURE_VARIANT_ADD(check, removal) {
 	.check = CHECK_REMOVAL,
 };
 
-/* What was lost is reported once. */
+/* Each loss is reported once. */
 FIXTURE_VARIANT_ADD(check, loss) {
 	.check = CHECK_LOSS,
 };
 
-/* At the end of a queue, posted is read and lost; fdinfo never goes back. */
+/* At end of file, posted is the sum of read and lost; no sum in fdinfo decreases. */
 FIXTURE_VARIANT_ADD(check, sum) {
 	.check = CHECK_SUM,
 };
 
-/* As much was posted as the posters posted while there was a watch. */
+/* The number of records is that of the posts while there was a watch. */
 FIXTURE_VARIANT_ADD(check, count) {
 	.check = CHECK_COUNT,
 };
 
-/* What no filter ever let in did not come in. */
+/* No record arrives that no filter accepted. */
 FIXTURE_VARIANT_ADD(check, filter) {
 	.check = CHECK_FILTER,
 };
 
-/* What poll() promises is there; the end comes after the last watch. */
+/* POLLIN means that the queue is readable; end of file follows the last watch. */
 FIXTURE_VARIANT_ADD(check, wait) {
 	.check = CHECK_WAIT,
 };
 
-/* Each call gives what it must. */
+/* Each call returns the expected result. */
 FIXTURE_VARIANT_ADD(check, call) {
 	.check = CHECK_CALL,
 };
@@ -1531,19 +1531,16 @@ static unsigned long parse_long(const char *text)
 	unsigned long n = strtoul(text, &end, 0);
 
 	if (*end || end == text)
-		ksft_exit_fail_msg("%s is no number\n", text);
+		ksft_exit_fail_msg("%s is not a number\n", text);
 	return n;
 }
 
-/* Enough to do everything once */
-static long nr_posts(void)
+/* At least enough posts for each operation to happen */
+static long nr_stress_posts(void)
 {
-	const char *text = getenv("WATCH_QUEUE_POSTS");
-	unsigned long nr = text ? strtoul(text, NULL, 0) : 0;
+	unsigned long nr = nr_posts() / SHARE;
 
-	if (!nr)
-		nr = __BITS_PER_LONG == 64 ? 10000000 : 1000000;
-	return nr / SHARE > 20000 ? nr / SHARE : 20000;
+	return nr > 20000 ? nr : 20000;
 }
 
 static void usage(const char *name, int status)
@@ -1565,7 +1562,7 @@ static void parse(int argc, char **argv)
 	int c;
 
 	stress->seed = 1;
-	stress->posts = nr_posts();
+	stress->posts = nr_stress_posts();
 	stress->all_posts = stress->posts;
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (c == 's')
@@ -1587,7 +1584,7 @@ int main(int argc, char **argv)
 	if (stress == MAP_FAILED)
 		ksft_exit_fail_msg("mmap: errno %d\n", errno);
 	parse(argc, argv);
-	/* The harness has options of its own, which are not for here */
+	/* Do not pass the options to the harness, which has its own */
 	optind = 1;
 	return test_harness_run(1, argv);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Watch queue: its tracepoints
+ * Watch queue: tracepoints
  *
- * Each test has an instance of tracefs of its own, where nothing else is traced.
+ * The tests use a tracefs instance of their own, in which nothing else is traced.
  */
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -16,7 +16,7 @@ FIXTURE(trace)
 {
 	int fd[2], key;
 	FILE *lines;
-	char queue[64];		/* as the lines have it */
+	char queue[64];		/* address of the queue in the trace */
 };
 
 FIXTURE_SETUP(trace)
@@ -41,13 +41,12 @@ FIXTURE_TEARDOWN(trace)
 {
 	if (self->lines)
 		fclose(self->lines);
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 	write_text(INSTANCE "/events/watch_queue/enable", "0");
 	rmdir(INSTANCE);
 }
 
-/* True if the next line tells of @event, of the queue of the line before, and of @rest */
+/* True if the next line has @event, the queue of the line before, and @rest */
 static bool traced(FILE *lines, char *queue, const char *event, const char *rest)
 {
 	char line[512], found[64], *p;
@@ -69,12 +68,12 @@ static bool traced(FILE *lines, char *queue, const char *event, const char *rest
 		memcpy(queue, found, sizeof(found));
 		return true;
 	}
-	ksft_print_msg("not %s of %s: %s", event, rest, line);
+	ksft_print_msg("expected %s of %s: %s", event, rest, line);
 	return false;
 }
 
-/* From the watch to its end, with a loss between */
-TEST_F(trace, life_of_a_watch)
+/* Adding a watch, posts, a loss, reads, and the removal are traced in order. */
+TEST_F(trace, watch)
 {
 	char object[64], removal[] = "type=meta subtype=0 id=7 len=16 info=0000";
 	union watch_record r;
@@ -103,14 +102,13 @@ TEST_F(trace, life_of_a_watch)
 	EXPECT_TRUE(traced(self->lines, self->queue, "read", "bytes=16"));
 }
 
-/* A watch that ends with its queue */
+/* Closing a queue traces the removal of its watches. */
 TEST_F(trace, close)
 {
 	char object[64];
 
 	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 7));
-	close(self->fd[0]);
-	close(self->fd[1]);
+	queue_close(self->fd);
 	snprintf(object, sizeof(object), "type=key id=7 object=%x", self->key);
 	self->lines = fopen(INSTANCE "/trace", "re");
 	ASSERT_NE(NULL, self->lines);
