@@ -192,7 +192,7 @@ static void wait_for_sleeper(void (*sleeper)(int fd))
 	child(sleeper, queues[0][0]);
 }
 
-/* A queue wakes waiters at most once per tick: wait for the next tick */
+/* A queue wakes waiters about once per tick: wait for the next tick */
 static void prepare_sleeper(void (*sleeper)(int fd))
 {
 	wait_for_sleeper(sleeper);

@@ -22,9 +22,9 @@
  * stores the record or counts a loss, and queues notify_work if the queue was empty.
  * It neither wakes nor signals, as a user can have thousands of tasks poll one queue.
  *
- * notify_work runs immediately if it has not run in the current tick, and one tick
- * later otherwise.  A reader that empties the queue after every record thus adds
- * little to the cost of a burst.
+ * notify_work runs immediately if it has not run in the current tick, and one or two
+ * ticks later otherwise.  A reader that empties the queue after every record thus
+ * adds little to the cost of a burst.
  *
  * Lifetime
  *
@@ -295,8 +295,8 @@ static noinline __cold void post_refused(const void *caller, const char *why)
  *
  * The work per watch is bounded, as readers are woken and signalled by a work item.
  *
- * Context: Any context but NMI, with interrupts enabled or disabled; no scheduler
- *	lock may be held, as a work item is queued.  Neither sleeps nor allocates.
+ * Context: Any context but NMI, with interrupts enabled or disabled; no lock of the
+ *	scheduler, workqueues or timers may be held.  Neither sleeps nor allocates.
  *	With PREEMPT_RT the ring's lock may sleep: not from hard interrupt
  *	context, and not with a raw_spinlock_t held or with interrupts or
  *	preemption disabled.

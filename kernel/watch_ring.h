@@ -251,6 +251,9 @@ watch_ring_move_losses(struct watch_ring *ring, u32 tail)
 		WRITE_ONCE(ring->lost, ring->lost + *lost_after);
 		*lost_after = 0;
 	}
+	/* An index of long ago, which seems to be ahead of @tail */
+	if (ring->marked - tail > ring->depth)
+		ring->marked = tail;
 }
 
 /* Free the slots before @tail */

@@ -23,6 +23,13 @@ struct test_record {
 	u8 filler[WATCH_RING_SLOT_SIZE - 12];
 };
 
+/* Each byte of the filler is its offset in the record */
+static void test_fill(struct test_record *record)
+{
+	for (u32 i = 0; i < sizeof(record->filler); i++)
+		record->filler[i] = offsetof(struct test_record, filler) + i;
+}
+
 struct test_context {
 	struct watch_ring *ring;
 	struct watch_queue *wqueue;	/* watch_queue_kunit.c only */

@@ -38,7 +38,7 @@ static u32 test_post_len(struct test_context *ctx, u32 nr, u32 len)
 	};
 	u32 edges = 0;
 
-	memset(record.filler, 0xa5, sizeof(record.filler));
+	test_fill(&record);
 	for (; nr; nr--) {
 		record.serial = ctx->serial++;
 		guard(spinlock_irq)(&ctx->ring->lock);
@@ -68,7 +68,7 @@ static void watch_ring_test_payload(struct kunit *test)
 		memset(ctx->buf, 0, sizeof(ctx->buf));
 		KUNIT_ASSERT_EQ(test, len, test_read(ctx, sizeof(ctx->buf)));
 		for (u32 i = 12; i < len; i++)
-			KUNIT_ASSERT_EQ(test, 0xa5, ctx->buf[i]);
+			KUNIT_ASSERT_EQ(test, i, ctx->buf[i]);
 		KUNIT_ASSERT_EQ(test, 0, ctx->buf[len]);
 	}
 }
@@ -110,7 +110,7 @@ static void watch_ring_test_wrap(struct kunit *test)
 	for (u32 before = 0; before <= 8; before++) {
 		ctx->ring->head = -before;
 		ctx->ring->tail = -before;
-		ctx->ring->marked = -before;
+		ctx->ring->marked = 0;
 		KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 7));
 		ctx->serial = 0;
 		test_post(ctx, 9);
@@ -125,6 +125,26 @@ static void watch_ring_test_wrap(struct kunit *test)
 		test_expect_end(test);
 		watch_ring_destroy(ctx->ring);
 	}
+}
+
+/* The index of a loss that was 2 GiB of records ago is not taken for a new one */
+static void watch_ring_test_old_mark(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	ctx->ring->head = (u32)S32_MIN + 10;
+	ctx->ring->tail = ctx->ring->head;
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
+	KUNIT_EXPECT_TRUE(test, watch_ring_has_marks(ctx->ring));
+	test_post(ctx, 2);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_records(test, 0, 2);
+	KUNIT_EXPECT_FALSE(test, watch_ring_has_marks(ctx->ring));
+	test_post(ctx, 5);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_records(test, 2, 4);
+	test_expect_loss(test, 1);
+	test_expect_end(test);
 }
 
 /*
@@ -357,6 +377,7 @@ static struct kunit_case watch_ring_test_cases[] = {
 	KUNIT_CASE(watch_ring_test_payload),
 	KUNIT_CASE(watch_ring_test_depth),
 	KUNIT_CASE(watch_ring_test_wrap),
+	KUNIT_CASE(watch_ring_test_old_mark),
 	KUNIT_CASE(watch_ring_test_loss_place),
 	KUNIT_CASE(watch_ring_test_loss_pending),
 	KUNIT_CASE(watch_ring_test_loss_unsized),

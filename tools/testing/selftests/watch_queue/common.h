@@ -522,7 +522,7 @@ static inline int child_status(pid_t pid)
 	return WEXITSTATUS(status);
 }
 
-/* Becomes an ordinary user, for good: call this in a child of the test */
+/* Becomes an ordinary user permanently: call this in a child of the test */
 static inline int become_user(uid_t uid)
 {
 	if (setgroups(0, NULL) || setresgid(uid, uid, uid) ||

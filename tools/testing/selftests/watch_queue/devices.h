@@ -54,7 +54,7 @@ static inline __u64 sysfs_ino(const char *devpath)
 	return statx(AT_FDCWD, path, 0, STATX_INO, &st) ? 0 : st.stx_ino;
 }
 
-/* True if the record has the path, or the end of it and the flag that says so */
+/* True if the record has the path, or the end of the path and the flag for that */
 static inline bool has_devpath(const union watch_record *r, const char *path)
 {
 	const char *got = watch_record_devpath(r);

@@ -1479,7 +1479,7 @@ FIXTURE_VARIANT_ADD(check, id) {
 	.check = CHECK_ID,
 };
 
-/* The records of a watch are in order, and none is missing without a loss report. */
+/* The records of a watch come in their order, and none is missing without a loss report. */
 FIXTURE_VARIANT_ADD(check, order) {
 	.check = CHECK_ORDER,
 };
