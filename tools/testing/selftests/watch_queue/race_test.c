@@ -490,7 +490,7 @@ FIXTURE_SETUP(wake)
 	if (self->w.how == WAIT_READ)
 		ASSERT_EQ(0, fcntl(self->q.fd[0], F_SETFL, 0));
 	/* A round may take two ticks, as a queue wakes about once per tick */
-	self->w.rounds = nr_rounds(1000);
+	self->w.rounds = nr_rounds(5000);
 }
 
 FIXTURE_TEARDOWN(wake)
