@@ -88,7 +88,7 @@ mkdir -p /dev/pts && mount -t devpts devpts /dev/pts || exit
 
 echo 'KTAP version 1'
 # strace is there where it is the host's
-[ "$(uname -m)" = x86_64 ] && echo 1..80 || echo 1..75
+[ "$(uname -m)" = x86_64 ] && echo 1..83 || echo 1..78
 
 #
 # Wrong use
@@ -310,11 +310,11 @@ for format in '' --json; do
 	grep -q '5 events, 4 records, 3 lost, largest backlog 4 of 4' err
 	result "statistics of a loss, $format" $? err
 	tail -n 1 out | sed 's/"time":[^,]*,//' >got
-	if [ "$format" ]; then
-		echo '{"source":"queue","event":"lost","count":3,"or_more":false}'
-	else
-		echo 'queue  lost            3'
-	fi | same "a loss, $format" got
+	lost='queue  lost            3'
+	[ ! "$format" ] || lost='{"source":"queue","event":"lost","count":3,"or_more":false}'
+	same "a loss, $format" got <<END
+$lost
+END
 done
 
 rm -f other plain
@@ -481,8 +481,9 @@ start --devices --exec 'echo $WATCHQ_SUBSYSTEM $WATCHQ_NAME $WATCHQ_DEVPATH $WAT
 echo change >/sys/devices/virtual/mem/null/uevent
 upto 1
 finish
-echo "mem null /devices/virtual/mem/null $(stat -c %i /sys/devices/virtual/mem/null)" |
-	same 'a device, for a command' out
+same 'a device, for a command' out <<END
+mem null /devices/virtual/mem/null $(stat -c %i /sys/devices/virtual/mem/null)
+END
 
 keyctl add user demo a @s >key
 start --key "$(cat key)" --json
