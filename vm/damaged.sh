@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-# Sourced by the tests in the guest: a damaged filesystem, and a disk whose reads fail.
+# Sourced by scripts in the guest: a damaged filesystem
 
 # damaged DIRECTORY: mount /dev/loop0 on DIRECTORY, with an ext4 filesystem whose
 # directory "cellar" is damaged, and with errors=remount-ro.
@@ -12,9 +12,3 @@ damaged() {
 	dd if=/dev/zero of=image bs=1024 count=1 seek=$((at / 1024)) conv=notrunc 2>zeroes || exit
 	losetup /dev/loop0 image && mount -t ext4 -o errors=remount-ro /dev/loop0 "$1" || exit
 }
-
-# The disk of scsi_debug. Its reads fail after bad_reads, until good_reads.
-disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*)
-disk=/dev/${disk##*/}
-bad_reads() { echo '2 1 28 0 0 2 3 11 0' >"$(echo /sys/kernel/debug/scsi_debug/*/error)"; }
-good_reads() { echo '- 2 28' >"$(echo /sys/kernel/debug/scsi_debug/*/error)"; }

@@ -3,10 +3,8 @@
 # Run the examples of the manual pages (bin/check-docs --extract-man) in the guest,
 # unmodified. Prints KTAP. journald and rsyslogd are Debian's (bin/programs logs).
 
-# shellcheck source=vm/lib.sh
+# shellcheck source=tools/testing/selftests/watch_queue/lib.sh
 . /t/lib.sh
-# shellcheck source=vm/damaged.sh
-. /t/damaged.sh
 
 # start FILE: start the example, and wait until it watches
 start() {
@@ -119,3 +117,4 @@ stop_rsyslog() {
 start watchq-6.sh
 fail
 finish 'block medium 0' /var/log/watchq stop_rsyslog
+[ "$failed" = 0 ]

@@ -6,6 +6,8 @@
 # missing line causes a timeout.
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside
+# shellcheck source=tools/testing/selftests/watch_queue/lib.sh
+. /t/lib.sh
 # shellcheck source=vm/damaged.sh
 . /t/damaged.sh
 

@@ -5,6 +5,8 @@
 # that it causes, and a missing line is a timeout.
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside 2>&1
+# shellcheck source=tools/testing/selftests/watch_queue/lib.sh
+. /t/lib.sh
 # shellcheck source=vm/damaged.sh
 . /t/damaged.sh
 
@@ -75,7 +77,6 @@ await shutdown
 finish
 umount tree && losetup -d /dev/loop0 || exit
 
-grep -q nobody /etc/passwd || echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>/etc/passwd
 mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 tree tree || exit
 scene 'QUOTA: a user reaches the limit' --sb tree --filter sb=quota
 echo '$ su nobody -s /bin/sh -c "head -c 16k /dev/zero >tree/file"'
