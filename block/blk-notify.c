@@ -15,9 +15,9 @@
  *
  * If a driver splits a bio, the bio that ends is the remainder, so the reported sector
  * and length are those of the last part.  Only the driver can determine which part
- * failed.  A driver that redirects the original bio to a lower device, as NVMe
- * multipath does, reports through that device.  bcache with a cache attached does the
- * same after completing a clone, so that error is reported twice.
+ * failed.  If a driver redirects the original bio to a lower device, as NVMe multipath
+ * does, the error is reported for the lower device.  bcache with a cache attached does
+ * the same after completing a clone, so an error of its backing device is reported twice.
  *
  * A stacked device reports errors of its own bios, independently of the devices below.
  * A watch on one device gets one record of each error.  A watch on all devices gets one
@@ -29,8 +29,8 @@
  *
  * The blk_watchers of a block device (a disk or a partition) are created with its first
  * watch, or with its first error while its disk or all devices are watched.  They are
- * freed with the device, which is then not open and has no I/O in flight, but before
- * its disk.  Nothing here holds a reference to a device.
+ * freed with the device, before its disk is freed.  The device is then not open and has
+ * no I/O in flight.  Nothing here holds a reference to a device.
  *
  * Locks
  *

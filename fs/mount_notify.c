@@ -30,7 +30,7 @@
  *
  * All mounts of a tree are in one namespace and stay in it until they are unmounted.
  * A detached tree is an exception: it may be attached in a namespace that the
- * watcher is not permitted to inspect.  Therefore detached mounts cannot be watched.
+ * watcher may not inspect.  Therefore detached mounts cannot be watched.
  *
  * Locks, outer to inner
  *
@@ -83,9 +83,9 @@ atomic_t mount_nr_watches = ATOMIC_INIT(0);
  *
  * A mount may stay cached as an ancestor after its last watch is removed.  The number
  * of mounts that are cached as ancestors in one generation is bounded by the number
- * that were watched at one time, and so is the number of generations that one system
- * call can end by moving many mounts: each time, one of the mounts that are cached or
- * watched is involved.
+ * that were watched at one time.  This also bounds the number of generations that one
+ * system call can end by moving many mounts, as each of these moves involves a mount
+ * that is cached or watched.
  */
 static u64 mount_ancestor_gen = 1;
 

@@ -42,9 +42,9 @@
  *
  * If no rate limit is free, warnings share an additional one.  The first warnings in
  * its period are posted individually.  The summary of the others may be about several
- * quotas, so it does not name a quota.  It contains the number of warnings for
- * privileged watchers only.  For other watchers it only means that some warnings,
- * possibly about their quota, were suppressed.
+ * quotas, so it does not name a quota.  Only privileged watchers get the number of
+ * warnings.  For other watchers, the summary only means that some warnings, possibly
+ * about their quota, were suppressed.
  *
  * Locks, outer to inner
  *

@@ -19,8 +19,7 @@
  * Sleeping readers
  *
  * Readers are exclusive waiters: one is woken when the queue becomes readable.  If
- * a reader that has slept leaves records behind, it wakes the next reader, and all
- * pollers again.
+ * this reader leaves records behind, it wakes the next reader, and all pollers again.
  */
 
 #include <linux/capability.h>
@@ -83,8 +82,8 @@ static bool watch_queue_eof(const struct pipe_inode_info *pipe)
 
 /*
  * Copy to @to the records that were queued when the call began, and report losses
- * where they occurred.  Return the number of bytes, 0 if the queue is empty, or an
- * error if nothing could be copied.
+ * where they occurred.  Return the number of bytes copied, 0 if the queue is empty, or
+ * an error if nothing was copied.
  */
 static __always_inline ssize_t
 watch_queue_read_locked(struct pipe_inode_info *pipe, struct iov_iter *to)
@@ -254,11 +253,11 @@ static __poll_t watch_queue_poll(struct file *file, poll_table *wait)
 }
 
 /*
- * Return the list of a descriptor, or else an unused list, or NULL if there is none.
+ * Return the list of @file, an unused list if @file has none, or NULL if all are in use.
  *
- * kill_fasync() holds the RCU read lock while it signals all entries of a list, each
- * of which may be for a large process group.  With one list per descriptor, an RCU
- * read-side section is not longer than that of a kill() of the group.
+ * kill_fasync() holds the RCU read lock while it signals all entries of a list, and each
+ * entry may be for a large process group.  With one list per file, an RCU read-side
+ * section is not longer than that of kill() for one group.
  */
 static struct fasync_struct **
 watch_queue_fasync_list(struct watch_queue *wqueue, const struct file *file)

@@ -19,8 +19,9 @@
  *
  * A post runs in the context of an event, often under the locks of the source, and
  * any user may be watching.  It therefore does a fixed amount of work per watch: it
- * stores the record or counts a loss, and queues notify_work if the queue was empty.
- * It neither wakes nor signals, as a user can have thousands of tasks poll one queue.
+ * stores the record or counts a loss.  If the queue becomes readable and has sleepers,
+ * it queues notify_work.  A post does not wake or signal: a user can have thousands of
+ * tasks poll one queue.
  *
  * notify_work runs immediately if it has not run in the current tick, and one or two
  * ticks later otherwise.  A reader that empties the queue after every record thus
@@ -37,8 +38,8 @@
  * notify_work is queued under ring.lock unless closed is set.  watch_queue_close()
  * sets closed and then cancels the work, so that it does not outlive the queue.
  *
- * A watch ends in one of three ways.  The first of them to unlink the watch from
- * its object's list, under the lock of this list, also releases it:
+ * A watch ends in one of three ways.  They may run at the same time.  The one that
+ * unlinks the watch from its object's list, under the lock of this list, releases it:
  *
  *	R  remove_watch_from_object()	the watch is removed by its owner,
  *	   watch_queue_remove_id()	by object or by ID
@@ -48,7 +49,7 @@
  *	R, L	exclude each other by watch_list->lock.
  *	R, C	C finds a watch on the queue's list, takes the lock of the
  *		object's list, and skips the watch if it is off this list.  While
- *		R holds the lock and finds the watch, the queue cannot be freed.
+ *		R holds the lock and the watch is on it, the queue is not freed.
  *	L, C	as R, C; in addition, RCU protects the list that C found.
  *
  * Ordering
@@ -287,11 +288,10 @@ static noinline __cold void post_refused(const void *caller, const char *why)
  *	modules, or NULL
  * @id: the object; watches with another ID on the list are skipped
  *
- * Puts a copy of the record, with the ID of the watch filled in, into the queue
- * of every watch on the object if the queue's filter and the security modules
- * accept it.  A full queue loses the record and reports the loss to its reader.
- * A record with a length below 8 or above 127 is refused with a warning, and so
- * is any record from an NMI.
+ * For each watch on the object, puts a copy of the record with the ID of the watch
+ * into its queue if the queue's filter and the security modules accept the record.
+ * A full queue loses the record and reports the loss to its reader.  Records shorter
+ * than 8 or longer than 127 bytes, and those from an NMI, are refused with a warning.
  *
  * The work per watch is bounded, as readers are woken and signalled by a work item.
  *
@@ -430,8 +430,8 @@ static struct watch *watch_find(const struct watch_list *wlist,
 }
 
 /*
- * Each watch adds to the cost of every event on its object, so a user may have only
- * so many.  Watches on keys are also subject to RLIMIT_NOFILE, as in Linux 6.12.
+ * Each watch adds to the cost of every event on its object, so their number is limited.
+ * Watches on keys are also subject to RLIMIT_NOFILE, as in Linux 6.12.
  */
 static bool watch_charge(struct watch *watch)
 {

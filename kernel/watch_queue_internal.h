@@ -16,9 +16,9 @@
  *				context, so interrupts are disabled
  *	watch_queue->wait.lock	sleeping readers and pollers
  *
- * pipe->mutex and watch_list->lock do not nest, and neither do the last two.  A
- * poster takes only ring.lock.  A wake-up holds wait.lock until every task that
- * polls the queue is woken, so a poster must not wait for wait.lock.
+ * pipe->mutex and watch_list->lock do not nest.  ring.lock and wait.lock do not nest
+ * either.  A poster takes only ring.lock.  A wake-up holds wait.lock until every task
+ * that polls the queue is woken, so a poster must not wait for wait.lock.
  *
  * Fields of struct watch_queue
  *
@@ -29,7 +29,7 @@
  *	notified
  *	watches			ring.lock; fdinfo, watch_find() and removal by ID
  *				walk the list under RCU
- *	nr_watches		ring.lock to write, READ_ONCE() in watch_find()
+ *	nr_watches		ring.lock to write, READ_ONCE() without it
  *	fasync[]		fasync_helper() and kill_fasync() protect each
  *				entry; pipe->mutex to choose one
  *	nr_async		pipe->mutex to write, READ_ONCE() elsewhere

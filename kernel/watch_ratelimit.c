@@ -5,10 +5,10 @@
  * Failing hardware can generate thousands of errors per second.  Within each
  * period of WATCH_RATELIMIT_PERIOD the first WATCH_RATELIMIT_BURST events are
  * posted individually.  Further events are counted, and when the period ends a
- * single record is posted for the last event, with the number of suppressed
- * ones.  The first event is never delayed, and the last one by at most one period.
- * The number of records plus the counts in them equals the number of events.  The
- * timer runs only while events occur.
+ * single record is posted for the last event, with the number of the others.  The
+ * first event is never delayed, and the last one by at most one period.  The number
+ * of records plus the counts in them equals the number of events.  The timer runs
+ * only while events occur.
  */
 
 #include <linux/build_bug.h>

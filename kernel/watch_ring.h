@@ -50,8 +50,9 @@
  *
  * A ring without a size is full and has no slot, so its losses are due
  * immediately.  The ring is readable if it has a record or if a count is due.
- * In the other two states the ring has a record, as the slot before the loss has
- * not been consumed.  Therefore pending reports need not be counted.
+ * If a count is in one of the other two states, the record before the loss has not
+ * been consumed, so the ring has a record.  Therefore pending reports need not be
+ * counted.
  *
  * @marked is the index after the newest slot that had a count.  The reader
  * searches for counts only below this index.

@@ -8,7 +8,7 @@
  * and is done here.  See Documentation/core-api/watch_queue.rst.
  *
  * watch_source_lock protects the table of sources.  It is not held during a call
- * into a source, which may have to wait for a file server.  The calls are counted,
+ * into a source, as the call may wait for a file server.  The calls are counted,
  * so that unregister_watch_source() can wait until none is running.
  */
 
@@ -224,6 +224,7 @@ static int watch_source_remove_id(struct watch_queue *wqueue,
  * * -EOPNOTSUPP - the type has no source, or is not watched through this ioctl
  * * -EINVAL - an unknown flag, or any flag for removal by ID
  * * -EBADF - the descriptor is not open
+ * * -ENOMEM - out of memory
  * * any error of the source's find() function
  * * any error of add_watch_to_object(), or -EBADSLT if there is no watch to remove
  */

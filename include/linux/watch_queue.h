@@ -127,9 +127,9 @@ struct watch_target {
  * @find: find the object for @file and @flags.  @file is NULL if the program passed
  *	-1 instead of a descriptor, which is only possible if @add is true.  If @add
  *	is true, check that the caller may watch the object, and create its list.
- *	Otherwise do not require any permission.  May sleep.  Return 0, -EBADF if a
- *	file is needed, -EINVAL if the file is of the wrong kind, -EPERM, -ENOMEM, or
- *	the error of a security module
+ *	Otherwise do not check permissions.  May sleep.  Returns 0, -EBADF if a file
+ *	is required, -EINVAL if the file is of the wrong kind, -EPERM, -ENOMEM, or the
+ *	error of a security module
  * @added: called after a watch was added, or NULL
  *
  * If @find acquires a resource for @private, the release function of the list
@@ -195,7 +195,7 @@ static inline void init_watch_list(struct watch_list *wlist,
  * @wqueue: destination of its records
  *
  * The caller then sets id and info_id, and adds the watch to an object or frees it
- * with kfree().  Until then the caller must hold its reference on @wqueue:
+ * with kfree().  Until then the caller must hold a reference on @wqueue, as
  * init_watch() does not take one.
  *
  * Context: Any.

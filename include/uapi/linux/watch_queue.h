@@ -72,7 +72,7 @@ enum watch_meta_notification_subtype {
  *
  * Data that depends on the type follows.  Records are stored in the reader's buffer
  * back to back, without padding or alignment.  Advance by the length in @info, and
- * copy a record before accessing its 64-bit members.
+ * copy a record before accessing its members.
  */
 struct watch_notification {
 	__u32	type:24;
@@ -132,9 +132,10 @@ struct watch_notification_filter {
  *	IOC_WATCH_QUEUE_REMOVE_WATCH with -1 removes watches by their ID
  * @id: watch ID of the records, 0 to 255.  Watches of a queue may share an ID.
  *	Removal by ID removes all watches of the queue with this @type and @id, also
- *	those on keys; their objects need not be accessible.  Ignored when a watch is
- *	removed by @fd
- * @flags: flags of the type; must be 0 for removal by ID
+ *	those on keys; their objects need not be accessible.  Not used for removal by
+ *	@fd
+ * @flags: flags of the type.  For removal by @fd, those with which the watch was
+ *	added; must be 0 for removal by ID
  *
  * The structure is extensible: its size is encoded in the ioctl number.  A kernel
  * ignores members that it does not support if they are 0, and otherwise returns
@@ -335,10 +336,11 @@ struct superblock_error_notification {
  * @suppressed: number of suppressed warnings of the same kind about the same quota
  *	since the previous record
  *
- * If warnings about too many different quotas are suppressed, one record counts all
- * of them: @id is -1, @id_type is 0 and @warning is QUOTA_NL_NOWARN.  @suppressed is
- * then one less than the number of these warnings, and 0 for an unprivileged watcher,
- * which gets the record even if none of the warnings is about its quota.
+ * If there are warnings about too many different quotas at a time, one record reports
+ * several suppressed ones: @id is -1, @id_type is 0 and @warning is QUOTA_NL_NOWARN.
+ * @suppressed is then one less than the number of these warnings.  An unprivileged
+ * watcher gets this record with 0 as @suppressed, even if none of the warnings is about
+ * its quota.
  */
 struct superblock_quota_notification {
 	struct superblock_notification sb;
@@ -420,8 +422,8 @@ enum block_notification_operation {
  * @partition: partition number, 0 for the disk
  *
  * The object ID of a watch, in its removal record and in fdinfo, is
- * @disk_seq << 8 | @partition at the time of the device's first watch or error, and 0
- * for a watch on all devices.
+ * @disk_seq << 8 | @partition at the time of the device's first watch or reported error,
+ * and 0 for a watch on all devices.
  */
 struct block_notification {
 	struct watch_notification watch;
