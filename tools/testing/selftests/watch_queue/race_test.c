@@ -831,9 +831,10 @@ TEST_F_TIMEOUT(queue, close_concurrent, LIMIT)
 	EXPECT_TRUE(has_depth(self->fd[0], 8));
 }
 
-/* A thread that sets the size of @fd in each round */
-struct sizer {
+/* A thread that calls @op for @fd in each round, on the second processor */
+struct rival {
 	pthread_t thread;
+	int (*op)(int fd);
 	int fd;
 	int result;
 	unsigned long round;	/* set to start a round */
@@ -841,17 +842,38 @@ struct sizer {
 	unsigned long rounds;
 };
 
-static void *sizer_run(void *arg)
+static void *rival_run(void *arg)
 {
-	struct sizer *s = arg;
+	struct rival *r = arg;
 
-	while (s->done < s->rounds) {
-		while (__atomic_load_n(&s->round, __ATOMIC_ACQUIRE) == s->done)
+	run_on(1);
+	while (r->done < r->rounds) {
+		while (__atomic_load_n(&r->round, __ATOMIC_ACQUIRE) == r->done)
 			sched_yield();
-		s->result = queue_size(s->fd, 16);
-		__atomic_store_n(&s->done, s->done + 1, __ATOMIC_RELEASE);
+		r->result = r->op(r->fd);
+		__atomic_store_n(&r->done, r->done + 1, __ATOMIC_RELEASE);
 	}
 	return NULL;
+}
+
+/* Starts the next round */
+static void rival_go(struct rival *r, int fd)
+{
+	r->fd = fd;
+	__atomic_store_n(&r->round, r->round + 1, __ATOMIC_RELEASE);
+}
+
+/* Waits for the end of the round; returns the result of @op */
+static int rival_result(struct rival *r)
+{
+	while (__atomic_load_n(&r->done, __ATOMIC_ACQUIRE) != r->round)
+		sched_yield();
+	return r->result;
+}
+
+static int size_16(int fd)
+{
+	return queue_size(fd, 16);
 }
 
 /*
@@ -861,25 +883,22 @@ static void *sizer_run(void *arg)
 TEST_F_TIMEOUT(queue, size_concurrent, LIMIT)
 {
 	struct poster poster = { .key = RING_A };
-	struct sizer sizer = { .rounds = nr_rounds(2000) };
+	struct rival rival = { .op = size_16, .rounds = nr_rounds(2000) };
 	struct queue_info info;
 	unsigned long i;
 	struct reader rd;
 	int fd[2], ret;
 
 	ASSERT_EQ(0, poster_start(&poster));
-	ASSERT_EQ(0, pthread_create(&sizer.thread, NULL, sizer_run, &sizer));
-	for (i = 0; i < sizer.rounds; i++) {
+	ASSERT_EQ(0, pthread_create(&rival.thread, NULL, rival_run, &rival));
+	for (i = 0; i < rival.rounds; i++) {
 		ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK));
 		ASSERT_EQ(0, watch_add(RING_A, fd[0], ID_A));
 		if (i & 1)
 			ASSERT_EQ(POLLIN, poll_in(fd[0]));
-		sizer.fd = fd[1];
-		__atomic_store_n(&sizer.round, i + 1, __ATOMIC_RELEASE);
+		rival_go(&rival, fd[1]);
 		ret = queue_size(fd[0], 8);
-		while (__atomic_load_n(&sizer.done, __ATOMIC_ACQUIRE) == i)
-			sched_yield();
-		ASSERT_EQ(-EBUSY, ret + sizer.result);
+		ASSERT_EQ(-EBUSY, ret + rival_result(&rival));
 		ASSERT_TRUE(queue_info(fd[0], &info));
 		ASSERT_EQ(ret ? 16 : 8, info.depth);
 
@@ -895,7 +914,7 @@ TEST_F_TIMEOUT(queue, size_concurrent, LIMIT)
 			ASSERT_EQ(info.lost, rd.lost);
 		queue_close(fd);
 	}
-	ASSERT_EQ(0, pthread_join(sizer.thread, NULL));
+	ASSERT_EQ(0, pthread_join(rival.thread, NULL));
 	EXPECT_TRUE(poster_stop(&poster));
 }
 
@@ -956,28 +975,9 @@ TEST_F_TIMEOUT(queue, writers_reopened, LIMIT)
 	close(ender.fd);
 }
 
-/* A thread that sets O_ASYNC on @fd in each round */
-struct async_setter {
-	pthread_t thread;
-	int fd;
-	int result;
-	unsigned long round;	/* set to start a round */
-	unsigned long done;
-	unsigned long rounds;
-};
-
-static void *async_setter_run(void *arg)
+static int set_async(int fd)
 {
-	struct async_setter *a = arg;
-
-	run_on(1);
-	while (a->done < a->rounds) {
-		while (__atomic_load_n(&a->round, __ATOMIC_ACQUIRE) == a->done)
-			;
-		a->result = fcntl(a->fd, F_SETFL, O_NONBLOCK | O_ASYNC);
-		__atomic_store_n(&a->done, a->done + 1, __ATOMIC_RELEASE);
-	}
-	return NULL;
+	return neg(fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC));
 }
 
 /*
@@ -986,27 +986,25 @@ static void *async_setter_run(void *arg)
  */
 TEST_F_TIMEOUT(queue, async_concurrent, LIMIT)
 {
-	struct async_setter setter = { .rounds = nr_rounds(500) };
+	struct rival rival = { .op = set_async, .rounds = nr_rounds(500) };
 	unsigned long i;
 	int fd[4], j;
 
 	run_on(0);
-	ASSERT_EQ(0, pthread_create(&setter.thread, NULL, async_setter_run, &setter));
-	for (i = 0; i < setter.rounds; i++) {
-		setter.fd = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		ASSERT_GE(setter.fd, 0);
-		__atomic_store_n(&setter.round, i + 1, __ATOMIC_RELEASE);
-		ASSERT_EQ(0, fcntl(setter.fd, F_SETFL, O_NONBLOCK | O_ASYNC));
-		while (__atomic_load_n(&setter.done, __ATOMIC_ACQUIRE) == i)
-			sched_yield();
-		ASSERT_EQ(0, setter.result);
-		ASSERT_EQ(0, close(setter.fd));
+	ASSERT_EQ(0, pthread_create(&rival.thread, NULL, rival_run, &rival));
+	for (i = 0; i < rival.rounds; i++) {
+		fd[0] = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		ASSERT_GE(fd[0], 0);
+		rival_go(&rival, fd[0]);
+		ASSERT_EQ(0, set_async(fd[0]));
+		ASSERT_EQ(0, rival_result(&rival));
+		ASSERT_EQ(0, close(fd[0]));
 	}
-	ASSERT_EQ(0, pthread_join(setter.thread, NULL));
+	ASSERT_EQ(0, pthread_join(rival.thread, NULL));
 	for (j = 0; j < 4; j++) {
 		fd[j] = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		ASSERT_GE(fd[j], 0);
-		EXPECT_EQ(0, fcntl(fd[j], F_SETFL, O_NONBLOCK | O_ASYNC));
+		EXPECT_EQ(0, set_async(fd[j]));
 	}
 	for (j = 0; j < 4; j++)
 		EXPECT_EQ(0, close(fd[j]));
