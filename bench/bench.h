@@ -21,6 +21,7 @@
 
 #define REPETITIONS	31
 #define BATCH		128	/* default number of operations */
+#define TICK_USEC	10000	/* CONFIG_HZ_100 in config/bench.config */
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof(*(a)))
 
 /**
@@ -77,8 +78,6 @@ static inline uint64_t ticks(void)
 int keep(int fd);			/* exits if @fd is negative */
 int open_object(void);
 bool open_queue(int fds[2], unsigned int depth);
-#define TICK_USEC	10000		/* CONFIG_HZ_100 in config/bench.config */
-
 pid_t child(void (*sleeper)(int fd), int fd);	/* returns when the child sleeps */
 
 void drain(int fd);
