@@ -1317,7 +1317,7 @@ static void objects_init(struct __test_metadata *_metadata)
 	}
 	for (i = 0; i < OBJECT_TRANSIENT; i++)
 		ASSERT_GT(o[i].key, 0);
-	stress->transient_ring = ring_new("mortal");
+	stress->transient_ring = ring_new("transient");
 	ASSERT_GT(stress->transient_ring, 0);
 }
 
