@@ -22,54 +22,53 @@ expect() {
 	result "$name" $? "$file"
 }
 
+# in_session NAME COMMANDS: test that the commands succeed in a new session with a queue
+# on descriptor 4. watch_add adds a watch on a key, watch_sync waits until all records
+# were read. Set $key from the file key, and $session to the new session keyring.
+in_session() {
+	rm -f notes
+	keyctl watch_session -n demo notes collected 4 sh -ec "$2"'
+		keyctl watch_sync 4
+		cp notes synced
+		keyctl id @s >session
+	' >output 2>&1
+	result "$1" $? output
+	key=$(cat key) session=$(cat session)
+	session=$((session))
+}
+
 cd "$2" && mkfifo watched || exit
 
 echo 'KTAP version 1'
 echo 1..7
 
-# watch_session runs a program in a new session with a queue on descriptor 4.
-# watch_add adds a watch on a key, watch_sync waits until all records were read.
 # shellcheck disable=SC2016 # for the shell inside
-keyctl watch_session -n demo notes collected 4 sh -ec '
+in_session watch_session '
 	keyctl add user demo a @s >key
 	keyctl watch_add 4 $(cat key)
 	keyctl update $(cat key) b
 	keyctl watch_rm 4 $(cat key)
 	keyctl update $(cat key) c
 	keyctl unlink $(cat key) @s
-	keyctl watch_sync 4
-	cp notes synced
-	keyctl id @s >session
-' >output 2>&1
-result watch_session $? output
-key=$(cat key) session=$(cat session)
-session=$((session))
+'
 expect watch_sync synced "$session link $key" "$key upd" "$session unlk $key"
 
 # A watch can be removed from an expired key. There is no record of the expiry, because
 # keyutils does not use KEY_WATCH_EXTENDED.
-rm notes
 # shellcheck disable=SC2016 # for the shell inside
-keyctl watch_session -n demo notes collected 4 sh -ec '
+in_session watch_rm_expired '
 	keyctl add user short a @s >key
 	keyctl watch_add 4 $(cat key)
 	keyctl timeout $(cat key) 1
 	while keyctl describe $(cat key) >/dev/null; do :; done
 	keyctl watch_rm 4 $(cat key)
-	keyctl watch_sync 4
-	cp notes synced
-	keyctl id @s >session
-' >output 2>&1
-result watch_rm_expired $? output
-key=$(cat key) session=$(cat session)
-session=$((session))
+'
 expect watch_expired synced "$session link $key" "$key attr"
 
 # Revoking a keyring, and invalidating a key that is then collected, cause one event
 # each, and none for the links that are removed.
-rm notes
 # shellcheck disable=SC2016 # for the shell inside
-keyctl watch_session -n demo notes collected 4 sh -ec '
+in_session watch_gone '
 	keyctl newring shelf @s >ring
 	keyctl watch_add 4 $(cat ring)
 	keyctl add user dead a $(cat ring) >key
@@ -78,13 +77,8 @@ keyctl watch_session -n demo notes collected 4 sh -ec '
 	while grep -q "^$(printf %08x $(cat key))" /proc/keys; do :; done
 	keyctl add user last a $(cat ring) >last
 	keyctl revoke $(cat ring)
-	keyctl watch_sync 4
-	cp notes synced
-	keyctl id @s >session
-' >output 2>&1
-result watch_gone $? output
-key=$(cat key) session=$(cat session) ring=$(cat ring)
-session=$((session))
+'
+ring=$(cat ring)
 expect watch_one_each synced "$session link $ring" "$ring link $key" "$key inv" \
 	"$ring link $(cat last)" "$ring rev"
 
