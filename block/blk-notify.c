@@ -51,12 +51,13 @@
 #include <linux/kdev_t.h>
 #include <linux/security.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/watch_queue.h>
 #include <linux/watch_ratelimit.h>
 
 #include "blk-mq.h"
 
-static_assert(sizeof(struct block_notification) == 48);
+static_assert(sizeof(struct block_notification) == 56);
 
 struct blk_watchers {
 	struct watch_list watchers;
@@ -69,8 +70,9 @@ struct blk_watchers {
 struct blk_error {
 	u64 sector;
 	u64 disk_seq;		/* at the time of the error; the medium may change */
+	u64 time_ns;
 	u32 length;
-	u32 operation;
+	u8 operation;
 	u8 class;
 	bool stacked;
 };
@@ -172,6 +174,7 @@ static void blk_post_error(struct block_device *bdev, const struct blk_error *e,
 		.dev_major	= MAJOR(bdev->bd_dev),
 		.dev_minor	= MINOR(bdev->bd_dev),
 		.sector		= e->sector,
+		.time_ns	= e->time_ns,
 		.length		= e->length,
 		.operation	= e->operation,
 		.partition	= bdev_partno(bdev),
@@ -256,6 +259,7 @@ static void blk_report_error(struct block_device *bdev, struct blk_error *e)
 	    hlist_empty(&blk_global_watchers.watchers))
 		return;
 
+	e->time_ns = ktime_get_real_ns();
 	bw = blk_watchers_get(bdev, GFP_ATOMIC | __GFP_NOWARN);
 	if (bw)
 		watch_ratelimit_post(&bw->rl, e, sizeof(*e));

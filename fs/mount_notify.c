@@ -514,7 +514,8 @@ static int mount_find(struct file *file, u32 flags, bool add,
 }
 
 /* After this, the caller sees any change that was not reported to the new watch */
-static void mount_watch_added(void)
+static void mount_watch_added(const struct watch_target *target,
+			      struct watch_queue *wqueue)
 {
 	read_seqlock_excl(&mount_lock);
 	mount_ancestor_gen++;

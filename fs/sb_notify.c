@@ -9,10 +9,20 @@
  *
  * Objects
  *
- *	super_block --1:1-- sb_watchers --1:n-- watch
+ *	super_block --1:1-- sb_watchers --1:n-- watch on this filesystem
+ *	user_namespace --1:1-- sb_watches --1:n-- watch on all filesystems
  *
- * The sb_watchers of a superblock are created with its first watch and freed when the
- * superblock is killed.  Nothing here holds a reference on a superblock or a mount.
+ * The sb_watchers of a superblock are created with its first watch, or if there is a
+ * watch on all filesystems.  They are freed when the superblock is killed.  While a
+ * superblock has no sb_watchers, only its state is stored.  Nothing here holds a
+ * reference on a superblock or a mount.
+ *
+ * A watch on all filesystems gets the events of those that are owned by the user
+ * namespace in which it was added, or by a namespace below.  It is on the list of
+ * this namespace, so that other users do not add to the cost of an event.  An event is
+ * posted to the lists of the owner of the filesystem and of its ancestors, of which
+ * there are at most 33.  A watch pins its user namespace through its credentials, so
+ * the list is empty when the namespace is freed.
  *
  * Permission model
  *
@@ -20,62 +30,65 @@
  * filesystem, or a file that it can read through a mount in its mount namespace.
  * Without the capability it only gets events that it can also detect with this file:
  *
- *	remounts		/proc/self/mountinfo, fstatfs()
+ *	remounts, read-only	/proc/self/mountinfo, fstatfs(), write()
  *	shutdown		fsync(), which fails from then on
  *	write-back errors	syncfs(), which does not return the inode
  *	its own quota		quotactl(Q_GETQUOTA)
  *
  * The capability is needed for freezing, which no system call shows; for filesystem
- * errors, as with fanotify; for inode numbers; and for the quota of other users.
+ * errors, as with fanotify; for inode numbers; and for the quota of other users.  A
+ * watch on all filesystems needs it in the user namespace of the program.
+ *
+ * State
+ *
+ * sb->s_notify_state records that a filesystem accepts no changes although SB_RDONLY may
+ * not be set, and why.  It is set even if nobody is watching, as a watch reports the
+ * state when it is added.  A filesystem that became read-only by an error is reported
+ * once, whether it sets SB_RDONLY, enters a mode of its own or shuts down.
+ *
+ * A state record must not be outdated when it is the last record in the queue.  So
+ * sb_report_state() reads the state again after it has posted the record.
  *
  * Rate limit
  *
  * Filesystem errors and write-back errors have one rate limit each, see
- * kernel/watch_ratelimit.c.
- *
- * A user at a quota limit can cause thousands of quota warnings per second by writing
- * and deleting.  Warnings are limited per quota (of a user, group or project) and kind
- * of warning.  A superblock has SB_QUOTA_LIMITS rate limits for this purpose, as
- * posting must not allocate.  A rate limit is assigned to one quota and kind of warning
- * while its period is open.  So a summary is about one quota, and is posted to the
- * watchers that may see this quota.
- *
- * If no rate limit is free, warnings share an additional one.  The first warnings in
- * its period are posted individually.  The summary of the others may be about several
- * quotas, so it does not name a quota.  Only privileged watchers get the number of
- * warnings.  For other watchers, the summary only means that some warnings, possibly
- * about their quota, were suppressed.
+ * kernel/watch_ratelimit.c.  For quota warnings, see fs/sb_notify_quota.c.
  *
  * Locks, outer to inner
  *
  *	sb->s_umount		serializes remount, freeze and thaw, and thereby
  *				their records
- *	quota_lock		assignment of the rate limits of quota warnings
+ *	sb_watchers_lock	creation and destruction of sb_watchers
+ *	sbw->quota_lock		assignment of the rate limits of quota warnings
  *	rl.lock			errors of one kind; any context, interrupts off
  *	locks of the queue	kernel/watch_queue_internal.h
+ *
+ * sb_watchers_lock does not nest with the locks below.
  *
  * Ordering
  *
  * Posters store the new state and then call sb_has_watchers(), whose barrier pairs
  * with the barrier in add_watch_to_object().  A program that adds a watch and then
- * reads the state either reads the new state or gets the record.
+ * reads the state either reads the new state or gets the record.  The state record of
+ * a watch on all filesystems relies on the barrier in sb_report_one() instead, as the
+ * sb_watchers may be created after the watch was added.
  *
  * Protection of members
  *
- *	sb->s_watchers		set once, with cmpxchg(), and reset by
- *				sb_notify_destroy(); readers use RCU or hold an
+ *	sb->s_watchers		sb_watchers_lock to write; readers use RCU or hold an
  *				active reference on the superblock
+ *	sb->s_notify_state	atomic bit operations; see enum sb_notify_state
+ *	user_ns->sb_watches	set once, with cmpxchg()
  *	sb_watchers
  *	  watchers		lock of its own
- *	  id, dev		constant
- *	  shut_down		atomic
+ *	  sb, id		constant
  *	  quota			key under quota_lock; rl has a lock of its own
  *	sb_errors
  *	  owner, subtype	constant
  *	  rl			lock of its own
  */
 
-#include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/cleanup.h>
 #include <linux/cred.h>
 #include <linux/export.h>
@@ -86,167 +99,257 @@
 #include <linux/kdev_t.h>
 #include <linux/lockdep.h>
 #include <linux/mount.h>
-#include <linux/quota.h>
 #include <linux/rcupdate.h>
 #include <linux/sb_notify.h>
+#include <linux/sched.h>
 #include <linux/security.h>
 #include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
 #include <linux/user_namespace.h>
 #include <linux/watch_queue.h>
 #include <linux/watch_ratelimit.h>
 
-static_assert(sizeof(struct superblock_notification) == 24);
-static_assert(sizeof(struct superblock_error_notification) == 40);
-static_assert(sizeof(struct superblock_quota_notification) == 40);
+#include "internal.h"
+#include "sb_notify_internal.h"
 
-struct sb_watchers;
-
-/* Errors of one kind on one superblock */
-struct sb_errors {
-	struct watch_ratelimit rl;
-	struct sb_watchers *owner;
-	u32 subtype;
-};
-
-/* One such error */
-struct sb_error {
-	u64 ino;
-	u32 error;		/* positive */
-};
-
+static_assert(sizeof(struct superblock_notification) == 40);
+static_assert(sizeof(struct superblock_error_notification) == 88);
 static_assert(sizeof(struct sb_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 
-/* Limits struct sb_watchers to 4 KiB, except in debug configurations */
-#define SB_QUOTA_LIMITS	24
+/* Object ID of watches on all filesystems, and sb_id of the end of their list */
+#define SB_ALL	0
 
-struct sb_quota_warning {
-	struct kqid qid;
-	u32 id;			/* of qid, in the user namespace of the superblock */
-	u16 warning;		/* QUOTA_NL_* */
+/* Bits of sb->s_notify_state */
+enum sb_notify_state {
+	SB_NOTIFY_BORN,		/* vfs_get_tree() has completed once */
+	SB_NOTIFY_DEAD,		/* has no sb_watchers any more */
+	SB_NOTIFY_RDONLY,	/* accepts no changes, by itself; cleared by a remount */
+	SB_NOTIFY_ERROR,	/* ... because of an error */
+	SB_NOTIFY_SHUTDOWN,	/* was shut down; remains set */
 };
 
-static_assert(sizeof(struct sb_quota_warning) <= WATCH_RATELIMIT_EVENT_SIZE);
-
-struct sb_quota_limit {
-	struct watch_ratelimit rl;
-	struct sb_watchers *owner;
-	struct sb_quota_warning key;	/* valid while rl is open */
-};
-
-struct sb_watchers {
-	struct watch_list watchers;
-	u64 id;				/* not reused */
-	dev_t dev;
-	atomic_t shut_down;		/* the shutdown was reported */
-	struct sb_errors errors;
-	struct sb_errors wb_errors;
-#ifdef CONFIG_QUOTACTL
-	spinlock_t quota_lock;		/* assignment of the limits */
-	struct sb_quota_limit quota[SB_QUOTA_LIMITS];
-	struct sb_quota_limit quota_rest;	/* shared, key is unused */
-#endif
-	struct rcu_head rcu;
-};
+static DEFINE_SPINLOCK(sb_watchers_lock);
 
 /*
  * Permission of a watch; watch->private is not NULL if the watch is privileged
  */
 
-static bool sb_watch_privileged(const struct watch *watch, const void *unused)
+bool sb_watch_privileged(const struct watch *watch, const void *unused)
 {
 	return watch->private;
 }
 
-static bool sb_watch_unprivileged(const struct watch *watch, const void *unused)
+bool sb_watch_unprivileged(const struct watch *watch, const void *unused)
 {
 	return !watch->private;
 }
 
-#ifdef CONFIG_QUOTACTL
-/* The check of quotactl(Q_GETQUOTA), for the credentials of the watch */
-static bool sb_watch_quota(const struct watch *watch, const void *data)
+/*
+ * State
+ */
+
+static bool sb_accepts_changes(const struct super_block *sb)
 {
-	const struct kqid *qid = data;
-
-	if (watch->private)
-		return true;
-
-	switch (qid->type) {
-	case USRQUOTA:
-		return uid_eq(watch->cred->euid, qid->uid);
-	case GRPQUOTA:
-		return gid_eq(watch->cred->egid, qid->gid) ||
-		       groups_search(watch->cred->group_info, qid->gid);
-	default:
-		return false;
-	}
+	return !sb_rdonly(sb) && !test_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state);
 }
-#endif
+
+/* The bits that every record has */
+static u32 sb_state(const struct super_block *sb)
+{
+	u32 info = 0;
+
+	if (!sb_accepts_changes(sb))
+		info |= NOTIFY_SB_IS_RDONLY;
+	if (test_bit(SB_NOTIFY_ERROR, &sb->s_notify_state))
+		info |= NOTIFY_SB_BY_ERROR;
+	if (test_bit(SB_NOTIFY_SHUTDOWN, &sb->s_notify_state))
+		info |= NOTIFY_SB_IS_SHUTDOWN;
+	if (sb->s_user_ns != &init_user_ns)
+		info |= NOTIFY_SB_IN_USER_NS;
+	return info;
+}
+
+static bool sb_is_frozen(const struct super_block *sb)
+{
+	return READ_ONCE(sb->s_writers.frozen) == SB_FREEZE_COMPLETE;
+}
 
 /*
  * Posting
  */
 
-static struct superblock_notification
-sb_record(const struct sb_watchers *sbw, u32 subtype, u32 len)
+/* The watches on all filesystems that were added in @ns */
+static struct watch_list *sb_watches_in(struct user_namespace *ns)
 {
-	return (struct superblock_notification) {
-		.watch.type	= WATCH_TYPE_SB_NOTIFY,
-		.watch.subtype	= subtype,
-		.watch.info	= len,
-		.sb_id		= sbw->id,
-		.dev_major	= MAJOR(sbw->dev),
-		.dev_minor	= MINOR(sbw->dev),
-	};
+	/* Pairs with cmpxchg() in watch_list_get_or_create() */
+	return smp_load_acquire(&ns->sb_watches);
 }
 
-static void sb_post(struct super_block *sb, u32 subtype, const struct cred *cred,
-		    bool (*may_notify)(const struct watch *watch, const void *data))
+static bool sb_list_is_watched(const struct watch_list *wlist)
+{
+	return wlist && !hlist_empty(&wlist->watchers);
+}
+
+/* Is there a watch on all filesystems that includes @sb? */
+static bool sb_all_is_watched(const struct super_block *sb)
+{
+	for (struct user_namespace *ns = sb->s_user_ns; ns; ns = ns->parent) {
+		if (sb_list_is_watched(sb_watches_in(ns)))
+			return true;
+	}
+	return false;
+}
+
+bool sb_is_watched(const struct sb_watchers *sbw)
+{
+	return sb_list_is_watched(&sbw->watchers) || sb_all_is_watched(sbw->sb);
+}
+
+struct superblock_notification
+sb_record(const struct sb_watchers *sbw, u32 subtype, u32 len)
+{
+	const struct super_block *sb = sbw->sb;
+	struct superblock_notification n = {
+		.watch.type	= WATCH_TYPE_SB_NOTIFY,
+		.watch.subtype	= subtype,
+		.watch.info	= len | sb_state(sb),
+		.sb_id		= sbw->id,
+		.dev_major	= MAJOR(sb->s_dev),
+		.dev_minor	= MINOR(sb->s_dev),
+	};
+
+	strscpy(n.fs_type, sb->s_type->name);
+	return n;
+}
+
+/* Post to the watches on all filesystems that include the one of @sbw */
+static void sb_post_to_all(struct sb_watchers *sbw, const struct watch_notification *n,
+			   const struct cred *cred,
+			   bool (*may_notify)(const struct watch *watch, const void *data),
+			   const void *data)
+{
+	for (struct user_namespace *ns = sbw->sb->s_user_ns; ns; ns = ns->parent) {
+		struct watch_list *wlist = sb_watches_in(ns);
+
+		if (sb_list_is_watched(wlist))
+			post_watch_notification_if(wlist, n, cred, SB_ALL, may_notify,
+						   data);
+	}
+}
+
+void sb_post(struct sb_watchers *sbw, const struct watch_notification *n,
+	     const struct cred *cred,
+	     bool (*may_notify)(const struct watch *watch, const void *data),
+	     const void *data)
+{
+	post_watch_notification_if(&sbw->watchers, n, cred, sbw->id, may_notify, data);
+	sb_post_to_all(sbw, n, cred, may_notify, data);
+}
+
+/* Post a record without further data */
+static void sb_post_event(struct super_block *sb, u32 subtype, const struct cred *cred,
+			  bool (*may_notify)(const struct watch *watch, const void *data))
 {
 	struct superblock_notification n;
 	struct sb_watchers *sbw;
+
+	if (!sb_has_watchers(sb))
+		return;
 
 	guard(rcu)();
 	sbw = rcu_dereference(sb->s_watchers);
 	if (!sbw)
 		return;
 	n = sb_record(sbw, subtype, watch_sizeof(n));
-	post_watch_notification_if(&sbw->watchers, &n.watch, cred, sbw->id,
-				   may_notify, NULL);
+	sb_post(sbw, &n.watch, cred, may_notify, NULL);
 }
 
-void __sb_notify_reconfigured(struct super_block *sb, bool was_ro)
+/**
+ * sb_notify_reconfigured - notify watchers of a remount
+ * @sb: the superblock, after the remount
+ * @was_ro: true if it had SB_RDONLY before
+ *
+ * Context: Process context, sb->s_umount held for writing.
+ */
+void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 {
 	u32 subtype = NOTIFY_SB_RECONFIGURED;
+	bool ro = sb_rdonly(sb);
 
 	lockdep_assert_held_write(&sb->s_umount);
 
-	if (sb_rdonly(sb) != was_ro)
-		subtype = was_ro ? NOTIFY_SB_RDWR : NOTIFY_SB_RDONLY;
-	sb_post(sb, subtype, current_cred(), NULL);
-}
-
-void __sb_notify_frozen(struct super_block *sb, bool frozen)
-{
-	lockdep_assert_held_write(&sb->s_umount);
-
-	sb_post(sb, frozen ? NOTIFY_SB_FROZEN : NOTIFY_SB_THAWED, current_cred(),
-		sb_watch_privileged);
-}
-
-void __sb_notify_shutdown(struct super_block *sb)
-{
-	struct sb_watchers *sbw;
-
-	/* Report a shutdown once: callers may race, and it is final */
-	scoped_guard(rcu) {
-		sbw = rcu_dereference(sb->s_watchers);
-		if (!sbw || atomic_xchg(&sbw->shut_down, 1))
-			return;
+	/* A shutdown is final, whatever the flags are */
+	if (ro != was_ro && !test_bit(SB_NOTIFY_SHUTDOWN, &sb->s_notify_state)) {
+		if (!ro) {
+			clear_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state);
+			clear_bit(SB_NOTIFY_ERROR, &sb->s_notify_state);
+			subtype = NOTIFY_SB_RDWR;
+		} else if (!test_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state)) {
+			subtype = NOTIFY_SB_RDONLY;
+		}
 	}
-	sb_post(sb, NOTIFY_SB_SHUTDOWN, NULL, NULL);
+	sb_post_event(sb, subtype, current_cred(), NULL);
 }
-EXPORT_SYMBOL_GPL(__sb_notify_shutdown);
+
+/**
+ * sb_notify_frozen - notify watchers that a filesystem was frozen or thawed
+ * @sb: the superblock
+ * @frozen: true if it was frozen
+ *
+ * Context: Process context, sb->s_umount held for writing.
+ */
+void sb_notify_frozen(struct super_block *sb, bool frozen)
+{
+	lockdep_assert_held_write(&sb->s_umount);
+
+	sb_post_event(sb, frozen ? NOTIFY_SB_FROZEN : NOTIFY_SB_THAWED, current_cred(),
+		      sb_watch_privileged);
+}
+
+/**
+ * sb_notify_rdonly - notify watchers that a filesystem became read-only by an error
+ * @sb: the superblock, which rejects changes from now on, with or without SB_RDONLY.
+ *	It was writable before
+ *
+ * Reported once, until a remount makes the filesystem writable.
+ *
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ */
+void sb_notify_rdonly(struct super_block *sb)
+{
+	if (test_and_set_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state))
+		return;
+	set_bit(SB_NOTIFY_ERROR, &sb->s_notify_state);
+	sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
+}
+EXPORT_SYMBOL_GPL(sb_notify_rdonly);
+
+/**
+ * sb_notify_shutdown - notify watchers that a filesystem was shut down
+ * @sb: the superblock, which rejects changes from now on, with or without SB_RDONLY
+ * @by_error: false if a program requested the shutdown
+ *
+ * Reported once.  Unless the filesystem was already read-only, this also reports that
+ * it became read-only.
+ *
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ */
+void sb_notify_shutdown(struct super_block *sb, bool by_error)
+{
+	bool was_ro;
+
+	if (test_and_set_bit(SB_NOTIFY_SHUTDOWN, &sb->s_notify_state))
+		return;
+	if (by_error)
+		set_bit(SB_NOTIFY_ERROR, &sb->s_notify_state);
+	was_ro = test_and_set_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state) ||
+		 sb_rdonly(sb);
+	if (!was_ro)
+		sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
+	sb_post_event(sb, NOTIFY_SB_SHUTDOWN, NULL, NULL);
+}
+EXPORT_SYMBOL_GPL(sb_notify_shutdown);
 
 /*
  * Errors, rate limited
@@ -258,37 +361,49 @@ static void sb_post_error(struct watch_ratelimit *rl, const void *event, u32 sup
 	const struct sb_error *e = event;
 	struct sb_watchers *sbw = errors->owner;
 	struct superblock_error_notification n = {
-		.ino	= e->ino,
-		.error	= e->error,
-		.suppressed = suppressed,
+		.ino		= e->ino,
+		.pos		= e->pos,
+		.length		= e->length,
+		.time_ns	= e->time_ns,
+		.generation	= e->generation,
+		.error		= e->error,
+		.kind		= e->kind,
+		.suppressed	= suppressed,
 	};
 
 	n.sb = sb_record(sbw, errors->subtype, watch_sizeof(n));
-	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
-				   sb_watch_privileged, NULL);
+	sb_post(sbw, &n.sb.watch, NULL, sb_watch_privileged, NULL);
 	if (errors->subtype != NOTIFY_SB_WRITEBACK_ERROR)
 		return;
+
+	/* A watch on all filesystems is always privileged */
 	n.ino = 0;
+	n.pos = 0;
+	n.length = 0;
+	n.generation = 0;
 	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
 				   sb_watch_unprivileged, NULL);
 }
 
-static void sb_report_error(struct sb_errors *errors, u64 ino, int error)
+static void sb_report_error(struct sb_watchers *sbw, struct sb_error *e)
 {
-	struct sb_error e = { .ino = ino, .error = abs(error) };
+	struct sb_errors *errors = e->kind == NOTIFY_SB_BUFFERED_WRITE ?
+				   &sbw->wb_errors : &sbw->errors;
 
-	if (!hlist_empty(&errors->owner->watchers.watchers))
-		watch_ratelimit_post(&errors->rl, &e, sizeof(e));
+	if (!sb_is_watched(sbw))
+		return;
+	e->time_ns = ktime_get_real_ns();
+	watch_ratelimit_post(&errors->rl, e, sizeof(*e));
 }
 
-void __sb_notify_error(struct super_block *sb, u64 ino, int error)
+void __sb_notify_error(struct super_block *sb, struct sb_error e)
 {
 	struct sb_watchers *sbw;
 
 	guard(rcu)();
 	sbw = rcu_dereference(sb->s_watchers);
 	if (sbw)
-		sb_report_error(&sbw->errors, ino, error);
+		sb_report_error(sbw, &e);
 }
 EXPORT_SYMBOL_GPL(__sb_notify_error);
 
@@ -302,166 +417,17 @@ EXPORT_SYMBOL_GPL(__sb_notify_error);
  * that reads the record gets the error from fsync() and syncfs() as well.  Rate
  * limited, see the banner of this file.
  *
- * Context: Any but NMI.
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
 void sb_notify_wb_error(const struct address_space *mapping, int error)
 {
-	const struct inode *inode = mapping->host;
-	struct sb_watchers *sbw;
-
 	/* The swap cache has no host */
-	if (!inode || !sb_has_watchers(inode->i_sb))
-		return;
-
-	guard(rcu)();
-	sbw = rcu_dereference(inode->i_sb->s_watchers);
-	if (sbw)
-		sb_report_error(&sbw->wb_errors, inode->i_ino, error);
+	if (mapping->host)
+		sb_notify_io_error(mapping->host, NOTIFY_SB_BUFFERED_WRITE, 0, 0, error);
 }
 
 /*
- * Quota warnings, rate limited
- */
-
-#ifdef CONFIG_QUOTACTL
-/* No credentials: a summary may be about warnings of several tasks */
-static void sb_post_quota(struct watch_ratelimit *rl, const void *event,
-			  u32 suppressed)
-{
-	struct sb_quota_limit *limit = container_of(rl, struct sb_quota_limit, rl);
-	const struct sb_quota_warning *w = event;
-	struct sb_watchers *sbw = limit->owner;
-	struct superblock_quota_notification n = {
-		.id		= w->id,
-		.id_type	= w->qid.type,
-		.warning	= w->warning,
-		.suppressed	= suppressed,
-	};
-
-	n.sb = sb_record(sbw, NOTIFY_SB_QUOTA, watch_sizeof(n));
-	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
-				   sb_watch_quota, &w->qid);
-}
-
-static void sb_post_quota_rest(struct watch_ratelimit *rl, const void *event,
-			       u32 suppressed)
-{
-	struct sb_quota_limit *limit = container_of(rl, struct sb_quota_limit, rl);
-	struct sb_watchers *sbw = limit->owner;
-	struct superblock_quota_notification n = {
-		.id		= -1,
-		.warning	= QUOTA_NL_NOWARN,
-		.suppressed	= suppressed,
-	};
-
-	if (!suppressed) {
-		sb_post_quota(rl, event, 0);
-		return;
-	}
-
-	/* The warnings may be about several quotas: do not name one */
-	n.sb = sb_record(sbw, NOTIFY_SB_QUOTA, watch_sizeof(n));
-	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
-				   sb_watch_privileged, NULL);
-	n.suppressed = 0;
-	post_watch_notification_if(&sbw->watchers, &n.sb.watch, NULL, sbw->id,
-				   sb_watch_unprivileged, NULL);
-}
-
-static void sb_quota_init(struct sb_watchers *sbw)
-{
-	spin_lock_init(&sbw->quota_lock);
-	for (size_t i = 0; i < SB_QUOTA_LIMITS; i++) {
-		watch_ratelimit_init(&sbw->quota[i].rl, sb_post_quota);
-		sbw->quota[i].owner = sbw;
-	}
-	watch_ratelimit_init(&sbw->quota_rest.rl, sb_post_quota_rest);
-	sbw->quota_rest.owner = sbw;
-}
-
-static void sb_quota_flush(struct sb_watchers *sbw)
-{
-	for (size_t i = 0; i < SB_QUOTA_LIMITS; i++)
-		watch_ratelimit_flush(&sbw->quota[i].rl);
-	watch_ratelimit_flush(&sbw->quota_rest.rl);
-}
-
-static void sb_quota_destroy(struct sb_watchers *sbw)
-{
-	for (size_t i = 0; i < SB_QUOTA_LIMITS; i++)
-		watch_ratelimit_destroy(&sbw->quota[i].rl);
-	watch_ratelimit_destroy(&sbw->quota_rest.rl);
-}
-
-/*
- * Return the rate limit that is assigned to the quota and kind of warning of @w, or
- * assign a free one, or return the shared one.  Only posters open a period, under
- * quota_lock, so a rate limit that is found free remains free.
- */
-static struct sb_quota_limit *sb_quota_limit(struct sb_watchers *sbw,
-					     const struct sb_quota_warning *w)
-{
-	struct sb_quota_limit *unused = NULL;
-
-	lockdep_assert_held(&sbw->quota_lock);
-
-	for (size_t i = 0; i < SB_QUOTA_LIMITS; i++) {
-		struct sb_quota_limit *limit = &sbw->quota[i];
-
-		if (!watch_ratelimit_is_open(&limit->rl))
-			unused = limit;
-		else if (qid_eq(limit->key.qid, w->qid) &&
-			 limit->key.warning == w->warning)
-			return limit;
-	}
-	if (!unused)
-		return &sbw->quota_rest;
-	unused->key = *w;
-	return unused;
-}
-
-static void sb_report_quota(struct sb_watchers *sbw,
-			    const struct sb_quota_warning *w)
-{
-	if (hlist_empty(&sbw->watchers.watchers))
-		return;
-
-	scoped_guard(spinlock_irqsave, &sbw->quota_lock)
-		watch_ratelimit_post(&sb_quota_limit(sbw, w)->rl, w, sizeof(*w));
-}
-
-void __sb_notify_quota(struct super_block *sb, struct kqid qid, u16 warning)
-{
-	const struct sb_quota_warning w = {
-		.qid		= qid,
-		/* Quota IDs of a filesystem always map into its user namespace */
-		.id		= from_kqid_munged(sb->s_user_ns, qid),
-		.warning	= warning,
-	};
-	struct sb_watchers *sbw;
-
-	guard(rcu)();
-	sbw = rcu_dereference(sb->s_watchers);
-	if (sbw)
-		sb_report_quota(sbw, &w);
-}
-EXPORT_SYMBOL_GPL(__sb_notify_quota);
-#else
-static void sb_quota_init(struct sb_watchers *sbw)
-{
-}
-
-static void sb_quota_flush(struct sb_watchers *sbw)
-{
-}
-
-static void sb_quota_destroy(struct sb_watchers *sbw)
-{
-}
-#endif /* CONFIG_QUOTACTL */
-
-/*
- * Watches
+ * Creation and destruction
  */
 
 static void sb_errors_init(struct sb_errors *errors, struct sb_watchers *owner,
@@ -472,48 +438,232 @@ static void sb_errors_init(struct sb_errors *errors, struct sb_watchers *owner,
 	errors->subtype = subtype;
 }
 
-/* Get or create the watchers of @sb, which the caller keeps active */
-static struct sb_watchers *sb_watchers_get(struct super_block *sb)
+static struct sb_watchers *sb_watchers_alloc(struct super_block *sb, gfp_t gfp)
 {
-	static atomic64_t last_id;
+	static atomic64_t last_id = ATOMIC64_INIT(SB_ALL);
+	struct sb_watchers *sbw = kzalloc(sizeof(*sbw), gfp);
+
+	if (!sbw)
+		return NULL;
+	init_watch_list(&sbw->watchers, NULL);
+	sbw->sb = sb;
+	sbw->id = atomic64_inc_return(&last_id);
+	sb_errors_init(&sbw->errors, sbw, NOTIFY_SB_ERROR);
+	sb_errors_init(&sbw->wb_errors, sbw, NOTIFY_SB_WRITEBACK_ERROR);
+	sb_quota_init(sbw);
+	return sbw;
+}
+
+/*
+ * Get or create the watchers of @sb; NULL if out of memory or if @sb is dead.  The
+ * caller has an active reference, or only a passive one and ignores the pointer.
+ */
+static struct sb_watchers *sb_watchers_get(struct super_block *sb, gfp_t gfp)
+{
 	struct sb_watchers *sbw, *new;
 
-	/* Pairs with cmpxchg() below; not freed as long as @sb is active */
 	scoped_guard(rcu)
 		sbw = rcu_dereference(sb->s_watchers);
 	if (sbw)
 		return sbw;
 
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = sb_watchers_alloc(sb, gfp);
 	if (!new)
 		return NULL;
-	init_watch_list(&new->watchers, NULL);
-	new->id = atomic64_inc_return(&last_id);
-	new->dev = sb->s_dev;
-	sb_errors_init(&new->errors, new, NOTIFY_SB_ERROR);
-	sb_errors_init(&new->wb_errors, new, NOTIFY_SB_WRITEBACK_ERROR);
-	sb_quota_init(new);
-
-	/* Pairs with rcu_dereference() above and in posters */
-	sbw = unrcu_pointer(cmpxchg(&sb->s_watchers, NULL, RCU_INITIALIZER(new)));
-	if (!sbw)
-		return new;
+	scoped_guard(spinlock, &sb_watchers_lock) {
+		sbw = rcu_dereference_protected(sb->s_watchers,
+						lockdep_is_held(&sb_watchers_lock));
+		if (!sbw && !test_bit(SB_NOTIFY_DEAD, &sb->s_notify_state)) {
+			/* Pairs with rcu_dereference() above and in posters */
+			rcu_assign_pointer(sb->s_watchers, new);
+			return new;
+		}
+	}
 	kfree(new);
 	return sbw;
 }
 
-void __sb_notify_destroy(struct super_block *sb)
+/**
+ * sb_notify_destroy - remove all watches on a superblock
+ * @sb: the superblock, after kill_sb(), so that no event can occur
+ *
+ * Context: Process context, without s_umount and the locks that timers take.  May
+ * sleep.
+ */
+void sb_notify_destroy(struct super_block *sb)
 {
-	/* No lock: without a reference to @sb, no watch can be added */
-	struct sb_watchers *sbw = rcu_replace_pointer(sb->s_watchers, NULL, true);
+	struct superblock_notification n;
+	struct sb_watchers *sbw;
+
+	scoped_guard(spinlock, &sb_watchers_lock) {
+		set_bit(SB_NOTIFY_DEAD, &sb->s_notify_state);
+		sbw = rcu_replace_pointer(sb->s_watchers, NULL,
+					  lockdep_is_held(&sb_watchers_lock));
+	}
+	if (!sbw)
+		return;
 
 	/* From here on only posters that have found @sbw under RCU use it */
 	watch_ratelimit_destroy(&sbw->errors.rl);
 	watch_ratelimit_destroy(&sbw->wb_errors.rl);
 	sb_quota_destroy(sbw);
+	n = sb_record(sbw, NOTIFY_SB_GONE, watch_sizeof(n));
+	sb_post_to_all(sbw, &n.watch, NULL, NULL, NULL);
 	remove_watch_from_object(&sbw->watchers, NULL, sbw->id, true);
 	kfree_rcu(sbw, rcu);
 }
+
+/*
+ * All filesystems
+ */
+
+/* Does a watch on all filesystems include @sb, or will it? */
+static bool sb_is_reported(const struct super_block *sb)
+{
+	return test_bit(SB_NOTIFY_BORN, &sb->s_notify_state) &&
+	       !(sb->s_flags & SB_NOUSER);
+}
+
+/**
+ * sb_notify_born - notify watchers of all filesystems that there is a new one
+ * @sb: the superblock, which can be mounted
+ *
+ * Does nothing if this was called for @sb before, as when it is mounted again, or if
+ * @sb can be mounted by the kernel only.
+ *
+ * Context: Process context.  May sleep.
+ */
+void sb_notify_born(struct super_block *sb)
+{
+	struct superblock_notification n;
+	struct sb_watchers *sbw;
+
+	if (test_bit(SB_NOTIFY_BORN, &sb->s_notify_state) ||
+	    test_and_set_bit(SB_NOTIFY_BORN, &sb->s_notify_state))
+		return;
+	/* SB_NOTIFY_BORN is visible: pairs with the barrier in add_watch_to_object() */
+	smp_mb__before_post();
+	if (!sb_is_reported(sb) || !sb_all_is_watched(sb))
+		return;
+
+	sbw = sb_watchers_get(sb, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	n = sb_record(sbw, NOTIFY_SB_NEW, watch_sizeof(n));
+	sb_post_to_all(sbw, &n.watch, current_cred(), NULL, NULL);
+}
+
+/**
+ * sb_notify_free_user_ns - free the list of watches on all filesystems
+ * @ns: the user namespace, which no filesystem and no watch refers to
+ *
+ * Context: Process context.  May sleep.
+ */
+void sb_notify_free_user_ns(struct user_namespace *ns)
+{
+	remove_watch_list(ns->sb_watches, SB_ALL);
+}
+
+/*
+ * State records
+ */
+
+struct sb_state_watcher {
+	const struct watch_queue *wqueue;
+	bool privileged;
+};
+
+static bool sb_watch_is_of(const struct watch *watch, const void *data)
+{
+	const struct sb_state_watcher *watcher = data;
+
+	return watch->queue == watcher->wqueue && !!watch->private == watcher->privileged;
+}
+
+/* Post @n to the watch of @wqueue; the object is on @wlist, with @id */
+static void sb_post_state(struct watch_list *wlist, u64 id,
+			  const struct watch_queue *wqueue,
+			  struct superblock_notification n)
+{
+	struct sb_state_watcher watcher = { .wqueue = wqueue, .privileged = true };
+
+	post_watch_notification_if(wlist, &n.watch, NULL, id, sb_watch_is_of, &watcher);
+	watcher.privileged = false;
+	n.watch.info &= ~NOTIFY_SB_IS_FROZEN;
+	n.watch.info |= NOTIFY_SB_UNPRIVILEGED;
+	post_watch_notification_if(wlist, &n.watch, NULL, id, sb_watch_is_of, &watcher);
+}
+
+static struct superblock_notification sb_state_record(const struct sb_watchers *sbw)
+{
+	struct superblock_notification n;
+
+	n = sb_record(sbw, NOTIFY_SB_STATE, watch_sizeof(n));
+	if (sb_is_frozen(sbw->sb))
+		n.watch.info |= NOTIFY_SB_IS_FROZEN;
+	return n;
+}
+
+/* Report the state of one filesystem to the watch of @wqueue; see "State" above */
+static void sb_report_state(const struct sb_watchers *sbw, struct watch_list *wlist,
+			    u64 id, const struct watch_queue *wqueue)
+{
+	struct superblock_notification n, now = sb_state_record(sbw);
+
+	do {
+		n = now;
+		sb_post_state(wlist, id, wqueue, n);
+		now = sb_state_record(sbw);
+	} while (now.watch.info != n.watch.info);
+}
+
+struct sb_all_watcher {
+	struct watch_list *wlist;
+	struct user_namespace *ns;
+	const struct watch_queue *wqueue;
+};
+
+static void sb_report_one(struct super_block *sb, void *arg)
+{
+	const struct sb_all_watcher *watcher = arg;
+	struct sb_watchers *sbw;
+
+	cond_resched();
+	if (!sb_is_reported(sb) || !in_userns(watcher->ns, sb->s_user_ns))
+		return;
+	sb_watchers_get(sb, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	/*
+	 * Pairs with the barrier in sb_has_watchers(): a poster finds the sb_watchers,
+	 * or its change is part of the state.
+	 */
+	smp_mb();
+
+	guard(rcu)();
+	sbw = rcu_dereference(sb->s_watchers);
+	if (sbw)
+		sb_report_state(sbw, watcher->wlist, SB_ALL, watcher->wqueue);
+}
+
+/* Report the state of all filesystems, and the end of the list */
+static void sb_report_all(struct watch_list *wlist, const struct watch_queue *wqueue)
+{
+	struct sb_all_watcher watcher = {
+		.wlist	= wlist,
+		.ns	= current_user_ns(),
+		.wqueue	= wqueue,
+	};
+	struct superblock_notification end = {
+		.watch.type	= WATCH_TYPE_SB_NOTIFY,
+		.watch.subtype	= NOTIFY_SB_STATE,
+		.watch.info	= watch_sizeof(end),
+		.sb_id		= SB_ALL,
+	};
+
+	iterate_supers_unlocked(sb_report_one, &watcher);
+	sb_post_state(wlist, SB_ALL, wqueue, end);
+}
+
+/*
+ * Watches
+ */
 
 /* See "Permission model" in the banner */
 static int sb_may_watch(const struct path *path, bool privileged)
@@ -529,6 +679,24 @@ static int sb_may_watch(const struct path *path, bool privileged)
 	return security_path_notify(path, FS_ERROR, FSNOTIFY_OBJ_TYPE_SB);
 }
 
+static int sb_find_all(bool add, struct watch_target *target)
+{
+	struct user_namespace *ns = current_user_ns();
+
+	target->id = SB_ALL;
+	if (!add) {
+		target->list = sb_watches_in(ns);
+		return 0;
+	}
+	if (!ns_capable(ns, CAP_SYS_ADMIN))
+		return -EPERM;
+	target->list = watch_list_get_or_create(&ns->sb_watches, NULL);
+	if (!target->list)
+		return -ENOMEM;
+	target->private = target->list;
+	return 0;
+}
+
 static int sb_find(struct file *file, u32 flags, bool add,
 		   struct watch_target *target)
 {
@@ -539,7 +707,7 @@ static int sb_find(struct file *file, u32 flags, bool add,
 	int ret;
 
 	if (!file)
-		return -EBADF;
+		return sb_find_all(add, target);
 	path = &file->f_path;
 	/* Refuse kernel-internal mounts: pipes, sockets, anonymous memory, ... */
 	if (path->mnt->mnt_flags & MNT_INTERNAL)
@@ -551,7 +719,7 @@ static int sb_find(struct file *file, u32 flags, bool add,
 		ret = sb_may_watch(path, privileged);
 		if (ret)
 			return ret;
-		sbw = sb_watchers_get(sb);
+		sbw = sb_watchers_get(sb, GFP_KERNEL_ACCOUNT);
 		if (!sbw)
 			return -ENOMEM;
 		watch_ratelimit_flush(&sbw->errors.rl);
@@ -570,9 +738,20 @@ static int sb_find(struct file *file, u32 flags, bool add,
 	return 0;
 }
 
+static void sb_added(const struct watch_target *target, struct watch_queue *wqueue)
+{
+	if (target->id == SB_ALL)
+		sb_report_all(target->list, wqueue);
+	else
+		sb_report_state(container_of(target->list, struct sb_watchers, watchers),
+				target->list, target->id, wqueue);
+}
+
 static const struct watch_source sb_watch_source = {
 	.type	= WATCH_TYPE_SB_NOTIFY,
+	.flags	= WATCH_REPORT_STATE,
 	.find	= sb_find,
+	.added	= sb_added,
 };
 
 static int __init sb_watch_init(void)
@@ -580,7 +759,3 @@ static int __init sb_watch_init(void)
 	return register_watch_source(&sb_watch_source);
 }
 fs_initcall(sb_watch_init);
-
-#ifdef CONFIG_SB_NOTIFICATIONS_KUNIT_TEST
-#include "tests/sb_notify_kunit.c"
-#endif

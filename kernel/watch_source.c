@@ -18,6 +18,7 @@
 #include <linux/file.h>
 #include <linux/init.h>
 #include <linux/nospec.h>
+#include <linux/rculist.h>
 #include <linux/rwsem.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -151,7 +152,7 @@ static int watch_source_add(const struct watch_source *source,
 	if (ret)
 		goto err_release;
 	if (source->added)
-		source->added();
+		source->added(&target, wqueue);
 	return 0;
 
 err_release:
@@ -179,18 +180,56 @@ static int watch_source_remove(const struct watch_source *source,
 	return remove_watch_from_object(target.list, wqueue, target.id, false);
 }
 
+static bool watch_target_has_watch(const struct watch_target *target,
+				   const struct watch_queue *wqueue)
+{
+	const struct watch *watch;
+
+	if (!target->list)
+		return false;
+	guard(rcu)();
+	hlist_for_each_entry_rcu(watch, &target->list->watchers, list_node) {
+		if (watch->queue == wqueue && watch->id == target->id)
+			return true;
+	}
+	return false;
+}
+
+/* Report the state of an object again that the queue watches */
+static int watch_source_report(const struct watch_source *source,
+			       struct watch_queue *wqueue,
+			       const struct watch_queue_watch *args,
+			       struct file *file)
+{
+	struct watch_target target = {};
+	int ret;
+
+	ret = source->find(file, args->flags, false, &target);
+	if (ret)
+		return ret;
+	if (!watch_target_has_watch(&target, wqueue))
+		return -EBADSLT;
+	source->added(&target, wqueue);
+	return 0;
+}
+
 static int watch_source_do(const struct watch_source *source,
 			   struct watch_queue *wqueue, bool add,
 			   const struct watch_queue_watch *args)
 {
-	if (args->flags & ~source->flags)
+	bool report = args->flags & WATCH_REPORT_STATE;
+
+	if ((args->flags & ~source->flags) || (report && !add))
 		return -EINVAL;
 	if (args->fd == -1)
-		return watch_source_add(source, wqueue, args, NULL);
+		return report ? watch_source_report(source, wqueue, args, NULL) :
+				watch_source_add(source, wqueue, args, NULL);
 
 	CLASS(fd_raw, f)(args->fd);
 	if (fd_empty(f))
 		return -EBADF;
+	if (report)
+		return watch_source_report(source, wqueue, args, fd_file(f));
 	if (add)
 		return watch_source_add(source, wqueue, args, fd_file(f));
 	return watch_source_remove(source, wqueue, args, fd_file(f));
@@ -222,11 +261,13 @@ static int watch_source_remove_id(struct watch_queue *wqueue,
  * * -E2BIG - a member that this kernel does not support is not 0
  * * -EINVAL - the watch ID is above 255
  * * -EOPNOTSUPP - the type has no source, or is not watched through this ioctl
- * * -EINVAL - an unknown flag, or any flag for removal by ID
+ * * -EINVAL - an unknown flag, any flag for removal by ID, or WATCH_REPORT_STATE for
+ *   removal
  * * -EBADF - the descriptor is not open
  * * -ENOMEM - out of memory
  * * any error of the source's find() function
- * * any error of add_watch_to_object(), or -EBADSLT if there is no watch to remove
+ * * any error of add_watch_to_object(), or -EBADSLT if there is no watch to remove or
+ *   to report to
  */
 long watch_source_ioctl(struct watch_queue *wqueue, unsigned int cmd,
 			const void __user *arg)

@@ -2,7 +2,7 @@
 /*
  * KUnit tests for notifications about superblocks
  *
- * Included at the end of fs/sb_notify.c.  They cover cases that are hard to reach with
+ * Included at the end of fs/sb_notify_quota.c.  They cover cases that are hard to reach with
  * a real filesystem.
  */
 #include <kunit/test.h>

@@ -2,28 +2,44 @@
 /*
  * Notifications about superblocks: hooks for filesystems and the VFS
  *
- * If a superblock was never watched, a hook executes a barrier and tests a pointer.
- * See Documentation/userspace-api/watch_queue/superblocks.rst for the events.
+ * See Documentation/userspace-api/watch_queue/superblocks.rst for the events, and
+ * Documentation/core-api/watch_queue.rst for what a filesystem should report.
  */
 #ifndef _LINUX_SB_NOTIFY_H
 #define _LINUX_SB_NOTIFY_H
 
 #include <asm/barrier.h>
 #include <linux/fs.h>
+#include <linux/math.h>
 #include <linux/quota.h>
 #include <linux/types.h>
 #include <linux/watch_queue.h>
 
 struct address_space;
+struct user_namespace;
 
 #ifdef CONFIG_SB_NOTIFICATIONS
 
-void __sb_notify_reconfigured(struct super_block *sb, bool was_ro);
-void __sb_notify_frozen(struct super_block *sb, bool frozen);
-void __sb_notify_shutdown(struct super_block *sb);
-void __sb_notify_error(struct super_block *sb, u64 ino, int error);
-void __sb_notify_destroy(struct super_block *sb);
+/* An error in a filesystem; 0 for what is unknown */
+struct sb_error {
+	u64 ino;
+	u64 pos;		/* position in the file in bytes, if length is not 0 */
+	u64 length;		/* in bytes */
+	u64 time_ns;		/* set by __sb_notify_error() */
+	u32 generation;		/* of the inode */
+	u16 error;		/* positive errno */
+	u8 kind;		/* enum superblock_error_kind */
+};
+
+void sb_notify_reconfigured(struct super_block *sb, bool was_ro);
+void sb_notify_frozen(struct super_block *sb, bool frozen);
+void sb_notify_rdonly(struct super_block *sb);
+void sb_notify_shutdown(struct super_block *sb, bool by_error);
 void sb_notify_wb_error(const struct address_space *mapping, int error);
+void sb_notify_born(struct super_block *sb);
+void sb_notify_destroy(struct super_block *sb);
+void sb_notify_free_user_ns(struct user_namespace *ns);
+void __sb_notify_error(struct super_block *sb, struct sb_error e);
 
 /* Call this after the change of state to be reported.  Not for hot paths. */
 static inline bool sb_has_watchers(const struct super_block *sb)
@@ -39,57 +55,71 @@ static inline bool sb_has_watchers(const struct super_block *sb)
 }
 
 /**
- * sb_notify_reconfigured - notify watchers of a remount
- * @sb: the superblock, after the remount
- * @was_ro: true if it was read-only before
- *
- * Context: Process context, sb->s_umount held for writing.
- */
-static inline void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
-{
-	if (sb_has_watchers(sb))
-		__sb_notify_reconfigured(sb, was_ro);
-}
-
-/**
- * sb_notify_frozen - notify watchers that a filesystem was frozen or thawed
- * @sb: the superblock
- * @frozen: true if it was frozen
- *
- * Context: Process context, sb->s_umount held for writing.
- */
-static inline void sb_notify_frozen(struct super_block *sb, bool frozen)
-{
-	if (sb_has_watchers(sb))
-		__sb_notify_frozen(sb, frozen);
-}
-
-/**
- * sb_notify_shutdown - notify watchers that a filesystem was shut down
- * @sb: the superblock, which rejects changes from now on even without SB_RDONLY
- *
- * Context: Any but NMI.
- */
-static inline void sb_notify_shutdown(struct super_block *sb)
-{
-	if (sb_has_watchers(sb))
-		__sb_notify_shutdown(sb);
-}
-
-/**
- * sb_notify_error - notify watchers of an error in a filesystem
+ * sb_notify_error - notify watchers of an error in the metadata of a filesystem
  * @sb: the superblock
  * @ino: number of the inode with the error, or 0
  * @error: errno, of either sign
  *
  * Rate limited, see fs/sb_notify.c.
  *
- * Context: Any but NMI.
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
 static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
 {
 	if (sb_has_watchers(sb))
-		__sb_notify_error(sb, ino, error);
+		__sb_notify_error(sb, (struct sb_error) {
+			.ino	= ino,
+			.error	= abs(error),
+			.kind	= NOTIFY_SB_METADATA,
+		});
+}
+
+/**
+ * sb_notify_inode_error - notify watchers of an error in the metadata of an inode
+ * @inode: the inode
+ * @error: errno, of either sign
+ *
+ * Rate limited, see fs/sb_notify.c.
+ *
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ */
+static inline void sb_notify_inode_error(const struct inode *inode, int error)
+{
+	if (sb_has_watchers(inode->i_sb))
+		__sb_notify_error(inode->i_sb, (struct sb_error) {
+			.ino	= inode->i_ino,
+			.generation = inode->i_generation,
+			.error	= abs(error),
+			.kind	= NOTIFY_SB_METADATA,
+		});
+}
+
+/**
+ * sb_notify_io_error - notify watchers of an I/O error of file data
+ * @inode: the file
+ * @kind: any but NOTIFY_SB_METADATA.  mapping_set_error() already reports
+ *	NOTIFY_SB_BUFFERED_WRITE
+ * @pos: position in the file in bytes
+ * @length: length of the range in bytes, 0 if the range is unknown
+ * @error: errno, of either sign
+ *
+ * Rate limited, see fs/sb_notify.c.
+ *
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ */
+static inline void
+sb_notify_io_error(const struct inode *inode, enum superblock_error_kind kind,
+		   loff_t pos, u64 length, int error)
+{
+	if (sb_has_watchers(inode->i_sb))
+		__sb_notify_error(inode->i_sb, (struct sb_error) {
+			.ino	= inode->i_ino,
+			.pos	= pos,
+			.length	= length,
+			.generation = inode->i_generation,
+			.error	= abs(error),
+			.kind	= kind,
+		});
 }
 
 #ifdef CONFIG_QUOTACTL
@@ -107,28 +137,15 @@ static inline void __sb_notify_quota(struct super_block *sb, struct kqid qid,
  * @qid: user, group or project of the limit
  * @warning: QUOTA_NL_*, the limit and the direction
  *
- * Rate limited for each @qid and @warning, see fs/sb_notify.c.
+ * Rate limited for each @qid and @warning, see fs/sb_notify_quota.c.
  *
- * Context: Any but NMI.
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
 static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
 				   u16 warning)
 {
 	if (sb_has_watchers(sb))
 		__sb_notify_quota(sb, qid, warning);
-}
-
-/**
- * sb_notify_destroy - remove all watches on a superblock
- * @sb: the superblock, after kill_sb(), so that no event can occur
- *
- * Context: Process context, without s_umount and the locks that timers take.  May
- * sleep.
- */
-static inline void sb_notify_destroy(struct super_block *sb)
-{
-	if (sb_has_watchers(sb))
-		__sb_notify_destroy(sb);
 }
 
 #else /* !CONFIG_SB_NOTIFICATIONS */
@@ -141,16 +158,20 @@ static inline void sb_notify_frozen(struct super_block *sb, bool frozen)
 {
 }
 
-static inline void sb_notify_shutdown(struct super_block *sb)
+static inline void sb_notify_rdonly(struct super_block *sb)
 {
 }
 
-static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
+static inline void sb_notify_shutdown(struct super_block *sb, bool by_error)
 {
 }
 
-static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
-				   u16 warning)
+static inline void sb_notify_wb_error(const struct address_space *mapping,
+				      int error)
+{
+}
+
+static inline void sb_notify_born(struct super_block *sb)
 {
 }
 
@@ -158,8 +179,26 @@ static inline void sb_notify_destroy(struct super_block *sb)
 {
 }
 
-static inline void sb_notify_wb_error(const struct address_space *mapping,
-				      int error)
+static inline void sb_notify_free_user_ns(struct user_namespace *ns)
+{
+}
+
+static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
+{
+}
+
+static inline void sb_notify_inode_error(const struct inode *inode, int error)
+{
+}
+
+static inline void
+sb_notify_io_error(const struct inode *inode, enum superblock_error_kind kind,
+		   loff_t pos, u64 length, int error)
+{
+}
+
+static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
+				   u16 warning)
 {
 }
 

@@ -125,12 +125,13 @@ struct watch_target {
  * @type: WATCH_TYPE_*_NOTIFY of the records
  * @flags: valid bits of watch_queue_watch.flags
  * @find: find the object for @file and @flags.  @file is NULL if the program passed
- *	-1 instead of a descriptor, which is only possible if @add is true.  If @add
- *	is true, check that the caller may watch the object, and create its list.
- *	Otherwise do not check permissions.  May sleep.  Returns 0, -EBADF if a file
- *	is required, -EINVAL if the file is of the wrong kind, -EPERM, -ENOMEM, or the
- *	error of a security module
- * @added: called after a watch was added, or NULL
+ *	-1 instead of a descriptor.  If @add is true, check that the caller may watch
+ *	the object, and create its list.  Otherwise do not check permissions.  May
+ *	sleep.  Returns 0, -EBADF if a file is required, -EINVAL if the file is of the
+ *	wrong kind, -EPERM, -ENOMEM, or the error of a security module
+ * @added: called after a watch of the queue was added, and if the program passed
+ *	%WATCH_REPORT_STATE, or NULL.  The caller keeps the object and the queue alive,
+ *	but not the watch.  May sleep
  *
  * If @find acquires a resource for @private, the release function of the list
  * releases the resource.  The function is called after the watch was removed, and
@@ -141,7 +142,7 @@ struct watch_source {
 	u32 flags;
 	int (*find)(struct file *file, u32 flags, bool add,
 		    struct watch_target *target);
-	void (*added)(void);
+	void (*added)(const struct watch_target *target, struct watch_queue *wqueue);
 };
 
 int register_watch_source(const struct watch_source *source);

@@ -14,7 +14,7 @@
 #include <linux/types.h>
 
 /* Maximum size in bytes of an event, which is stored until its period ends */
-#define WATCH_RATELIMIT_EVENT_SIZE 32
+#define WATCH_RATELIMIT_EVENT_SIZE 40
 
 /**
  * struct watch_ratelimit - rate limit for events of one kind on one object

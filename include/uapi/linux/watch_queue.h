@@ -152,6 +152,8 @@ struct watch_queue_watch {
 
 /* Flags: WATCH_TYPE_MOUNT_NOTIFY */
 #define WATCH_SUBTREE		0x00000001	/* Also watch all mounts below */
+/* Flags: WATCH_TYPE_SB_NOTIFY */
+#define WATCH_REPORT_STATE	0x00000002	/* Add no watch; report the state again */
 
 /**
  * struct watch_notification_removal - WATCH_META_REMOVAL_NOTIFICATION
@@ -262,16 +264,18 @@ struct mount_notification {
 
 /**
  * enum superblock_notification_subtype - events of WATCH_TYPE_SB_NOTIFY
- * @NOTIFY_SB_RDONLY: the filesystem became read-only by a remount, which may also
- *	have changed other options
- * @NOTIFY_SB_RDWR: the filesystem became writable by a remount, which may also have
- *	changed other options
+ * @NOTIFY_SB_RDONLY: the filesystem accepts no more changes, because of a remount or,
+ *	with %NOTIFY_SB_BY_ERROR, because of an error.  A remount may also have changed
+ *	other options
+ * @NOTIFY_SB_RDWR: the filesystem accepts changes again, because of a remount, which
+ *	may also have changed other options
  * @NOTIFY_SB_RECONFIGURED: the filesystem was remounted, maybe with other options,
  *	and remained read-only or writable
  * @NOTIFY_SB_FROZEN: frozen; writers block.  Privileged watchers only
  * @NOTIFY_SB_THAWED: thawed.  Privileged watchers only
- * @NOTIFY_SB_SHUTDOWN: shut down after an error or on request.  The filesystem
- *	rejects changes until it is mounted again, even if it is not read-only
+ * @NOTIFY_SB_SHUTDOWN: shut down after an error or on request.  The filesystem cannot
+ *	be used until it is mounted again: it rejects changes, and reading may fail.
+ *	Follows %NOTIFY_SB_RDONLY, unless the filesystem was already read-only
  * @NOTIFY_SB_ERROR: an error in the filesystem was detected; see struct
  *	superblock_error_notification.  Privileged watchers only
  * @NOTIFY_SB_WRITEBACK_ERROR: data could not be written back and may be lost;
@@ -279,6 +283,12 @@ struct mount_notification {
  * @NOTIFY_SB_QUOTA: a quota limit was crossed; see struct
  *	superblock_quota_notification.  Only privileged watchers get warnings about
  *	the quota of other users
+ * @NOTIFY_SB_STATE: the state of the filesystem.  Posted to a new watch, and on
+ *	request, see %WATCH_REPORT_STATE
+ * @NOTIFY_SB_NEW: the filesystem was mounted and had no mount before.  Only for
+ *	watches on all filesystems
+ * @NOTIFY_SB_GONE: the filesystem was unmounted completely; the last record about it.
+ *	Only for watches on all filesystems; other watches are removed
  *
  * A watcher is privileged if it had CAP_SYS_ADMIN in the user namespace that owns
  * the filesystem when it added the watch.
@@ -293,7 +303,24 @@ enum superblock_notification_subtype {
 	NOTIFY_SB_ERROR			= 6,
 	NOTIFY_SB_WRITEBACK_ERROR	= 7,
 	NOTIFY_SB_QUOTA			= 8,
+	NOTIFY_SB_STATE			= 9,
+	NOTIFY_SB_NEW			= 10,
+	NOTIFY_SB_GONE			= 11,
 };
+
+/*
+ * WATCH_INFO_TYPE_INFO of WATCH_TYPE_SB_NOTIFY: the state of the filesystem when the
+ * record was posted
+ */
+#define NOTIFY_SB_IS_RDONLY	WATCH_INFO_FLAG_0 /* Accepts no changes */
+#define NOTIFY_SB_BY_ERROR	WATCH_INFO_FLAG_1 /* ... because of an error */
+#define NOTIFY_SB_IS_SHUTDOWN	WATCH_INFO_FLAG_2 /* Was shut down */
+#define NOTIFY_SB_IN_USER_NS	WATCH_INFO_FLAG_3 /* Not owned by the initial user namespace */
+/* Only in NOTIFY_SB_STATE */
+#define NOTIFY_SB_IS_FROZEN	WATCH_INFO_FLAG_4 /* Is frozen; privileged watchers only */
+#define NOTIFY_SB_UNPRIVILEGED	WATCH_INFO_FLAG_5 /* The watcher is not privileged */
+
+#define NOTIFY_SB_FS_TYPE_LEN	16
 
 /**
  * struct superblock_notification - WATCH_TYPE_SB_NOTIFY
@@ -302,12 +329,36 @@ enum superblock_notification_subtype {
  *	fdinfo
  * @dev_major: major device number, as in /proc/self/mountinfo
  * @dev_minor: minor device number
+ * @fs_type: type of the filesystem, as in /proc/filesystems.  Ends with a null byte;
+ *	a longer name is truncated
+ *
+ * If a watch on all filesystems is added, each filesystem is reported with a
+ * %NOTIFY_SB_STATE record.  One in which @sb_id is 0 ends the list.
  */
 struct superblock_notification {
 	struct watch_notification watch;
 	__u64	sb_id;
 	__u32	dev_major;
 	__u32	dev_minor;
+	char	fs_type[NOTIFY_SB_FS_TYPE_LEN];
+};
+
+/**
+ * enum superblock_error_kind - what failed
+ * @NOTIFY_SB_METADATA: metadata is damaged, or could not be read or written
+ * @NOTIFY_SB_BUFFERED_READ: reading data of a file into the page cache
+ * @NOTIFY_SB_BUFFERED_WRITE: writing data of a file back from the page cache
+ * @NOTIFY_SB_DIRECT_READ: direct I/O that reads a file
+ * @NOTIFY_SB_DIRECT_WRITE: direct I/O that writes a file
+ * @NOTIFY_SB_DATA_LOST: data in the page cache was discarded
+ */
+enum superblock_error_kind {
+	NOTIFY_SB_METADATA		= 0,
+	NOTIFY_SB_BUFFERED_READ		= 1,
+	NOTIFY_SB_BUFFERED_WRITE	= 2,
+	NOTIFY_SB_DIRECT_READ		= 3,
+	NOTIFY_SB_DIRECT_WRITE		= 4,
+	NOTIFY_SB_DATA_LOST		= 5,
 };
 
 /**
@@ -315,14 +366,25 @@ struct superblock_notification {
  *	NOTIFY_SB_WRITEBACK_ERROR
  * @sb: the common part of all records about superblocks
  * @ino: inode number, 0 if it is unknown or if the watcher is unprivileged
+ * @pos: position in the file in bytes, if @length is not 0
+ * @length: length of the range in bytes, 0 if the range is unknown or if the watcher
+ *	is unprivileged
+ * @time_ns: time of the error, CLOCK_REALTIME in nanoseconds
+ * @generation: generation of the inode, 0 if it is unknown or if the watcher is
+ *	unprivileged
  * @error: positive errno
- * @suppressed: number of suppressed errors of the same kind since the previous
- *	record
+ * @kind: an enum superblock_error_kind
+ * @suppressed: number of suppressed errors of this subtype since the previous record
  */
 struct superblock_error_notification {
 	struct superblock_notification sb;
 	__u64	ino;
+	__u64	pos;
+	__u64	length;
+	__u64	time_ns;
+	__u32	generation;
 	__u32	error;
+	__u32	kind;
 	__u32	suppressed;
 };
 
@@ -416,6 +478,7 @@ enum block_notification_operation {
  * @dev_minor: minor device number
  * @sector: start of the failed range, in units of 512 bytes from the start of the
  *	disk
+ * @time_ns: time of the error, CLOCK_REALTIME in nanoseconds
  * @length: length of the failed range in bytes
  * @suppressed: number of suppressed errors of this device since the previous record
  * @operation: an enum block_notification_operation
@@ -431,6 +494,7 @@ struct block_notification {
 	__u32	dev_major;
 	__u32	dev_minor;
 	__u64	sector;
+	__u64	time_ns;
 	__u32	length;
 	__u32	suppressed;
 	__u32	operation;

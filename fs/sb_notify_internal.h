@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Notifications about superblocks: definitions shared by fs/sb_notify*.c
+ */
+#ifndef _FS_SB_NOTIFY_INTERNAL_H
+#define _FS_SB_NOTIFY_INTERNAL_H
+
+#include <linux/quota.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/watch_queue.h>
+#include <linux/watch_ratelimit.h>
+
+struct cred;
+struct sb_watchers;
+struct super_block;
+
+/* Errors of one subtype on one superblock */
+struct sb_errors {
+	struct watch_ratelimit rl;
+	struct sb_watchers *owner;
+	u32 subtype;
+};
+
+/* Limits struct sb_watchers to 4 KiB, except in debug configurations */
+#define SB_QUOTA_LIMITS	22
+
+struct sb_quota_warning {
+	struct kqid qid;
+	u32 id;			/* of qid, in the user namespace of the superblock */
+	u16 warning;		/* QUOTA_NL_* */
+};
+
+static_assert(sizeof(struct sb_quota_warning) <= WATCH_RATELIMIT_EVENT_SIZE);
+
+struct sb_quota_limit {
+	struct watch_ratelimit rl;
+	struct sb_watchers *owner;
+	struct sb_quota_warning key;	/* valid while rl is open */
+};
+
+/* What is notified about one superblock; see the banner of fs/sb_notify.c */
+struct sb_watchers {
+	struct super_block *sb;
+	struct watch_list watchers;
+	u64 id;				/* not reused */
+	struct sb_errors errors;
+	struct sb_errors wb_errors;
+#ifdef CONFIG_QUOTACTL
+	spinlock_t quota_lock;		/* assignment of the limits */
+	struct sb_quota_limit quota[SB_QUOTA_LIMITS];
+	struct sb_quota_limit quota_rest;	/* shared, key is unused */
+#endif
+	struct rcu_head rcu;
+};
+
+/* fs/sb_notify.c */
+bool sb_is_watched(const struct sb_watchers *sbw);
+struct superblock_notification
+sb_record(const struct sb_watchers *sbw, u32 subtype, u32 len);
+void sb_post(struct sb_watchers *sbw, const struct watch_notification *n,
+	     const struct cred *cred,
+	     bool (*may_notify)(const struct watch *watch, const void *data),
+	     const void *data);
+bool sb_watch_privileged(const struct watch *watch, const void *unused);
+bool sb_watch_unprivileged(const struct watch *watch, const void *unused);
+
+/* fs/sb_notify_quota.c */
+#ifdef CONFIG_QUOTACTL
+void sb_quota_init(struct sb_watchers *sbw);
+void sb_quota_flush(struct sb_watchers *sbw);
+void sb_quota_destroy(struct sb_watchers *sbw);
+#else
+static inline void sb_quota_init(struct sb_watchers *sbw)
+{
+}
+
+static inline void sb_quota_flush(struct sb_watchers *sbw)
+{
+}
+
+static inline void sb_quota_destroy(struct sb_watchers *sbw)
+{
+}
+#endif
+
+#endif /* _FS_SB_NOTIFY_INTERNAL_H */
