@@ -15,9 +15,10 @@
  *
  * If a driver splits a bio, the bio that ends is the remainder, so the reported sector
  * and length are those of the last part.  Only the driver can determine which part
- * failed.  If a driver redirects the original bio to a lower device, as NVMe multipath
- * does, the error is reported for the lower device.  bcache with a cache attached does
- * the same after completing a clone, so an error of its backing device is reported twice.
+ * failed.  NVMe multipath redirects the original bio to a hidden device, and reports an
+ * error for which there is no further path itself.  bcache with a cache attached also
+ * redirects the original bio, after completing a clone, so an error of its backing
+ * device is reported twice.
  *
  * A stacked device reports errors of its own bios, independently of the devices below.
  * A watch on one device gets one record of each error.  A watch on all devices gets one
@@ -45,6 +46,7 @@
 #include <linux/blk_notify.h>
 #include <linux/blkdev.h>
 #include <linux/capability.h>
+#include <linux/export.h>
 #include <linux/file.h>
 #include <linux/fsnotify_backend.h>
 #include <linux/init.h>
@@ -267,10 +269,14 @@ static void blk_report_error(struct block_device *bdev, struct blk_error *e)
 		blk_post_error(bdev, e, 0);
 }
 
-/* RQF_QUIET requests probe for features; an expired duration limit is a real error */
+/*
+ * RQF_QUIET requests probe for features.  Exceptions are an expired duration limit, and
+ * a write, which is quiet if the card of an MMC disk was removed.
+ */
 static bool blk_is_probe(const struct request *rq, blk_status_t status)
 {
-	return (rq->rq_flags & RQF_QUIET) && status != BLK_STS_DURATION_LIMIT;
+	return (rq->rq_flags & RQF_QUIET) && status != BLK_STS_DURATION_LIMIT &&
+	       req_op(rq) != REQ_OP_WRITE;
 }
 
 /*
@@ -305,17 +311,18 @@ static bool blk_can_poll(struct block_device *bdev)
 }
 
 /**
- * blk_notify_request - report a failed request
+ * blk_notify_request_of - report a failed request for a device
+ * @bdev: the device that the bios of the request were submitted to
  * @rq: the request, before its bios are advanced
  * @status: the error
  * @bytes: number of bytes that failed
  *
- * Passthrough requests are not reported: their issuer interprets the result.
+ * For a driver that redirects the bios of one device to hidden devices.
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
-void blk_notify_request(struct request *rq, blk_status_t status,
-			unsigned int bytes)
+void blk_notify_request_of(struct block_device *bdev, struct request *rq,
+			   blk_status_t status, unsigned int bytes)
 {
 	struct blk_error e = {
 		.sector		= blk_rq_pos(rq),
@@ -324,8 +331,7 @@ void blk_notify_request(struct request *rq, blk_status_t status,
 		.class		= blk_error_class(status),
 	};
 
-	if (blk_rq_is_passthrough(rq) || !rq->bio->bi_bdev || blk_is_probe(rq, status) ||
-	    blk_op_is_optional(rq->bio->bi_bdev, req_op(rq), status))
+	if (blk_is_probe(rq, status) || blk_op_is_optional(bdev, req_op(rq), status))
 		return;
 	/*
 	 * A write with a flush before or after it completes twice: first the write,
@@ -333,7 +339,29 @@ void blk_notify_request(struct request *rq, blk_status_t status,
 	 * has the status that was reported for the write.
 	 */
 	if (bytes || !rq->bio->bi_status)
-		blk_report_error(rq->bio->bi_bdev, &e);
+		blk_report_error(bdev, &e);
+}
+EXPORT_SYMBOL_GPL(blk_notify_request_of);
+
+/**
+ * blk_notify_request - report a failed request
+ * @rq: the request, before its bios are advanced
+ * @status: the error
+ * @bytes: number of bytes that failed
+ *
+ * Passthrough requests are not reported: their issuer interprets the result.  Requests
+ * of hidden devices are reported by their driver, see blk_notify_request_of().
+ *
+ * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ */
+void blk_notify_request(struct request *rq, blk_status_t status,
+			unsigned int bytes)
+{
+	struct block_device *bdev = rq->bio ? rq->bio->bi_bdev : NULL;
+
+	if (bdev && !blk_rq_is_passthrough(rq) &&
+	    !(bdev->bd_disk->flags & GENHD_FL_HIDDEN))
+		blk_notify_request_of(bdev, rq, status, bytes);
 }
 
 /*

@@ -24,7 +24,7 @@ struct sb_errors {
 };
 
 /* Limits struct sb_watchers to 4 KiB, except in debug configurations */
-#define SB_QUOTA_LIMITS	22
+#define SB_QUOTA_LIMITS	24
 
 struct sb_quota_warning {
 	struct kqid qid;
@@ -42,6 +42,7 @@ struct sb_quota_limit {
 
 /* What is notified about one superblock; see the banner of fs/sb_notify.c */
 struct sb_watchers {
+	struct rcu_head rcu;		/* near the start, for kfree_rcu() */
 	struct super_block *sb;
 	struct watch_list watchers;
 	u64 id;				/* not reused */
@@ -52,7 +53,6 @@ struct sb_watchers {
 	struct sb_quota_limit quota[SB_QUOTA_LIMITS];
 	struct sb_quota_limit quota_rest;	/* shared, key is unused */
 #endif
-	struct rcu_head rcu;
 };
 
 /* fs/sb_notify.c */

@@ -14,11 +14,19 @@ struct request;
 #ifdef CONFIG_BLOCK_NOTIFICATIONS
 void blk_notify_request(struct request *rq, blk_status_t status,
 			unsigned int bytes);
+void blk_notify_request_of(struct block_device *bdev, struct request *rq,
+			   blk_status_t status, unsigned int bytes);
 void blk_notify_bio(struct bio *bio, bool chained);
 void blk_notify_destroy(struct block_device *bdev);
 #else
 static inline void blk_notify_request(struct request *rq, blk_status_t status,
 				      unsigned int bytes)
+{
+}
+
+static inline void blk_notify_request_of(struct block_device *bdev,
+					 struct request *rq, blk_status_t status,
+					 unsigned int bytes)
 {
 }
 
