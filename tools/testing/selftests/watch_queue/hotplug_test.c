@@ -3,14 +3,19 @@
  * Watch queue: hotplug of devices in a virtual machine
  *
  * The third serial port is connected to the monitor of QEMU.  "stick" and "card" are the
- * back ends for a USB stick and a network card.  There is a virtio disk on PCI.  The
- * options of QEMU are
+ * back ends for a USB stick and a network card.  There is a virtio disk on PCI, and an
+ * NVMe disk with two paths, one sector of which cannot be read.  The options of QEMU are
  *
  *	-device qemu-xhci,id=usb
  *	-blockdev null-co,node-name=stick,size=8388608,read-zeroes=on
  *	-netdev hubport,id=card,hubid=0
  *	-blockdev null-co,node-name=disk,size=8388608,read-zeroes=on
  *	-device virtio-blk-pci,drive=disk
+ *	-blockdev blkdebug,node-name=bad,image.driver=null-co,image.size=8388608,\
+ *	image.read-zeroes=on,inject-error.0.event=none,inject-error.0.iotype=read,\
+ *	inject-error.0.sector=64,inject-error.0.errno=5
+ *	-device nvme-subsys,id=nvme -device nvme,serial=1,subsys=nvme
+ *	-device nvme,serial=1,subsys=nvme -device nvme-ns,drive=bad,nsid=1,shared=on
  *	-chardev socket,id=monitor,path=monitor,server=on,wait=off
  *	-mon chardev=monitor -chardev socket,id=door,path=monitor -serial chardev:door
  *
@@ -25,6 +30,8 @@
 #define MONITOR		"/dev/ttyS2"
 #define VIRTIO_DISK	"/dev/vda"
 #define VIRTIO_REMOVE	"/sys/block/vda/device/../remove"
+#define NVME_DISK	"/dev/nvme0n1"
+#define NVME_BAD_SECTOR	64
 #define MAX_EVENTS	256		/* events of one test */
 
 FIXTURE(hotplug)
@@ -165,6 +172,26 @@ TEST_F(hotplug, virtio_disk)
 	await_device(NOTIFY_DEVICE_ADD, "block");
 	EXPECT_TRUE(same_numbers(self->uevents, self->seen, self->nr_seen));
 	rig_close(&rig);
+}
+
+/* An error of an NVMe disk with several paths is reported once, for the disk. */
+TEST_F(hotplug, nvme_paths)
+{
+	int disk = open_disk(NVME_DISK);
+	struct rig rig;
+
+	ASSERT_LE(0, disk);
+	rig_open(_metadata, &rig);
+	ASSERT_EQ(0, watch(&rig, disk, 1));
+	ASSERT_EQ(0, watch(&rig, ALL, 2));
+	ASSERT_EQ(-EIO, neg(pread(disk, data, BLOCK, NVME_BAD_SECTOR * 512)));
+	EXPECT_TRUE(got(&rig, 1, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_READ, disk,
+			NVME_BAD_SECTOR, BLOCK, 0));
+	EXPECT_TRUE(got(&rig, 2, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_READ, disk,
+			NVME_BAD_SECTOR, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&rig.q));
+	rig_close(&rig);
+	close(disk);
 }
 
 TEST_HARNESS_MAIN
