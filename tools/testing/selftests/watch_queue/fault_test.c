@@ -141,7 +141,6 @@ FIXTURE_SETUP(fault)
 
 	if (what)
 		SKIP(_exit(KSFT_SKIP), "%s", what);
-	ASSERT_EQ(0, drop_resource_capability());
 	session_open(_metadata);
 	queue_open(_metadata, fd, 0);
 	queue_close(fd);
@@ -155,7 +154,7 @@ FIXTURE_SETUP(fault)
 		}
 	}
 
-	/* Open these as root; an ordinary user can write to the descriptors */
+	/* Open these with CAP_SYS_RESOURCE; an ordinary user can write to the descriptors */
 	ASSERT_EQ(0, write_text("/proc/self/make-it-fail", "1"));
 	self->f.probability = open(DEBUG_FS "fail_page_alloc/probability",
 				   O_WRONLY | O_CLOEXEC);
@@ -166,6 +165,7 @@ FIXTURE_SETUP(fault)
 	ASSERT_GE(self->f.min_order, 0);
 	ASSERT_GE(self->f.fail_nth, 0);
 
+	ASSERT_EQ(0, drop_resource_capability());
 	ASSERT_EQ(0, become_user(SOME_USER));
 	ASSERT_EQ(0, prctl(PR_SET_DUMPABLE, 1));	/* for access to /proc/self */
 	session_open(_metadata);
