@@ -42,7 +42,7 @@
  * State
  *
  * sb->s_notify_state records that a filesystem accepts no changes although SB_RDONLY may
- * not be set, and why.  It is set even if nobody is watching, as a watch reports the
+ * not be set, and why.  It is set even if there is no watch, as a watch reports the
  * state when it is added.  A filesystem that became read-only by an error is reported
  * once, whether it sets SB_RDONLY, enters a mode of its own or shuts down.
  *
@@ -123,7 +123,7 @@ static_assert(sizeof(struct sb_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 /* Bits of sb->s_notify_state */
 enum sb_notify_state {
 	SB_NOTIFY_BORN,		/* vfs_get_tree() has completed once */
-	SB_NOTIFY_DEAD,		/* has no sb_watchers any more */
+	SB_NOTIFY_DEAD,		/* no longer has sb_watchers */
 	SB_NOTIFY_RDONLY,	/* accepts no changes, by itself; cleared by a remount */
 	SB_NOTIFY_ERROR,	/* ... because of an error */
 	SB_NOTIFY_SHUTDOWN,	/* was shut down; remains set */
