@@ -223,7 +223,41 @@ static const char * const sb_events[] = {
 	[NOTIFY_SB_ERROR]	= "error",
 	[NOTIFY_SB_WRITEBACK_ERROR] = "writeback-error",
 	[NOTIFY_SB_QUOTA]	= "quota",
+	[NOTIFY_SB_STATE]	= "state",
+	[NOTIFY_SB_NEW]		= "new",
+	[NOTIFY_SB_GONE]	= "gone",
 };
+
+static void add_error(struct event *ev, const struct superblock_error_notification *n)
+{
+	static const char * const kinds[] = {
+		[NOTIFY_SB_METADATA]	= "metadata",
+		[NOTIFY_SB_BUFFERED_READ] = "buffered-read",
+		[NOTIFY_SB_BUFFERED_WRITE] = "buffered-write",
+		[NOTIFY_SB_DIRECT_READ]	= "direct-read",
+		[NOTIFY_SB_DIRECT_WRITE] = "direct-write",
+		[NOTIFY_SB_DATA_LOST]	= "data-lost",
+	};
+
+	add_number(ev, "error", n->error);
+	hide(ev);
+	add_text(ev, "errno", name_of_error(n->error));
+	add_text(ev, "kind", name_in(kinds, ARRAY_SIZE(kinds), n->kind));
+	if (n->ino)
+		add_number(ev, "inode", n->ino);
+	if (n->generation) {
+		add_number(ev, "generation", n->generation);
+		hide(ev);
+	}
+	if (n->length) {
+		add_number(ev, "pos", n->pos);
+		add_number(ev, "length", n->length);
+	}
+	add_number(ev, "error_time_ns", n->time_ns);
+	hide(ev);
+	add_suppressed(ev, n->suppressed);
+	ev->bad = true;
+}
 
 static void add_quota(struct event *ev, const struct superblock_quota_notification *n)
 {
@@ -253,36 +287,76 @@ static void add_quota(struct event *ev, const struct superblock_quota_notificati
 			hide(ev);
 		add_text(ev, "owner_name", name);
 	}
-	add_number(ev, "suppressed", n->suppressed);
-	if (!n->suppressed)
-		hide(ev);
+	add_suppressed(ev, n->suppressed);
 }
 
-/* The subject is the watched path, as a filesystem may have several mounts, or none */
+static void add_sb_flags(struct event *ev, const union watch_record *rec)
+{
+	static const struct {
+		unsigned int flag;
+		const char *name;
+	} flags[] = {
+		{ NOTIFY_SB_IS_RDONLY, "rdonly" },
+		{ NOTIFY_SB_BY_ERROR, "by_error" },
+		{ NOTIFY_SB_IS_SHUTDOWN, "shutdown" },
+		{ NOTIFY_SB_IN_USER_NS, "in_user_ns" },
+		/* Only in a state, which an unprivileged watch gets without "frozen" */
+		{ NOTIFY_SB_UNPRIVILEGED, "unprivileged" },
+		{ NOTIFY_SB_IS_FROZEN, "frozen" },
+	};
+	unsigned int info = rec->watch.info, nr = 4;
+	size_t i;
+
+	if (rec->watch.subtype == NOTIFY_SB_STATE)
+		nr = info & NOTIFY_SB_UNPRIVILEGED ? 5 : 6;
+	for (i = 0; i < nr; i++)
+		add_flag(ev, flags[i].name, info & flags[i].flag);
+}
+
+/* The mount is not attached yet if the filesystem is new */
+static bool sb_has_path(unsigned int event)
+{
+	return event != NOTIFY_SB_NEW && event != NOTIFY_SB_GONE;
+}
+
+/*
+ * The subject is the watched path, as a filesystem may have several mounts, or none.
+ * It is the device if all filesystems are watched.
+ */
 static void decode_sb(struct event *ev, const union watch_record *rec)
 {
+	const struct watch *watch = watch_by_id(watch_record_id(rec));
+	unsigned int event = rec->watch.subtype;
+	const char *name;
+
+	if (!rec->sb.sb_id) {
+		add_flag(ev, "list_end", true);
+		return;
+	}
 	add_number(ev, "sb", rec->sb.sb_id);
 	hide(ev);
-	add_device(ev, rec->sb.dev_major, rec->sb.dev_minor);
-
-	switch (rec->watch.subtype) {
-	case NOTIFY_SB_ERROR:
-	case NOTIFY_SB_WRITEBACK_ERROR:
-		add_number(ev, "error", rec->sb_error.error);
+	name = add_device(ev, rec->sb.dev_major, rec->sb.dev_minor);
+	if (watch && watch->all) {
 		hide(ev);
-		add_text(ev, "errno", name_of_error(rec->sb_error.error));
-		if (rec->sb_error.ino)
-			add_number(ev, "inode", rec->sb_error.ino);
-		add_suppressed(ev, rec->sb_error.suppressed);
-		ev->bad = true;
-		break;
-	case NOTIFY_SB_SHUTDOWN:
-		ev->bad = true;
-		break;
-	case NOTIFY_SB_QUOTA:
-		add_quota(ev, &rec->sb_quota);
-		break;
+		set_subject(ev, name, 0);
 	}
+	add_text(ev, "fs_type", rec->sb.fs_type);
+	if (watch && watch->all && sb_has_path(event))
+		add_text(ev, "path", mount_path_of(rec->sb.dev_major, rec->sb.dev_minor));
+
+	if (event == NOTIFY_SB_ERROR || event == NOTIFY_SB_WRITEBACK_ERROR)
+		add_error(ev, &rec->sb_error);
+	else if (event == NOTIFY_SB_QUOTA)
+		add_quota(ev, &rec->sb_quota);
+	else if (event == NOTIFY_SB_RDONLY)
+		ev->bad = rec->watch.info & NOTIFY_SB_BY_ERROR;
+	else if (event == NOTIFY_SB_STATE)
+		ev->bad = rec->watch.info & (NOTIFY_SB_BY_ERROR | NOTIFY_SB_IS_SHUTDOWN);
+	else
+		ev->bad = event == NOTIFY_SB_SHUTDOWN;
+	add_sb_flags(ev, rec);
+	if (event == NOTIFY_SB_STATE)
+		add_flag(ev, "list_end", false);
 }
 
 /*
@@ -326,6 +400,8 @@ static void decode_block(struct event *ev, const union watch_record *rec)
 	add_text(ev, "operation", name_in(operations, ARRAY_SIZE(operations), n->operation));
 	add_number(ev, "sector", n->sector);
 	add_number(ev, "length", n->length);
+	add_number(ev, "error_time_ns", n->time_ns);
+	hide(ev);
 	add_suppressed(ev, n->suppressed);
 	add_number(ev, "partition", n->partition);
 	hide(ev);

@@ -6,9 +6,12 @@
  * cached.  Queued records may be about mounts that are gone.  Therefore an entry is
  * not freed before the queue is empty.
  */
+#include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "watchq.h"
@@ -16,6 +19,10 @@
 #ifndef __NR_statmount
 #define __NR_statmount	457
 #define __NR_listmount	458
+#endif
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE	0x4000
 #endif
 
 #define NR_CHAINS	1024
@@ -142,4 +149,79 @@ void mounts_settle(int queue)
 		}
 	}
 	any_gone = false;
+}
+
+/*
+ * Filesystems
+ */
+
+/* Decode the octal numbers of /proc/self/mountinfo */
+static void unescape(char *path)
+{
+	unsigned int c;
+	char *to;
+
+	for (to = path; *path; path++) {
+		if (*path == '\\' && sscanf(path + 1, "%3o", &c) == 1) {
+			path += 3;
+			*to++ = c;
+		} else {
+			*to++ = *path;
+		}
+	}
+	*to = 0;
+}
+
+/* A mount of the whole filesystem is preferred to a mount of a directory in it */
+const char *mount_path_of(unsigned int major, unsigned int minor)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	static char *path;
+	char *line = NULL;
+	size_t room = 0;
+	bool whole;
+
+	free(path);
+	path = NULL;
+	for (whole = false; file && !whole && getline(&line, &room, file) > 0; ) {
+		int root, at, end;
+		unsigned int a, b;
+
+		if (sscanf(line, "%*d %*d %u:%u %n%*s %n%*s%n", &a, &b, &root, &at, &end) != 2 ||
+		    a != major || b != minor)
+			continue;
+		whole = !strncmp(line + root, "/ ", 2);
+		if (path && !whole)
+			continue;
+		free(path);
+		path = strndup(line + at, end - at);
+		if (!path)
+			die(EXIT_FAILED, "out of memory");
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	if (path)
+		unescape(path);
+	return path;
+}
+
+/* The device number in stat() may be that of a btrfs subvolume */
+unsigned long long filesystem_of(int fd)
+{
+	struct mnt_id_req req = {
+		.size = MNT_ID_REQ_SIZE_VER0,
+		.param = STATMOUNT_SB_BASIC,
+	};
+	struct statmount mount;
+	struct statx stat;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE, &stat) ||
+	    !(stat.stx_mask & STATX_MNT_ID_UNIQUE))
+		return 0;
+	req.mnt_id = stat.stx_mnt_id;
+	if (syscall(__NR_statmount, &req, &mount, sizeof(mount), 0) ||
+	    !(mount.mask & STATMOUNT_SB_BASIC))
+		return 0;
+	return makedev(mount.sb_dev_major, mount.sb_dev_minor);
 }

@@ -78,6 +78,9 @@ void add_watch(const char *source, const char *object)
 	watches[nr_watches++] = (struct watch){
 		.source = source_by_name(source, strlen(source)),
 		.object = object,
+		.all = !strcmp(source, "device") ||
+		       ((!strcmp(source, "sb") || !strcmp(source, "block")) &&
+			!strcmp(object, "all")),
 	};
 }
 
@@ -163,6 +166,14 @@ void add_filter(const char *text)
 	}
 }
 
+/* Does the --filter for filesystems, or the lack of one, include this event? */
+static bool sb_selected(unsigned int event)
+{
+	const struct watch_notification_type_filter *rule = &rules[WATCH_TYPE_SB_NOTIFY];
+
+	return !rule->type || rule->subtype_filter[0] & 1U << event;
+}
+
 /*
  * Set up
  */
@@ -197,7 +208,22 @@ static void watch_key(int queue, const struct watch *watch, unsigned int id)
 		die_errno("--key", watch->object);
 }
 
-static void watch_object(int queue, const struct watch *watch, unsigned int id)
+/* A filesystem is watched by another path.  Its events have the ID of that watch. */
+static void warn_twin(const struct watch *watch)
+{
+	const struct watch *twin;
+
+	for (twin = watches; twin < watch; twin++) {
+		if (watch->filesystem && watch->filesystem == twin->filesystem) {
+			warn("--sb %s: the same filesystem as --sb %s, watched once",
+			     watch->object, twin->object);
+			return;
+		}
+	}
+	warn("--sb %s: the same filesystem as another --sb, watched once", watch->object);
+}
+
+static void watch_object(int queue, struct watch *watch, unsigned int id)
 {
 	struct watch_queue_watch how = {
 		.type	= watch->source->type,
@@ -207,18 +233,23 @@ static void watch_object(int queue, const struct watch *watch, unsigned int id)
 	};
 	bool devices = how.type == WATCH_TYPE_DEVICE_NOTIFY;
 	bool block = how.type == WATCH_TYPE_BLOCK_NOTIFY;
-	bool all = devices || (block && !strcmp(watch->object, "all"));
+	bool sb = how.type == WATCH_TYPE_SB_NOTIFY && !watch->all;
 	char option[16];
 
 	snprintf(option, sizeof(option), "--%s%s", watch->source->name, devices ? "s" : "");
 	/* Only a block device must be open for reading */
-	if (!all)
+	if (!watch->all)
 		how.fd = open(watch->object,
 			      O_CLOEXEC | (block ? O_RDONLY | O_NONBLOCK : O_PATH));
-	if ((!all && how.fd < 0) || ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
-		die_errno(option, devices ? "" : watch->object);
+	if (sb && how.fd >= 0)
+		watch->filesystem = filesystem_of(how.fd);
+	if ((!watch->all && how.fd < 0) || ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how)) {
+		if (!sb || errno != EBUSY)
+			die_errno(option, devices ? "" : watch->object);
+		warn_twin(watch);
+	}
 	/* An open file keeps the object busy, a watch does not */
-	if (!all)
+	if (!watch->all)
 		close(how.fd);
 }
 
@@ -247,6 +278,9 @@ static void set_filter(int queue)
 			rule->type = type;
 			memset(rule->subtype_filter, 0xff, sizeof(rule->subtype_filter));
 		}
+		/* See watches_report() */
+		if (type == WATCH_TYPE_SB_NOTIFY)
+			rule->subtype_filter[0] |= 1U << NOTIFY_SB_STATE;
 	}
 	if (any && ioctl(queue, IOC_WATCH_QUEUE_SET_FILTER, &filter))
 		die_errno("--filter", "");
@@ -260,6 +294,17 @@ void watches_read_mounts(void)
 
 	if (watches_any(WATCH_TYPE_MOUNT_NOTIFY))
 		mounts_read(!rule->type || (rule->subtype_filter[0] & all) == all);
+}
+
+/* A watch on all filesystems starts with a record for each of them */
+unsigned long watches_depth(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_watches; i++)
+		if (watches[i].all && watches[i].source->type == WATCH_TYPE_SB_NOTIFY)
+			return 8192;
+	return 512;
 }
 
 int watches_open(unsigned long depth)
@@ -287,4 +332,42 @@ int watches_open(unsigned long depth)
 	/* With the write end closed, read() returns 0 when no watch is left */
 	close(fds[1]);
 	return fds[0];
+}
+
+/*
+ * States of filesystems
+ */
+
+static void check_privilege(struct watch *watch, unsigned int info)
+{
+	if (!(info & NOTIFY_SB_UNPRIVILEGED) || watch->unprivileged ||
+	    !sb_selected(NOTIFY_SB_ERROR))
+		return;
+	watch->unprivileged = true;
+	warn("--sb %s: without CAP_SYS_ADMIN, errors of the filesystem are not reported",
+	     watch->object);
+}
+
+/*
+ * A state is reported if --filter includes states.  Otherwise it takes the place of an
+ * earlier event, so it is reported if this event would be.
+ */
+bool watches_report(const union watch_record *rec)
+{
+	unsigned int info = rec->watch.info, id = watch_record_id(rec), mask = 0;
+
+	if (rec->watch.type != WATCH_TYPE_SB_NOTIFY || rec->watch.subtype != NOTIFY_SB_STATE)
+		return true;
+	if (id < nr_watches)
+		check_privilege(&watches[id], info);
+
+	if (rules[WATCH_TYPE_SB_NOTIFY].type && sb_selected(NOTIFY_SB_STATE))
+		return true;
+	if (sb_selected(NOTIFY_SB_RDONLY))
+		mask |= NOTIFY_SB_BY_ERROR | NOTIFY_SB_IS_SHUTDOWN;
+	if (sb_selected(NOTIFY_SB_SHUTDOWN))
+		mask |= NOTIFY_SB_IS_SHUTDOWN;
+	if (sb_selected(NOTIFY_SB_FROZEN))
+		mask |= NOTIFY_SB_IS_FROZEN;
+	return info & mask;
 }

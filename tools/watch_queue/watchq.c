@@ -73,7 +73,7 @@ static void __noreturn print_help(void)
 	     "  --key KEY        a key or keyring: a serial number, @s, @u or @us\n"
 	     "  --mount PATH     the mount at PATH\n"
 	     "    --subtree      ... and all mounts below it\n"
-	     "  --sb PATH        the filesystem of PATH: errors, quota, remounts\n"
+	     "  --sb PATH        the filesystem of PATH, or \"all\": errors, read-only, quota\n"
 	     "  --block DEVICE   I/O errors of a block device, or of \"all\"\n"
 	     "  --devices        devices that are added, removed or changed\n"
 	     "\n"
@@ -90,7 +90,8 @@ static void __noreturn print_help(void)
 	     "  --timeout S      exit with status 5 if no event occurs for S seconds\n"
 	     "\n"
 	     "Other:\n"
-	     "  --queue N        set the size of the queue in records (default 512)\n"
+	     "  --queue N        set the size of the queue in records (default 512, with\n"
+	     "                   --sb all 8192)\n"
 	     "  --help           print this message\n"
 	     "\n"
 	     "Exit status: 0 success, 1 failure, 2 invalid usage, 3 not supported by the\n"
@@ -187,7 +188,7 @@ static void parse_option(struct options *options, int option, int index)
 static struct options parse_options(int argc, char **argv)
 {
 	struct options options = {
-		.output.end = '\n', .depth = 512, .timeout = -1,
+		.output.end = '\n', .timeout = -1,
 	};
 	int option, index = 0;
 
@@ -201,6 +202,8 @@ static struct options parse_options(int argc, char **argv)
 			die(EXIT_USAGE, "--exec cannot be combined with --json or --null");
 		options.output.format = OUTPUT_EXEC;
 	}
+	if (!options.depth)
+		options.depth = watches_depth();
 	options.output.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") &&
 				options.output.end;
 	return options;
@@ -293,6 +296,8 @@ static bool handle_records(const struct options *options, const void *buf, size_
 
 	while ((ret = watch_record_next(&records, &rec)) > 0) {
 		stats.records += !watch_record_lost(&rec);
+		if (!watches_report(&rec))
+			continue;
 		stats.events++;
 		event_decode(&ev, &rec);
 		if (!output_event(&options->output, &ev) ||

@@ -40,7 +40,7 @@ struct field {
 	unsigned long long number;	/* 0 or 1 for a flag */
 };
 
-#define MAX_FIELDS	20
+#define MAX_FIELDS	24
 #define MAX_TEXT	65536		/* per event, which may have six paths */
 
 struct event {
@@ -100,6 +100,13 @@ const struct mount *mount_find(unsigned long long id);
 void mount_gone(unsigned long long id);
 /* Free the mounts that are gone if the queue is empty */
 void mounts_settle(int queue);
+/*
+ * Where the filesystem with this device number is mounted, or NULL.  Valid until the
+ * next call.
+ */
+const char *mount_path_of(unsigned int major, unsigned int minor);
+/* Device number of the filesystem of an open file, 0 if it is unknown */
+unsigned long long filesystem_of(int fd);
 
 /*
  * watches.c: the queue, its watches and its filter
@@ -107,15 +114,22 @@ void mounts_settle(int queue);
 struct watch {
 	const struct source *source;
 	const char *object;		/* as specified by the option */
+	bool all;			/* all objects of the source */
 	bool subtree;			/* include the mounts below */
+	bool unprivileged;		/* the user was warned of missing events */
+	unsigned long long filesystem;	/* see filesystem_of() */
 };
 
 void add_watch(const char *source, const char *object);
 /* Make the last watch that was added include the mounts below */
 void set_subtree(void);
 void add_filter(const char *text);
+/* The default size of the queue in records */
+unsigned long watches_depth(void);
 /* Create the queue with its watches; returns the read end */
 int watches_open(unsigned long depth);
+/* Is the record to be reported?  Some states of filesystems are not */
+bool watches_report(const union watch_record *rec);
 const struct watch *watch_by_id(unsigned int id);
 bool watches_any(unsigned int type);
 /* Cache all mounts if a mount is watched */
