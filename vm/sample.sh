@@ -90,6 +90,7 @@ umount tree || exit
 printf '\nA filesystem with a damaged directory, which becomes read-only at an error\n'
 damaged tree
 watch sb=tree
+await 'event 9'
 try 'event 0' mount -o remount,ro tree
 try 'event 1' mount -o remount,rw tree
 echo '$ ls tree/cellar'

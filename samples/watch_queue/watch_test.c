@@ -33,7 +33,7 @@ static void usage(void)
 	      "Print a line for each record of a notification queue of SIZE records (256).\n"
 	      "  key=KEY        a key or keyring: its serial number, or @s\n"
 	      "  mount=PATH     the mount at PATH, and all mounts below it\n"
-	      "  sb=PATH        the filesystem of PATH\n"
+	      "  sb=PATH        the filesystem of PATH, or \"all\"\n"
 	      "  block=DEVICE   I/O errors of a block device, or of \"all\"\n"
 	      "  device=all     all devices\n"
 	      "Try: ./watch_test key=@s & sleep 1; keyctl add user demo hello @s; kill $!\n",
@@ -128,8 +128,8 @@ static void print_record(const union watch_record *rec)
 		       (unsigned long long)rec->mount.parent_id, event);
 		break;
 	case WATCH_TYPE_SB_NOTIFY:
-		printf("filesystem %u:%u: event %u\n", rec->sb.dev_major,
-		       rec->sb.dev_minor, event);
+		printf("%s filesystem %u:%u: event %u\n", rec->sb.fs_type,
+		       rec->sb.dev_major, rec->sb.dev_minor, event);
 		break;
 	case WATCH_TYPE_BLOCK_NOTIFY:
 		printf("block device %u:%u: event %u, sector %llu\n", rec->block.dev_major,
