@@ -45,7 +45,7 @@ mkdir -p /home /run/systemd/journal /run/log /var/log mnt
 mount -t tmpfs mnt mnt && mkdir mnt/a || exit
 
 echo 'KTAP version 1'
-echo 1..7
+echo 1..9
 
 start mounts
 mount -t tmpfs cargo mnt/a
@@ -79,6 +79,16 @@ truncate -s 8M image && mkfs.ext4 -q image && losetup /dev/loop0 image &&
 	mount -t ext4 -o errors=continue /dev/loop0 /home || exit
 start watchq-4.sh
 echo provoked >/sys/fs/ext4/loop0/trigger_fs_error
+finish 'sb     error           loop0 ' out
+
+mount -t tmpfs -o ro cargo mnt/a
+start watchq-5.sh
+wait $pid
+finish /tmp/pages/mnt/a out
+umount mnt/a
+
+start watchq-6.sh
+echo provoked >/sys/fs/ext4/loop0/trigger_fs_error
 until [ -s /var/log/trouble ]; do :; done
 finish 'error /home' /var/log/trouble
 umount /home && losetup -d /dev/loop0
@@ -87,7 +97,7 @@ echo 0123456789abcdef0123456789abcdef >/etc/machine-id
 systemd-journald 2>journald &
 journald=$!
 until [ -S /run/systemd/journal/stdout ]; do :; done
-start watchq-5.sh
+start watchq-7.sh
 fail
 finish '\"event\":\"medium\"' journal journal
 
@@ -114,7 +124,7 @@ stop_rsyslog() {
 	kill $rsyslog
 	wait $rsyslog
 }
-start watchq-6.sh
+start watchq-8.sh
 fail
 finish 'block medium 0' /var/log/watchq stop_rsyslog
 [ "$failed" = 0 ]

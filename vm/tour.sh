@@ -68,7 +68,7 @@ finish
 umount tree || exit
 
 damaged tree
-scene 'FILESYSTEMS: one with a damaged directory and errors=remount-ro' --sb tree
+scene 'FILESYSTEMS: all of them; one has a damaged directory and errors=remount-ro' --sb all
 try rdonly mount -o remount,ro tree
 try rdwr mount -o remount,rw tree
 echo '$ ls tree/cellar'

@@ -80,7 +80,7 @@ holds() {
 # fields: remove from lines of JSON what differs from run to run
 fields() {
 	jq -ac 'del(.time, .key, .other, .mount, .parent, .old_parent, .sb, .disk_seq, .seqnum,
-		.sysfs_ino)'
+		.sysfs_ino, .error_time_ns)'
 }
 
 # relative: remove the path of the directory of this test
@@ -124,7 +124,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..83
+echo 1..98
 
 #
 # Wrong use
@@ -150,7 +150,7 @@ refused 2 'cannot be combined with --json' --devices --exec true --json
 refused 2 'already watched' --mount / --mount /
 refused 2 'cannot be combined with --json' --devices --exec true --null
 refused 1 'No such file' --sb nowhere
-refused 1 'No such file' --sb all
+refused 1 'No such file' --sb ./all
 refused 1 'No such file' --block ''
 refused 1 'no such key' --key 1
 refused 1 'not the root of a mount' --mount .
@@ -161,6 +161,9 @@ result 'refused without stdout' $? err
 as_nobody 'watchq --block all' >out 2>err
 [ $? = 4 ] && grep -q 'privilege required' err
 result 'refused to nobody: all disks' $? err
+as_nobody 'watchq --sb all' >out 2>err
+[ $? = 4 ] && grep -q 'privilege required' err
+result 'refused to nobody: all filesystems' $? err
 as_nobody "watchq --block $(losetup -f)" >out 2>err
 [ $? = 4 ] && grep -q 'Permission denied' err
 result 'refused to nobody: a disk' $? err
@@ -476,26 +479,130 @@ $PWD/tree/a 1 0
 END
 umount tree
 
-# The loop device is released when the filesystem is unmounted
-truncate -s 8M disk && mkfs.ext4 -q disk && loop=$(losetup -f) && losetup "$loop" disk &&
-	mount -t ext4 -o errors=continue "$loop" tree && losetup -d "$loop" || exit
-loop=${loop##*/}
-dev=$(cat "/sys/block/$loop/dev")
+# mount_disk OPTION: mount a filesystem, and set $loop and $dev to its device. The loop
+# device is released when the filesystem is unmounted.
+mount_disk() {
+	loop=$(losetup -f) && losetup "$loop" disk && mount -t ext4 -o "$1" "$loop" tree &&
+		losetup -d "$loop" || exit
+	loop=${loop##*/}
+	dev=$(cat "/sys/block/$loop/dev")
+}
+
+# on_disk FIELDS: print the fields of the events of this filesystem
+on_disk() {
+	jq -c --arg dev "$dev" "select(.dev == \$dev) | [$1]" <out | relative
+}
+
+truncate -s 8M disk && mkfs.ext4 -q disk || exit
+mount_disk errors=continue
+mkdir tree/a
 start --sb tree --json --filter sb=readonly,read-write,error
 mount -o remount,ro tree
 mount -o remount,rw tree
+before=$(date +%s)
 echo provoked >"/sys/fs/ext4/$loop/trigger_fs_error"
+after=$(date +%s)
 finish
 fields <out >got
+flags='"by_error":false,"shutdown":false,"in_user_ns":false'
 same_json filesystems got <<END
-{"source":"sb","event":"rdonly","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop"}
-{"source":"sb","event":"rdwr","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop"}
+{"source":"sb","event":"rdonly","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop",
+ "fs_type":"ext4","rdonly":true,$flags}
+{"source":"sb","event":"rdwr","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop",
+ "fs_type":"ext4","rdonly":false,$flags}
 {"source":"sb","event":"error","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop",
- "error":117,"errno":"EUCLEAN","suppressed":0}
+ "fs_type":"ext4","error":117,"errno":"EUCLEAN","kind":"metadata","suppressed":0,
+ "rdonly":false,$flags}
 END
 holds 'number of a filesystem' \
 	'.[0].sb > 0 and all(.[]; .sb) and ([.[].sb] | unique | length) == 1'
+holds 'time of an error' ".[2].error_time_ns / 1000000000 |
+	. >= $before and . < $after + 1"
+
+start --sb tree --count 1
+mount -o remount tree
+ended
+same 'a normal state is not printed' out <<END
+sb     reconfigured    tree                 dev_name=$loop fs_type=ext4
+END
+start --sb tree --count 1 --filter sb=state
+ended
+same 'the state is printed on request' out <<END
+sb     state           tree                 dev_name=$loop fs_type=ext4
+END
+watchq --sb tree --sb tree/a --count 1 --filter sb=state >out 2>err &&
+	grep -q 'sb tree/a: the same filesystem as --sb tree, watched once' err
+result 'one filesystem, two paths' $? err
+as_nobody 'watchq --sb tree --count 1 --filter sb=state,error --json' >out 2>err
+[ "$(grep -c 'without CAP_SYS_ADMIN, errors' err)" = 1 ] &&
+	jq -e '.unprivileged and (has("frozen") | not)' <out >filtered
+result 'a message without privilege' $? out err
+as_nobody 'watchq --sb tree --count 1 --filter sb=state' >out 2>err
+[ -s out ] && ! grep -q CAP_SYS_ADMIN err
+result 'no message if errors are filtered' $? out err
+
+start --sb all --json --stats
+mount -o remount,ro tree
+mount -o remount,rw tree
+await '"event":"rdwr"' out
 umount tree
+finish
+on_disk '.event, .on, .watch, .dev_name, .fs_type, .path, .rdonly' >got
+same 'all filesystems' got <<END
+["rdonly","all",0,"$loop","ext4","tree",true]
+["rdwr","all",0,"$loop","ext4","tree",false]
+["gone","all",0,"$loop","ext4",null,false]
+END
+grep -q 'largest backlog [0-9]* of 8192' err
+result 'the queue for all filesystems' $? err
+
+start --sb all --json
+mount_disk errors=remount-ro
+echo provoked >"/sys/fs/ext4/$loop/trigger_fs_error"
+await '"event":"shutdown"' out
+finish
+on_disk '.event, .path, .kind, .rdonly, .by_error' >got
+same 'a new filesystem stops' got <<END
+["new",null,null,false,false]
+["error","tree","metadata",false,false]
+["rdonly","tree",null,true,true]
+["shutdown","tree",null,true,true]
+END
+start --sb tree --count 1
+ended
+same 'a filesystem that has stopped' out <<END
+sb     state           tree                 dev_name=$loop fs_type=ext4 rdonly by_error shutdown
+END
+watchq --sb tree --timeout 1 --filter sb=error >out 2>err
+[ $? = 5 ] && [ ! -s out ]
+result 'the state is filtered like the events' $? out err
+
+start --sb all --json --filter sb=state
+await '"list_end":true' out
+finish
+holds 'the states of all filesystems' "map(select(.dev == \"$dev\")) as \$disk |
+	(\$disk | length) == 1 and \$disk[0].by_error and \$disk[0].path == \"$PWD/tree\" and
+	all(.event == \"state\" and .on == \"all\") and (map(.list_end) | index(true)) == length - 1"
+start --sb all --filter sb=state
+await ' list_end' out
+finish
+tail -n 1 out >got
+same 'the end of the states, for people' got <<END
+sb     state           all                  list_end
+END
+umount tree
+
+if [ -e /proc/self/ns/user ]; then
+	unshare -U -r -m sh -c 'mount -t tmpfs cargo tree &&
+		watchq --sb all --count 2 --filter sb=state --json' >out 2>err
+	jq -c '[.fs_type, .path, .in_user_ns, .list_end]' <out | relative >got
+	same 'all filesystems of a user namespace' got <<-END
+	["tmpfs","tree",true,false]
+	[null,null,null,true]
+	END
+else
+	skipped 'all filesystems of a user namespace' 'CONFIG_USER_NS is not set'
+fi
 
 if mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 top tree; then
 	start --sb tree --json
@@ -503,9 +610,9 @@ if mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 top tree; the
 	finish
 	fields <out | jq -c 'del(.dev)' >got
 	same_json quota got <<-END
-	{"source":"sb","event":"quota","watch":0,"on":"tree","limit":"blocks-hard",
+	{"source":"sb","event":"quota","watch":0,"on":"tree","fs_type":"tmpfs","limit":"blocks-hard",
 	 "owner_type":"user","owner":$(id -u nobody),"owner_name":"nobody",
-	 "suppressed":0}
+	 "suppressed":0,"rdonly":false,$flags}
 	END
 	umount tree
 else
