@@ -330,7 +330,7 @@ static void decode_sb(struct event *ev, const union watch_record *rec)
 	const char *name;
 
 	if (!rec->sb.sb_id) {
-		add_flag(ev, "end", true);
+		add_flag(ev, "list_end", true);
 		return;
 	}
 	add_number(ev, "sb", rec->sb.sb_id);
@@ -356,7 +356,7 @@ static void decode_sb(struct event *ev, const union watch_record *rec)
 		ev->bad = event == NOTIFY_SB_SHUTDOWN;
 	add_sb_flags(ev, rec);
 	if (event == NOTIFY_SB_STATE)
-		add_flag(ev, "end", false);
+		add_flag(ev, "list_end", false);
 }
 
 /*

@@ -578,24 +578,24 @@ watchq --sb tree --timeout 1 --filter sb=error >out 2>err
 result 'the state is filtered like the events' $? out err
 
 start --sb all --json --filter sb=state
-await '"end":true' out
+await '"list_end":true' out
 finish
 holds 'the states of all filesystems' "map(select(.dev == \"$dev\")) as \$disk |
 	(\$disk | length) == 1 and \$disk[0].by_error and \$disk[0].path == \"$PWD/tree\" and
-	all(.event == \"state\" and .on == \"all\") and (map(.end) | index(true)) == length - 1"
+	all(.event == \"state\" and .on == \"all\") and (map(.list_end) | index(true)) == length - 1"
 start --sb all --filter sb=state
-await ' end' out
+await ' list_end' out
 finish
 tail -n 1 out >got
 same 'the end of the states, for people' got <<END
-sb     state           all                  end
+sb     state           all                  list_end
 END
 umount tree
 
 if [ -e /proc/self/ns/user ]; then
 	unshare -U -r -m sh -c 'mount -t tmpfs cargo tree &&
 		watchq --sb all --count 2 --filter sb=state --json' >out 2>err
-	jq -c '[.fs_type, .path, .in_user_ns, .end]' <out | relative >got
+	jq -c '[.fs_type, .path, .in_user_ns, .list_end]' <out | relative >got
 	same 'all filesystems of a user namespace' got <<-END
 	["tmpfs","tree",true,false]
 	[null,null,null,true]
