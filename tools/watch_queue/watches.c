@@ -19,6 +19,7 @@ static unsigned int nr_watches;
 
 /* The rules of --filter, indexed by type */
 static struct watch_notification_type_filter rules[WATCH_TYPE__NR];
+static bool no_user_ns;		/* --no-user-ns */
 
 #define NO_OPTION	"this kernel was built without CONFIG_"
 
@@ -82,6 +83,11 @@ void add_watch(const char *source, const char *object)
 		       ((!strcmp(source, "sb") || !strcmp(source, "block")) &&
 			!strcmp(object, "all")),
 	};
+}
+
+void set_no_user_ns(void)
+{
+	no_user_ns = true;
 }
 
 void set_subtree(void)
@@ -263,6 +269,8 @@ static void set_filter(int queue)
 	unsigned int type;
 	bool any = false;
 
+	if (no_user_ns && !watches_any(WATCH_TYPE_SB_NOTIFY))
+		die(EXIT_USAGE, "--no-user-ns: no filesystem is watched, see --sb");
 	for (type = WATCH_TYPE_META + 1; type < WATCH_TYPE__NR; type++) {
 		struct watch_notification_type_filter *rule;
 
@@ -281,8 +289,10 @@ static void set_filter(int queue)
 		/* See watches_report() */
 		if (type == WATCH_TYPE_SB_NOTIFY)
 			rule->subtype_filter[0] |= 1U << NOTIFY_SB_STATE;
+		if (type == WATCH_TYPE_SB_NOTIFY && no_user_ns)
+			rule->info_mask = NOTIFY_SB_IN_USER_NS;
 	}
-	if (any && ioctl(queue, IOC_WATCH_QUEUE_SET_FILTER, &filter))
+	if ((any || no_user_ns) && ioctl(queue, IOC_WATCH_QUEUE_SET_FILTER, &filter))
 		die_errno("--filter", "");
 }
 

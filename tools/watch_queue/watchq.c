@@ -74,6 +74,7 @@ static void __noreturn print_help(void)
 	     "  --mount PATH     the mount at PATH\n"
 	     "    --subtree      ... and all mounts below it\n"
 	     "  --sb PATH        the filesystem of PATH, or \"all\": errors, read-only, quota\n"
+	     "    --no-user-ns   ... unless a user mounted it in a user namespace\n"
 	     "  --block DEVICE   I/O errors of a block device, or of \"all\"\n"
 	     "  --devices        devices that are added, removed or changed\n"
 	     "\n"
@@ -113,7 +114,7 @@ static unsigned long long parse_number(const char *option, const char *text,
 }
 
 enum {
-	OPT_KEY, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE,
+	OPT_KEY, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
 	OPT_FILTER, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_STATS,
 	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE, OPT_HELP,
 };
@@ -125,6 +126,7 @@ static const struct option long_options[] = {
 	{ "block",	required_argument, NULL, OPT_BLOCK },
 	{ "devices",	no_argument,	   NULL, OPT_DEVICES },
 	{ "subtree",	no_argument,	   NULL, OPT_SUBTREE },
+	{ "no-user-ns",	no_argument,	   NULL, OPT_NO_USER_NS },
 	{ "filter",	required_argument, NULL, OPT_FILTER },
 	{ "json",	no_argument,	   NULL, OPT_JSON },
 	{ "null",	no_argument,	   NULL, OPT_NULL },
@@ -153,6 +155,9 @@ static void parse_option(struct options *options, int option, int index)
 		break;
 	case OPT_SUBTREE:
 		set_subtree();
+		break;
+	case OPT_NO_USER_NS:
+		set_no_user_ns();
 		break;
 	case OPT_FILTER:
 		add_filter(optarg);

@@ -123,6 +123,8 @@ struct watch {
 void add_watch(const char *source, const char *object);
 /* Make the last watch that was added include the mounts below */
 void set_subtree(void);
+/* Ignore filesystems that are not owned by the initial user namespace */
+void set_no_user_ns(void);
 void add_filter(const char *text);
 /* The default size of the queue in records */
 unsigned long watches_depth(void);

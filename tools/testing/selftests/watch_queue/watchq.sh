@@ -124,7 +124,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..98
+echo 1..100
 
 #
 # Wrong use
@@ -134,6 +134,7 @@ refused 2 'nothing to watch'
 refused 2 'unrecognized option' --mounts /
 refused 2 'unexpected argument' --devices sda
 refused 2 'must directly follow --mount' --devices --subtree
+refused 2 'no filesystem is watched' --devices --no-user-ns
 refused 2 'must be a serial number' --key mine
 refused 2 'must be a serial number' --key @t
 refused 2 'must be a serial number' --key -3
@@ -600,7 +601,14 @@ if [ -e /proc/self/ns/user ]; then
 	["tmpfs","tree",true,false]
 	[null,null,null,true]
 	END
+	unshare -U -r -m sh -c 'mount -t tmpfs cargo tree &&
+		watchq --sb all --no-user-ns --count 1 --filter sb=state --json' >out 2>err
+	jq -c '[.fs_type, .list_end]' <out >got
+	same 'no filesystem of a user namespace' got <<-END
+	[null,true]
+	END
 else
+	skipped 'no filesystem of a user namespace' 'CONFIG_USER_NS is not set'
 	skipped 'all filesystems of a user namespace' 'CONFIG_USER_NS is not set'
 fi
 
