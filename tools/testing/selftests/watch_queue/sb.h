@@ -448,21 +448,24 @@ static inline void read_damaged(void)
 /* Becomes root of a new user namespace, with a mount namespace */
 static inline int become_root_inside(uid_t uid)
 {
+	gid_t gid;
 	char map[32];
-	int fd, len, ret;
+	int ret;
 
 	ret = become_user(uid);
 	if (ret)
 		return ret;
+	gid = getegid();
 	/* Changing the user made the process non-dumpable, and its /proc files read-only */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ||
 	    unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		return -errno;
-	fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-	len = snprintf(map, sizeof(map), "0 %u 1\n", uid);
-	ret = neg(write(fd, map, len));
-	close(fd);
-	return ret == len ? 0 : -EPROTO;
+	snprintf(map, sizeof(map), "0 %u 1\n", uid);
+	ret = write_text("/proc/self/uid_map", map);
+	if (!ret)
+		ret = write_text("/proc/self/setgroups", "deny");
+	snprintf(map, sizeof(map), "0 %u 1\n", gid);
+	return ret ? ret : write_text("/proc/self/gid_map", map);
 }
 
 /* Opens a queue, and creates the working directory in a new mount namespace */

@@ -1174,8 +1174,9 @@ TEST_F(sb, container)
 	};
 	EXPECT_TRUE(is_sb(&self->s, &r, 1, NOTIFY_SB_STATE, sizeof(r.sb)));
 	/* The filesystem is freed with the child, which had its only reference */
-	ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
-	EXPECT_TRUE(got_end(&self->s, 1));
+	ASSERT_EQ(1, await_record(&self->s.q, &r));
+	EXPECT_TRUE(is_removal(&r));
+	EXPECT_EQ(self->s.sb[1].sb_id, r.removal.id);
 
 	/* Root of a container is unprivileged for a filesystem of the host */
 	ASSERT_TRUE(make_ext4("image", ""));
