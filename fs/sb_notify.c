@@ -15,7 +15,7 @@
  * The sb_watchers of a superblock are created with its first watch, or if there is a
  * watch on all filesystems.  They are freed when the superblock is killed.  While a
  * superblock has no sb_watchers, only its state is stored.  Nothing here holds a
- * reference on a superblock or a mount.
+ * reference on a superblock or a mount, except while a function runs.
  *
  * A watch on all filesystems gets the events of those that are owned by the user
  * namespace in which it was added, or by a namespace below.  It is on the list of
@@ -46,38 +46,41 @@
  * state when it is added.  A filesystem that became read-only by an error is reported
  * once, whether it sets SB_RDONLY, enters a mode of its own or shuts down.
  *
- * A state record must not be outdated when it is the last record in the queue.  So
- * sb_report_state() reads the state again after it has posted the record.
+ * sb->s_notify_lock is held while the state changes and a record about the state is
+ * built and posted.  So the last of these records in a queue has the present state.  A
+ * filesystem sets SB_RDONLY without this lock, but reports it afterwards.
  *
  * Rate limit
  *
- * Filesystem errors and write-back errors have one rate limit each, see
- * kernel/watch_ratelimit.c.  For quota warnings, see fs/sb_notify_quota.c.
+ * Errors in metadata, other errors and write-back errors have one rate limit each, see
+ * kernel/watch_ratelimit.c.  They are separate, as users can cause errors of data, for
+ * example if they read a bad block of a file of theirs again and again.  For quota
+ * warnings, see fs/sb_notify_quota.c.
  *
  * Locks, outer to inner
  *
- *	sb->s_umount		serializes remount, freeze and thaw, and thereby
- *				their records
- *	sb_watchers_lock	creation and destruction of sb_watchers
+ *	sb->s_umount		serializes remount, freeze and thaw
+ *	sb->s_notify_lock	the state and its records; creation and destruction of
+ *				sb_watchers; any context, interrupts off
  *	sbw->quota_lock		assignment of the rate limits of quota warnings
  *	rl.lock			errors of one kind; any context, interrupts off
  *	locks of the queue	kernel/watch_queue_internal.h
  *
- * sb_watchers_lock does not nest with the locks below.
+ * s_notify_lock, and quota_lock with rl.lock, do not nest.
  *
  * Ordering
  *
  * Posters store the new state and then call sb_has_watchers(), whose barrier pairs
  * with the barrier in add_watch_to_object().  A program that adds a watch and then
- * reads the state either reads the new state or gets the record.  The state record of
- * a watch on all filesystems relies on the barrier in sb_report_one() instead, as the
- * sb_watchers may be created after the watch was added.
+ * reads the state either reads the new state or gets the record.  State records do not
+ * rely on this, but on s_notify_lock: if a poster does not find the sb_watchers, they
+ * are created after its critical section, and then the state is read.
  *
  * Protection of members
  *
- *	sb->s_watchers		sb_watchers_lock to write; readers use RCU or hold an
+ *	sb->s_watchers		s_notify_lock to write; readers use RCU or hold an
  *				active reference on the superblock
- *	sb->s_notify_state	atomic bit operations; see enum sb_notify_state
+ *	sb->s_notify_state	s_notify_lock to write, READ_ONCE() without it
  *	user_ns->sb_watches	set once, with cmpxchg()
  *	sb_watchers
  *	  watchers		lock of its own
@@ -88,7 +91,6 @@
  *	  rl			lock of its own
  */
 
-#include <linux/bitops.h>
 #include <linux/cleanup.h>
 #include <linux/cred.h>
 #include <linux/export.h>
@@ -121,15 +123,12 @@ static_assert(sizeof(struct sb_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 #define SB_ALL	0
 
 /* Bits of sb->s_notify_state */
-enum sb_notify_state {
-	SB_NOTIFY_BORN,		/* vfs_get_tree() has completed once */
-	SB_NOTIFY_DEAD,		/* no longer has sb_watchers */
-	SB_NOTIFY_RDONLY,	/* accepts no changes, by itself; cleared by a remount */
-	SB_NOTIFY_ERROR,	/* ... because of an error */
-	SB_NOTIFY_SHUTDOWN,	/* was shut down; remains set */
-};
-
-static DEFINE_SPINLOCK(sb_watchers_lock);
+#define SB_NOTIFY_BORN		0x01	/* vfs_get_tree() has completed once */
+#define SB_NOTIFY_DEAD		0x02	/* no sb_watchers are created */
+#define SB_NOTIFY_RDONLY	0x04	/* accepts no changes, by itself */
+#define SB_NOTIFY_ERROR		0x08	/* ... because of an error */
+#define SB_NOTIFY_FINAL		0x10	/* ... whatever a remount does */
+#define SB_NOTIFY_SHUTDOWN	0x20	/* was shut down */
 
 /*
  * Permission of a watch; watch->private is not NULL if the watch is privileged
@@ -149,25 +148,27 @@ bool sb_watch_unprivileged(const struct watch *watch, const void *unused)
  * State
  */
 
-static bool sb_accepts_changes(const struct super_block *sb)
-{
-	return !sb_rdonly(sb) && !test_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state);
-}
-
 /* The bits that every record has */
 static u32 sb_state(const struct super_block *sb)
 {
-	u32 info = 0;
+	u32 state = READ_ONCE(sb->s_notify_state), info = 0;
 
-	if (!sb_accepts_changes(sb))
+	if (sb_rdonly(sb) || (state & SB_NOTIFY_RDONLY))
 		info |= NOTIFY_SB_IS_RDONLY;
-	if (test_bit(SB_NOTIFY_ERROR, &sb->s_notify_state))
+	if (state & SB_NOTIFY_ERROR)
 		info |= NOTIFY_SB_BY_ERROR;
-	if (test_bit(SB_NOTIFY_SHUTDOWN, &sb->s_notify_state))
+	if (state & SB_NOTIFY_SHUTDOWN)
 		info |= NOTIFY_SB_IS_SHUTDOWN;
 	if (sb->s_user_ns != &init_user_ns)
 		info |= NOTIFY_SB_IN_USER_NS;
 	return info;
+}
+
+static void sb_set_state(struct super_block *sb, u32 clear, u32 set)
+{
+	lockdep_assert_held(&sb->s_notify_lock);
+
+	WRITE_ONCE(sb->s_notify_state, (sb->s_notify_state & ~clear) | set);
 }
 
 static bool sb_is_frozen(const struct super_block *sb)
@@ -247,20 +248,19 @@ void sb_post(struct sb_watchers *sbw, const struct watch_notification *n,
 	sb_post_to_all(sbw, n, cred, may_notify, data);
 }
 
-/* Post a record without further data */
+/* Post a record about the state */
 static void sb_post_event(struct super_block *sb, u32 subtype, const struct cred *cred,
 			  bool (*may_notify)(const struct watch *watch, const void *data))
 {
 	struct superblock_notification n;
 	struct sb_watchers *sbw;
 
+	lockdep_assert_held(&sb->s_notify_lock);
+
 	if (!sb_has_watchers(sb))
 		return;
-
-	guard(rcu)();
-	sbw = rcu_dereference(sb->s_watchers);
-	if (!sbw)
-		return;
+	sbw = rcu_dereference_protected(sb->s_watchers,
+					lockdep_is_held(&sb->s_notify_lock));
 	n = sb_record(sbw, subtype, watch_sizeof(n));
 	sb_post(sbw, &n.watch, cred, may_notify, NULL);
 }
@@ -275,17 +275,17 @@ static void sb_post_event(struct super_block *sb, u32 subtype, const struct cred
 void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 {
 	u32 subtype = NOTIFY_SB_RECONFIGURED;
-	bool ro = sb_rdonly(sb);
+	bool ro;
 
 	lockdep_assert_held_write(&sb->s_umount);
 
-	/* A shutdown is final, whatever the flags are */
-	if (ro != was_ro && !test_bit(SB_NOTIFY_SHUTDOWN, &sb->s_notify_state)) {
+	guard(spinlock_irqsave)(&sb->s_notify_lock);
+	ro = sb_rdonly(sb);
+	if (ro != was_ro && !(sb->s_notify_state & SB_NOTIFY_FINAL)) {
 		if (!ro) {
-			clear_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state);
-			clear_bit(SB_NOTIFY_ERROR, &sb->s_notify_state);
+			sb_set_state(sb, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR, 0);
 			subtype = NOTIFY_SB_RDWR;
-		} else if (!test_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state)) {
+		} else if (!(sb->s_notify_state & SB_NOTIFY_RDONLY)) {
 			subtype = NOTIFY_SB_RDONLY;
 		}
 	}
@@ -303,24 +303,28 @@ void sb_notify_frozen(struct super_block *sb, bool frozen)
 {
 	lockdep_assert_held_write(&sb->s_umount);
 
+	guard(spinlock_irqsave)(&sb->s_notify_lock);
 	sb_post_event(sb, frozen ? NOTIFY_SB_FROZEN : NOTIFY_SB_THAWED, current_cred(),
 		      sb_watch_privileged);
 }
 
 /**
  * sb_notify_rdonly - notify watchers that a filesystem became read-only by an error
- * @sb: the superblock, which rejects changes from now on, with or without SB_RDONLY.
- *	It was writable before
+ * @sb: the superblock
  *
- * Reported once, until a remount makes the filesystem writable.
+ * The filesystem was writable before, and rejects changes from now on.  If it does so
+ * by setting SB_RDONLY before this call, a remount can make it writable again.
+ * Otherwise its state is final.  Reported once.
  *
- * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ * Context: Any but NMI; see __post_watch_notification().
  */
 void sb_notify_rdonly(struct super_block *sb)
 {
-	if (test_and_set_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state))
+	guard(spinlock_irqsave)(&sb->s_notify_lock);
+	if (sb->s_notify_state & SB_NOTIFY_RDONLY)
 		return;
-	set_bit(SB_NOTIFY_ERROR, &sb->s_notify_state);
+	sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR |
+			    (sb_rdonly(sb) ? 0 : SB_NOTIFY_FINAL));
 	sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(sb_notify_rdonly);
@@ -333,20 +337,21 @@ EXPORT_SYMBOL_GPL(sb_notify_rdonly);
  * Reported once.  Unless the filesystem was already read-only, this also reports that
  * it became read-only.
  *
- * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ * Context: Any but NMI; see __post_watch_notification().
  */
 void sb_notify_shutdown(struct super_block *sb, bool by_error)
 {
 	bool was_ro;
 
-	if (test_and_set_bit(SB_NOTIFY_SHUTDOWN, &sb->s_notify_state))
+	guard(spinlock_irqsave)(&sb->s_notify_lock);
+	if (sb->s_notify_state & SB_NOTIFY_SHUTDOWN)
 		return;
-	if (by_error)
-		set_bit(SB_NOTIFY_ERROR, &sb->s_notify_state);
-	was_ro = test_and_set_bit(SB_NOTIFY_RDONLY, &sb->s_notify_state) ||
-		 sb_rdonly(sb);
+	was_ro = sb_rdonly(sb) || (sb->s_notify_state & SB_NOTIFY_RDONLY);
+	sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_FINAL |
+			    (by_error ? SB_NOTIFY_ERROR : 0));
 	if (!was_ro)
 		sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
+	sb_set_state(sb, 0, SB_NOTIFY_SHUTDOWN);
 	sb_post_event(sb, NOTIFY_SB_SHUTDOWN, NULL, NULL);
 }
 EXPORT_SYMBOL_GPL(sb_notify_shutdown);
@@ -385,15 +390,24 @@ static void sb_post_error(struct watch_ratelimit *rl, const void *event, u32 sup
 				   sb_watch_unprivileged, NULL);
 }
 
+static struct sb_errors *sb_errors_of_kind(struct sb_watchers *sbw, u8 kind)
+{
+	switch (kind) {
+	case NOTIFY_SB_METADATA:
+		return &sbw->metadata_errors;
+	case NOTIFY_SB_BUFFERED_WRITE:
+		return &sbw->wb_errors;
+	default:
+		return &sbw->data_errors;
+	}
+}
+
 static void sb_report_error(struct sb_watchers *sbw, struct sb_error *e)
 {
-	struct sb_errors *errors = e->kind == NOTIFY_SB_BUFFERED_WRITE ?
-				   &sbw->wb_errors : &sbw->errors;
-
 	if (!sb_is_watched(sbw))
 		return;
 	e->time_ns = ktime_get_real_ns();
-	watch_ratelimit_post(&errors->rl, e, sizeof(*e));
+	watch_ratelimit_post(&sb_errors_of_kind(sbw, e->kind)->rl, e, sizeof(*e));
 }
 
 void __sb_notify_error(struct super_block *sb, struct sb_error e)
@@ -417,7 +431,7 @@ EXPORT_SYMBOL_GPL(__sb_notify_error);
  * that reads the record gets the error from fsync() and syncfs() as well.  Rate
  * limited, see the banner of this file.
  *
- * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ * Context: Any but NMI; see __post_watch_notification().
  */
 void sb_notify_wb_error(const struct address_space *mapping, int error)
 {
@@ -448,7 +462,8 @@ static struct sb_watchers *sb_watchers_alloc(struct super_block *sb, gfp_t gfp)
 	init_watch_list(&sbw->watchers, NULL);
 	sbw->sb = sb;
 	sbw->id = atomic64_inc_return(&last_id);
-	sb_errors_init(&sbw->errors, sbw, NOTIFY_SB_ERROR);
+	sb_errors_init(&sbw->metadata_errors, sbw, NOTIFY_SB_ERROR);
+	sb_errors_init(&sbw->data_errors, sbw, NOTIFY_SB_ERROR);
 	sb_errors_init(&sbw->wb_errors, sbw, NOTIFY_SB_WRITEBACK_ERROR);
 	sb_quota_init(sbw);
 	return sbw;
@@ -470,10 +485,10 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb, gfp_t gfp)
 	new = sb_watchers_alloc(sb, gfp);
 	if (!new)
 		return NULL;
-	scoped_guard(spinlock, &sb_watchers_lock) {
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
 		sbw = rcu_dereference_protected(sb->s_watchers,
-						lockdep_is_held(&sb_watchers_lock));
-		if (!sbw && !test_bit(SB_NOTIFY_DEAD, &sb->s_notify_state)) {
+						lockdep_is_held(&sb->s_notify_lock));
+		if (!sbw && !(sb->s_notify_state & SB_NOTIFY_DEAD)) {
 			/* Pairs with rcu_dereference() above and in posters */
 			rcu_assign_pointer(sb->s_watchers, new);
 			return new;
@@ -481,6 +496,25 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb, gfp_t gfp)
 	}
 	kfree(new);
 	return sbw;
+}
+
+/**
+ * sb_notify_init - initialize the part of a superblock that this source uses
+ * @sb: the superblock, zeroed
+ *
+ * Context: Any.
+ */
+void sb_notify_init(struct super_block *sb)
+{
+	spin_lock_init(&sb->s_notify_lock);
+}
+
+static void sb_errors_apply(struct sb_watchers *sbw,
+			    void (*function)(struct watch_ratelimit *rl))
+{
+	function(&sbw->metadata_errors.rl);
+	function(&sbw->data_errors.rl);
+	function(&sbw->wb_errors.rl);
 }
 
 /**
@@ -495,20 +529,23 @@ void sb_notify_destroy(struct super_block *sb)
 	struct superblock_notification n;
 	struct sb_watchers *sbw;
 
-	scoped_guard(spinlock, &sb_watchers_lock) {
-		set_bit(SB_NOTIFY_DEAD, &sb->s_notify_state);
-		sbw = rcu_replace_pointer(sb->s_watchers, NULL,
-					  lockdep_is_held(&sb_watchers_lock));
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		sb_set_state(sb, 0, SB_NOTIFY_DEAD);
+		sbw = rcu_dereference_protected(sb->s_watchers,
+						lockdep_is_held(&sb->s_notify_lock));
 	}
 	if (!sbw)
 		return;
 
-	/* From here on only posters that have found @sbw under RCU use it */
-	watch_ratelimit_destroy(&sbw->errors.rl);
-	watch_ratelimit_destroy(&sbw->wb_errors.rl);
+	/* No event occurs any longer: post the last summaries */
+	sb_errors_apply(sbw, watch_ratelimit_destroy);
 	sb_quota_destroy(sbw);
-	n = sb_record(sbw, NOTIFY_SB_GONE, watch_sizeof(n));
-	sb_post_to_all(sbw, &n.watch, NULL, NULL, NULL);
+	/* No state record follows NOTIFY_SB_GONE */
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		n = sb_record(sbw, NOTIFY_SB_GONE, watch_sizeof(n));
+		sb_post_to_all(sbw, &n.watch, NULL, NULL, NULL);
+		RCU_INIT_POINTER(sb->s_watchers, NULL);
+	}
 	remove_watch_from_object(&sbw->watchers, NULL, sbw->id, true);
 	kfree_rcu(sbw, rcu);
 }
@@ -517,11 +554,23 @@ void sb_notify_destroy(struct super_block *sb)
  * All filesystems
  */
 
-/* Does a watch on all filesystems include @sb, or will it? */
+/* A watch on all filesystems reports @sb: it is mounted, and not by the kernel only */
 static bool sb_is_reported(const struct super_block *sb)
 {
-	return test_bit(SB_NOTIFY_BORN, &sb->s_notify_state) &&
+	return (READ_ONCE(sb->s_notify_state) & SB_NOTIFY_BORN) &&
 	       !(sb->s_flags & SB_NOUSER);
+}
+
+/* Returns false if this was called before */
+static bool sb_set_born(struct super_block *sb)
+{
+	if (READ_ONCE(sb->s_notify_state) & SB_NOTIFY_BORN)
+		return false;
+	guard(spinlock_irqsave)(&sb->s_notify_lock);
+	if (sb->s_notify_state & SB_NOTIFY_BORN)
+		return false;
+	sb_set_state(sb, 0, SB_NOTIFY_BORN);
+	return true;
 }
 
 /**
@@ -538,8 +587,7 @@ void sb_notify_born(struct super_block *sb)
 	struct superblock_notification n;
 	struct sb_watchers *sbw;
 
-	if (test_bit(SB_NOTIFY_BORN, &sb->s_notify_state) ||
-	    test_and_set_bit(SB_NOTIFY_BORN, &sb->s_notify_state))
+	if (!sb_set_born(sb))
 		return;
 	/* SB_NOTIFY_BORN is visible: pairs with the barrier in add_watch_to_object() */
 	smp_mb__before_post();
@@ -547,6 +595,7 @@ void sb_notify_born(struct super_block *sb)
 		return;
 
 	sbw = sb_watchers_get(sb, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	guard(spinlock_irqsave)(&sb->s_notify_lock);
 	n = sb_record(sbw, NOTIFY_SB_NEW, watch_sizeof(n));
 	sb_post_to_all(sbw, &n.watch, current_cred(), NULL, NULL);
 }
@@ -592,27 +641,23 @@ static void sb_post_state(struct watch_list *wlist, u64 id,
 	post_watch_notification_if(wlist, &n.watch, NULL, id, sb_watch_is_of, &watcher);
 }
 
-static struct superblock_notification sb_state_record(const struct sb_watchers *sbw)
+/* Report the state of one filesystem to the watch of @wqueue */
+static void sb_report_state(struct super_block *sb, struct watch_list *wlist, u64 id,
+			    const struct watch_queue *wqueue)
 {
 	struct superblock_notification n;
+	struct sb_watchers *sbw;
 
+	guard(spinlock_irqsave)(&sb->s_notify_lock);
+	sbw = rcu_dereference_protected(sb->s_watchers,
+					lockdep_is_held(&sb->s_notify_lock));
+	/* It may have been destroyed */
+	if (!sbw)
+		return;
 	n = sb_record(sbw, NOTIFY_SB_STATE, watch_sizeof(n));
-	if (sb_is_frozen(sbw->sb))
+	if (sb_is_frozen(sb))
 		n.watch.info |= NOTIFY_SB_IS_FROZEN;
-	return n;
-}
-
-/* Report the state of one filesystem to the watch of @wqueue; see "State" above */
-static void sb_report_state(const struct sb_watchers *sbw, struct watch_list *wlist,
-			    u64 id, const struct watch_queue *wqueue)
-{
-	struct superblock_notification n, now = sb_state_record(sbw);
-
-	do {
-		n = now;
-		sb_post_state(wlist, id, wqueue, n);
-		now = sb_state_record(sbw);
-	} while (now.watch.info != n.watch.info);
+	sb_post_state(wlist, id, wqueue, n);
 }
 
 struct sb_all_watcher {
@@ -624,22 +669,12 @@ struct sb_all_watcher {
 static void sb_report_one(struct super_block *sb, void *arg)
 {
 	const struct sb_all_watcher *watcher = arg;
-	struct sb_watchers *sbw;
 
 	cond_resched();
 	if (!sb_is_reported(sb) || !in_userns(watcher->ns, sb->s_user_ns))
 		return;
 	sb_watchers_get(sb, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
-	/*
-	 * Pairs with the barrier in sb_has_watchers(): a poster finds the sb_watchers,
-	 * or its change is part of the state.
-	 */
-	smp_mb();
-
-	guard(rcu)();
-	sbw = rcu_dereference(sb->s_watchers);
-	if (sbw)
-		sb_report_state(sbw, watcher->wlist, SB_ALL, watcher->wqueue);
+	sb_report_state(sb, watcher->wlist, SB_ALL, watcher->wqueue);
 }
 
 /* Report the state of all filesystems, and the end of the list */
@@ -722,8 +757,7 @@ static int sb_find(struct file *file, u32 flags, bool add,
 		sbw = sb_watchers_get(sb, GFP_KERNEL_ACCOUNT);
 		if (!sbw)
 			return -ENOMEM;
-		watch_ratelimit_flush(&sbw->errors.rl);
-		watch_ratelimit_flush(&sbw->wb_errors.rl);
+		sb_errors_apply(sbw, watch_ratelimit_flush);
 		sb_quota_flush(sbw);
 		target->private = privileged ? sbw : NULL;
 	} else {
@@ -743,7 +777,7 @@ static void sb_added(const struct watch_target *target, struct watch_queue *wque
 	if (target->id == SB_ALL)
 		sb_report_all(target->list, wqueue);
 	else
-		sb_report_state(container_of(target->list, struct sb_watchers, watchers),
+		sb_report_state(container_of(target->list, struct sb_watchers, watchers)->sb,
 				target->list, target->id, wqueue);
 }
 

@@ -16,15 +16,15 @@ struct cred;
 struct sb_watchers;
 struct super_block;
 
-/* Errors of one subtype on one superblock */
+/* Errors with a common rate limit on one superblock */
 struct sb_errors {
 	struct watch_ratelimit rl;
 	struct sb_watchers *owner;
 	u32 subtype;
 };
 
-/* Limits struct sb_watchers to 4 KiB, except in debug configurations */
-#define SB_QUOTA_LIMITS	24
+/* Limits struct sb_watchers to 4 KiB, and to 8 KiB in debug configurations */
+#define SB_QUOTA_LIMITS	16
 
 struct sb_quota_warning {
 	struct kqid qid;
@@ -46,7 +46,8 @@ struct sb_watchers {
 	struct super_block *sb;
 	struct watch_list watchers;
 	u64 id;				/* not reused */
-	struct sb_errors errors;
+	struct sb_errors metadata_errors;
+	struct sb_errors data_errors;	/* except write-back errors */
 	struct sb_errors wb_errors;
 #ifdef CONFIG_QUOTACTL
 	spinlock_t quota_lock;		/* assignment of the limits */

@@ -61,12 +61,13 @@ static bool watch_source_type_valid(u32 type)
  * Return: 0 or
  *
  * * -EINVAL - the type is WATCH_TYPE_META or WATCH_TYPE_KEY_NOTIFY, or is too large,
- *   or find() is missing
+ *   or find() is missing, or added() with WATCH_REPORT_STATE
  * * -EBUSY - the type already has a source
  */
 int register_watch_source(const struct watch_source *source)
 {
-	if (!watch_source_type_valid(source->type) || !source->find)
+	if (!watch_source_type_valid(source->type) || !source->find ||
+	    ((source->flags & WATCH_REPORT_STATE) && !source->added))
 		return -EINVAL;
 
 	guard(rwsem_write)(&watch_source_lock);

@@ -132,15 +132,15 @@ static void sb_notify_test_unwatched(struct kunit *test)
 	rcu_assign_pointer(sb->s_watchers, sbw);
 	sbw->sb = sb;
 	init_watch_list(&sbw->watchers, NULL);
-	watch_ratelimit_init(&sbw->errors.rl, sb_test_post);
+	watch_ratelimit_init(&sbw->metadata_errors.rl, sb_test_post);
 	watch_ratelimit_init(&sbw->wb_errors.rl, sb_test_post);
 	sb_notify_error(sb, 10, -EIO);
 	__sb_notify_error(sb, (struct sb_error) {
 		.error = EIO, .kind = NOTIFY_SB_BUFFERED_WRITE,
 	});
-	KUNIT_EXPECT_FALSE(test, sbw->errors.rl.open);
+	KUNIT_EXPECT_FALSE(test, sbw->metadata_errors.rl.open);
 	KUNIT_EXPECT_FALSE(test, sbw->wb_errors.rl.open);
-	watch_ratelimit_destroy(&sbw->errors.rl);
+	watch_ratelimit_destroy(&sbw->metadata_errors.rl);
 	watch_ratelimit_destroy(&sbw->wb_errors.rl);
 }
 

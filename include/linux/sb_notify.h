@@ -31,6 +31,7 @@ struct sb_error {
 	u8 kind;		/* enum superblock_error_kind */
 };
 
+void sb_notify_init(struct super_block *sb);
 void sb_notify_reconfigured(struct super_block *sb, bool was_ro);
 void sb_notify_frozen(struct super_block *sb, bool frozen);
 void sb_notify_rdonly(struct super_block *sb);
@@ -62,7 +63,7 @@ static inline bool sb_has_watchers(const struct super_block *sb)
  *
  * Rate limited, see fs/sb_notify.c.
  *
- * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ * Context: Any but NMI; see __post_watch_notification().
  */
 static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
 {
@@ -81,7 +82,7 @@ static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
  *
  * Rate limited, see fs/sb_notify.c.
  *
- * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ * Context: Any but NMI; see __post_watch_notification().
  */
 static inline void sb_notify_inode_error(const struct inode *inode, int error)
 {
@@ -105,7 +106,7 @@ static inline void sb_notify_inode_error(const struct inode *inode, int error)
  *
  * Rate limited, see fs/sb_notify.c.
  *
- * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ * Context: Any but NMI; see __post_watch_notification().
  */
 static inline void
 sb_notify_io_error(const struct inode *inode, enum superblock_error_kind kind,
@@ -139,7 +140,7 @@ static inline void __sb_notify_quota(struct super_block *sb, struct kqid qid,
  *
  * Rate limited for each @qid and @warning, see fs/sb_notify_quota.c.
  *
- * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
+ * Context: Any but NMI; see __post_watch_notification().
  */
 static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
 				   u16 warning)
@@ -149,6 +150,10 @@ static inline void sb_notify_quota(struct super_block *sb, struct kqid qid,
 }
 
 #else /* !CONFIG_SB_NOTIFICATIONS */
+
+static inline void sb_notify_init(struct super_block *sb)
+{
+}
 
 static inline void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 {

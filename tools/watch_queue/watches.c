@@ -259,6 +259,28 @@ static void watch_object(int queue, struct watch *watch, unsigned int id)
 		close(how.fd);
 }
 
+void watches_report_states(int queue)
+{
+	struct watch_queue_watch how = {
+		.type	= WATCH_TYPE_SB_NOTIFY,
+		.flags	= WATCH_REPORT_STATE,
+	};
+	unsigned int i;
+
+	for (i = 0; i < nr_watches; i++) {
+		if (watches[i].source->type != WATCH_TYPE_SB_NOTIFY)
+			continue;
+		how.fd = -1;
+		if (!watches[i].all)
+			how.fd = open(watches[i].object, O_CLOEXEC | O_PATH);
+		/* It fails if the path is now on another filesystem */
+		if (watches[i].all || how.fd >= 0)
+			ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how);
+		if (how.fd >= 0)
+			close(how.fd);
+	}
+}
+
 /* A source without --filter gets a rule that accepts all its events */
 static void set_filter(int queue)
 {

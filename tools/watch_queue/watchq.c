@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -33,6 +34,7 @@ struct options {
 };
 
 static struct statistics stats = { .fdinfo = -1 };
+static bool lost;			/* records were lost */
 
 static void __printf(1, 0) vwarn(const char *format, va_list args)
 {
@@ -290,6 +292,25 @@ static int open_signals(void)
 	return fd;
 }
 
+/*
+ * After a loss, once the queue is empty, have the states of filesystems reported again.
+ * Not twice in a row, as they may not fit in the queue.
+ */
+static void recover(int queue)
+{
+	static bool reported;
+	int queued;
+
+	if (ioctl(queue, FIONREAD, &queued) || queued)
+		return;
+	if (lost && reported)
+		warn("the states of the filesystems do not fit in the queue, see --queue");
+	else if (lost)
+		watches_report_states(queue);
+	reported = lost && !reported;
+	lost = false;
+}
+
 /* Print the records of one read().  Returns false to exit. */
 static bool handle_records(const struct options *options, const void *buf, size_t len,
 			   int signals)
@@ -301,6 +322,7 @@ static bool handle_records(const struct options *options, const void *buf, size_
 
 	while ((ret = watch_record_next(&records, &rec)) > 0) {
 		stats.records += !watch_record_lost(&rec);
+		lost |= watch_record_lost(&rec);
 		if (!watches_report(&rec))
 			continue;
 		stats.events++;
@@ -332,6 +354,7 @@ static bool read_queue(const struct options *options, int queue, int signals)
 		return false;
 	}
 	more = handle_records(options, buf, len, signals);
+	recover(queue);
 	mounts_settle(queue);
 	return output_flush(signals, true) && more;
 }

@@ -133,6 +133,8 @@ int watches_open(unsigned long depth);
 /* Is the record to be reported?  Some states of filesystems are not */
 bool watches_report(const union watch_record *rec);
 const struct watch *watch_by_id(unsigned int id);
+/* Have the states of the watched filesystems reported again */
+void watches_report_states(int queue);
 bool watches_any(unsigned int type);
 /* Cache all mounts if a mount is watched */
 void watches_read_mounts(void);

@@ -350,7 +350,8 @@ struct superblock_notification {
  * @NOTIFY_SB_BUFFERED_WRITE: writing data of a file back from the page cache
  * @NOTIFY_SB_DIRECT_READ: direct I/O that reads a file
  * @NOTIFY_SB_DIRECT_WRITE: direct I/O that writes a file
- * @NOTIFY_SB_DATA_LOST: data in the page cache was discarded
+ * @NOTIFY_SB_STALE_CACHE: pages in the page cache could not be dropped after direct I/O
+ *	had written the file; it may be damaged
  */
 enum superblock_error_kind {
 	NOTIFY_SB_METADATA		= 0,
@@ -358,7 +359,7 @@ enum superblock_error_kind {
 	NOTIFY_SB_BUFFERED_WRITE	= 2,
 	NOTIFY_SB_DIRECT_READ		= 3,
 	NOTIFY_SB_DIRECT_WRITE		= 4,
-	NOTIFY_SB_DATA_LOST		= 5,
+	NOTIFY_SB_STALE_CACHE		= 5,
 };
 
 /**
@@ -374,7 +375,8 @@ enum superblock_error_kind {
  *	unprivileged
  * @error: positive errno
  * @kind: an enum superblock_error_kind
- * @suppressed: number of suppressed errors of this subtype since the previous record
+ * @suppressed: number of suppressed errors since the previous record, of those that
+ *	share a rate limit: metadata, write-back errors, or other kinds
  */
 struct superblock_error_notification {
 	struct superblock_notification sb;
