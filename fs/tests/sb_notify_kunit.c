@@ -2,8 +2,8 @@
 /*
  * KUnit tests for notifications about superblocks
  *
- * Included at the end of fs/sb_notify_quota.c.  They cover cases that are hard to reach with
- * a real filesystem.
+ * Included at the end of fs/sb_notify_quota.c.  They cover cases that are hard to
+ * reach with a real filesystem.
  */
 #include <kunit/test.h>
 
@@ -116,17 +116,32 @@ static void sb_notify_test_quota_limit(struct kunit *test)
 	sb_quota_destroy(sbw);
 }
 
+static void sb_test_post(struct watch_ratelimit *rl, const void *event, u32 suppressed)
+{
+}
+
 /* Errors are not counted unless there is a watch. */
 static void sb_notify_test_unwatched(struct kunit *test)
 {
 	struct sb_watchers *sbw = kunit_kzalloc(test, sizeof(*sbw), GFP_KERNEL);
+	struct super_block *sb = kunit_kzalloc(test, sizeof(*sb), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, sbw);
+	KUNIT_ASSERT_NOT_NULL(test, sb);
+	sb->s_user_ns = &init_user_ns;
+	rcu_assign_pointer(sb->s_watchers, sbw);
+	sbw->sb = sb;
 	init_watch_list(&sbw->watchers, NULL);
-	sb_errors_init(&sbw->errors, sbw, NOTIFY_SB_ERROR);
-	sb_report_error(&sbw->errors, 10, -EIO);
+	watch_ratelimit_init(&sbw->errors.rl, sb_test_post);
+	watch_ratelimit_init(&sbw->wb_errors.rl, sb_test_post);
+	sb_notify_error(sb, 10, -EIO);
+	__sb_notify_error(sb, (struct sb_error) {
+		.error = EIO, .kind = NOTIFY_SB_BUFFERED_WRITE,
+	});
 	KUNIT_EXPECT_FALSE(test, sbw->errors.rl.open);
+	KUNIT_EXPECT_FALSE(test, sbw->wb_errors.rl.open);
 	watch_ratelimit_destroy(&sbw->errors.rl);
+	watch_ratelimit_destroy(&sbw->wb_errors.rl);
 }
 
 static struct kunit_case sb_notify_test_cases[] = {

@@ -944,6 +944,8 @@ static struct {
 	u32 flags;
 	struct watch_target target;
 	int ret;
+	struct watch_target added_target;
+	struct watch_queue *added_queue;
 } test_found;
 
 static int test_source_find(struct file *file, u32 flags, bool add,
@@ -957,9 +959,12 @@ static int test_source_find(struct file *file, u32 flags, bool add,
 	return test_found.ret;
 }
 
-static void test_source_added(void)
+static void test_source_added(const struct watch_target *target,
+			      struct watch_queue *wqueue)
 {
 	test_found.added++;
+	test_found.added_target = *target;
+	test_found.added_queue = wqueue;
 }
 
 static const struct watch_source test_source = {
@@ -1031,6 +1036,54 @@ static void watch_queue_test_source_nested(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, register_watch_source(&source));
 	KUNIT_EXPECT_EQ(test, -EBUSY,
 			watch_source_ioctl(ctx->wqueue, IOC_WATCH_QUEUE_ADD_WATCH, ubuf));
+	unregister_watch_source(&source);
+}
+
+/* A request for the state calls added() if the queue watches the object. */
+static void watch_queue_test_source_report(struct kunit *test)
+{
+	struct watch_queue_watch args = {
+		.type = TEST_SOURCE_TYPE, .fd = -1, .flags = WATCH_REPORT_STATE,
+	};
+	struct watch_source source = test_source;
+	struct test_context *ctx = test->priv;
+	u8 __user *ubuf;
+
+	source.flags = WATCH_REPORT_STATE;
+	ubuf = test_user_memory(test, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, 0, copy_to_user(ubuf, &args, sizeof(args)));
+	memset(&test_found, 0, sizeof(test_found));
+	KUNIT_ASSERT_EQ(test, 0, register_watch_source(&source));
+
+#define TEST_REPORT(want, cmd)						\
+	KUNIT_EXPECT_EQ(test, want, watch_source_ioctl(ctx->wqueue, cmd, ubuf))
+	/* No list, no watch on this object, no watch of this queue */
+	TEST_REPORT(-EBADSLT, IOC_WATCH_QUEUE_ADD_WATCH);
+	test_found.target.list = ctx->object;
+	test_found.target.id = TEST_OBJECT + 1;
+	TEST_REPORT(-EBADSLT, IOC_WATCH_QUEUE_ADD_WATCH);
+	test_found.ret = -EPERM;
+	TEST_REPORT(-EPERM, IOC_WATCH_QUEUE_ADD_WATCH);
+	test_found.ret = 0;
+	KUNIT_EXPECT_EQ(test, 0, test_found.added);
+
+	test_found.target.id = TEST_OBJECT;
+	TEST_REPORT(0, IOC_WATCH_QUEUE_ADD_WATCH);
+	KUNIT_EXPECT_EQ(test, 1, test_found.added);
+	KUNIT_EXPECT_PTR_EQ(test, ctx->object, test_found.added_target.list);
+	KUNIT_EXPECT_EQ(test, TEST_OBJECT, test_found.added_target.id);
+	KUNIT_EXPECT_PTR_EQ(test, ctx->wqueue, test_found.added_queue);
+	/* The permission to add a watch was not checked */
+	KUNIT_EXPECT_EQ(test, 0, test_found.adds);
+
+	/* Not for removal, with or without a descriptor */
+	TEST_REPORT(-EINVAL, IOC_WATCH_QUEUE_REMOVE_WATCH);
+	args.fd = -7;
+	KUNIT_ASSERT_EQ(test, 0, copy_to_user(ubuf, &args, sizeof(args)));
+	TEST_REPORT(-EINVAL, IOC_WATCH_QUEUE_REMOVE_WATCH);
+	TEST_REPORT(-EBADF, IOC_WATCH_QUEUE_ADD_WATCH);
+	KUNIT_EXPECT_EQ(test, 1, test_found.added);
+#undef TEST_REPORT
 	unregister_watch_source(&source);
 }
 
@@ -1260,6 +1313,7 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_hardirq),
 	KUNIT_CASE(watch_queue_test_source_register),
 	KUNIT_CASE(watch_queue_test_source_nested),
+	KUNIT_CASE(watch_queue_test_source_report),
 	KUNIT_CASE(watch_queue_test_source_order),
 	KUNIT_CASE(watch_queue_test_ratelimit_counts),
 	KUNIT_CASE(watch_queue_test_ratelimit_periods),
