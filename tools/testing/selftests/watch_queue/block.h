@@ -23,6 +23,7 @@ static char *data;			/* one block, aligned for direct I/O */
 /* A queue, and disks that are removed with it */
 struct rig {
 	struct reader q;
+	__u64 opened_ns;
 	char name[3][32];	/* names of device-mapper devices */
 	int made;
 };
@@ -32,6 +33,7 @@ static inline void rig_open(struct __test_metadata *_metadata, struct rig *rig)
 {
 	int ret;
 
+	rig->opened_ns = now_ns();
 	reader_open(_metadata, &rig->q, 256);
 	ret = queue_watch(rig->q.fd, WATCH_TYPE_BLOCK_NOTIFY, 99, 0, 0);
 	if (ret == -EOPNOTSUPP)
@@ -119,13 +121,14 @@ static inline bool got(struct rig *rig, __u32 id, __u32 class, __u32 operation,
 	    (r.watch.info & WATCH_INFO_TYPE_INFO) == flags && r.block.disk_seq &&
 	    makedev(r.block.dev_major, r.block.dev_minor) == number(disk) &&
 	    r.block.sector == sector && r.block.length == length &&
-	    r.block.operation == operation && !r.block.suppressed)
+	    r.block.operation == operation && !r.block.suppressed &&
+	    r.block.time_ns >= rig->opened_ns && r.block.time_ns <= now_ns())
 		return true;
 	print_record(ret, &r);
-	ksft_print_msg("disk %u:%u part %u operation %u sector %llu length %u suppressed %u\n",
+	ksft_print_msg("disk %u:%u part %u operation %u sector %llu length %u suppressed %u time %llu\n",
 		       r.block.dev_major, r.block.dev_minor, r.block.partition,
 		       r.block.operation, r.block.sector, r.block.length,
-		       r.block.suppressed);
+		       r.block.suppressed, r.block.time_ns);
 	return false;
 }
 

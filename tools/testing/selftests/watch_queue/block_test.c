@@ -16,6 +16,27 @@
 #define SOME_USER	64361
 #define BURST		10			/* records per second */
 
+/* The values and layouts of the user ABI do not change. */
+TEST(header)
+{
+	EXPECT_EQ(4, WATCH_TYPE_BLOCK_NOTIFY);
+	EXPECT_EQ(0, NOTIFY_BLOCK_IO);
+	EXPECT_EQ(13, NOTIFY_BLOCK_INVALID);
+	EXPECT_EQ(0, NOTIFY_BLOCK_OP_READ);
+	EXPECT_EQ(6, NOTIFY_BLOCK_OP_OTHER);
+	EXPECT_EQ(0x010000, NOTIFY_BLOCK_STACKED);
+	EXPECT_EQ(56, sizeof(struct block_notification));
+	EXPECT_EQ(8, offsetof(struct block_notification, disk_seq));
+	EXPECT_EQ(16, offsetof(struct block_notification, dev_major));
+	EXPECT_EQ(20, offsetof(struct block_notification, dev_minor));
+	EXPECT_EQ(24, offsetof(struct block_notification, sector));
+	EXPECT_EQ(32, offsetof(struct block_notification, time_ns));
+	EXPECT_EQ(40, offsetof(struct block_notification, length));
+	EXPECT_EQ(44, offsetof(struct block_notification, suppressed));
+	EXPECT_EQ(48, offsetof(struct block_notification, operation));
+	EXPECT_EQ(52, offsetof(struct block_notification, partition));
+}
+
 FIXTURE(block)
 {
 	struct rig rig;

@@ -29,6 +29,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "watch_records.h"
@@ -63,6 +64,15 @@ struct queue_info {
 static inline long neg(long ret)
 {
 	return ret < 0 ? -errno : ret;
+}
+
+/* CLOCK_REALTIME, as in records with a time */
+static inline __u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
 static inline __u32 record_len(const union watch_record *r)

@@ -6,87 +6,12 @@
  * exceeded quotas.  Each test has its own mount namespace.  Its working directory is a
  * tmpfs with the mount points "mnt" and "other".
  */
-#include <linux/fs.h>
 #include <linux/quota.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/fsuid.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/sysmacros.h>
 
-#include "disks.h"
-#include "mounts.h"
-
-#define SOME_USER	64351
-#define OTHER_USER	64352
-#define NOT_CLEAN	117	/* EUCLEAN, which ext4 calls EFSCORRUPTED */
-#define EXT4_SHUTDOWN	_IOR('X', 125, __u32)
-#define NR_IDS		4	/* watch IDs that the tests use */
-#define IMAGE_SIZE	(8 << 20)
-#define BLOCK		1024
-#define VICTIM		"mnt/victim"
-#define VICTIM_FILE	"name-of-the-file-in-the-damaged-directory"
-
-/* A queue of records about superblocks */
-struct stream {
-	struct reader q;
-	/* Expected contents of records, by watch ID */
-	__u64 sb_id[NR_IDS];
-	__u32 major[NR_IDS], minor[NR_IDS];
-};
-
-static void stream_open(struct __test_metadata *_metadata, struct stream *s)
-{
-	memset(s, 0, sizeof(*s));
-	reader_open(_metadata, &s->q, 1024);
-}
-
-/* Length of the next record, or -errno */
-static int next(struct stream *s, union watch_record *r)
-{
-	int ret = next_record(&s->q, r);
-
-	return ret == 1 ? (int)record_len(r) : ret;
-}
-
-/* True if the record is about the superblock of the watch with the ID */
-static bool is_sb(const struct stream *s, const union watch_record *r, __u32 id,
-		  __u32 subtype, size_t len)
-{
-	return record_len(r) == len && r->watch.type == WATCH_TYPE_SB_NOTIFY &&
-	       r->watch.subtype == subtype && watch_record_id(r) == id &&
-	       !record_bits(r) && r->sb.sb_id == s->sb_id[id] &&
-	       r->sb.dev_major == s->major[id] &&
-	       r->sb.dev_minor == s->minor[id];
-}
-
-static bool got(struct stream *s, __u32 id, __u32 subtype)
-{
-	union watch_record r;
-	int ret = next(s, &r);
-
-	if (ret > 0 && is_sb(s, &r, id, subtype, sizeof(r.sb)))
-		return true;
-	print_record(ret, &r);
-	return false;
-}
-
-static bool got_error(struct stream *s, __u32 id, __u32 subtype, __u64 ino,
-		      __u32 error, __u32 suppressed)
-{
-	union watch_record r;
-	int ret = next(s, &r);
-
-	if (ret > 0 && is_sb(s, &r, id, subtype, sizeof(r.sb_error)) &&
-	    r.sb_error.ino == ino && r.sb_error.error == error &&
-	    r.sb_error.suppressed == suppressed)
-		return true;
-	print_record(ret, &r);
-	return false;
-}
+#include "sb.h"
 
 static bool got_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
 		      __u16 warning)
@@ -98,139 +23,12 @@ static bool got_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
 	    r.sb_quota.id == qid && r.sb_quota.id_type == type &&
 	    r.sb_quota.warning == warning && !r.sb_quota.suppressed)
 		return true;
-	print_record(ret, &r);
+	print_sb(ret, &r);
 	if (ret > 0)
 		ksft_print_msg("quota of %u, type %u, warning %u, %u suppressed\n",
 			       r.sb_quota.id, r.sb_quota.id_type,
 			       r.sb_quota.warning, r.sb_quota.suppressed);
 	return false;
-}
-
-static bool got_end(struct stream *s, __u32 id)
-{
-	union watch_record r;
-	int ret = next(s, &r);
-
-	if (ret == sizeof(r.removal) && is_removal(&r) && watch_record_id(&r) == id &&
-	    r.removal.id == s->sb_id[id])
-		return true;
-	print_record(ret, &r);
-	return false;
-}
-
-/* Sets the expected contents of records with this ID, from statx() and fdinfo */
-static bool read_sb_id(struct stream *s, __u32 id, int object)
-{
-	unsigned long long sb_id;
-	char prefix[32], line[128];
-	struct statx stx;
-
-	if (statx(object, "", AT_EMPTY_PATH, 0, &stx))
-		return false;
-	s->major[id] = stx.stx_dev_major;
-	s->minor[id] = stx.stx_dev_minor;
-	snprintf(prefix, sizeof(prefix), "watch:\ttype:3 id:%u object:", id);
-	if (!queue_info_line(s->q.fd, prefix, 0, line, sizeof(line)) ||
-	    sscanf(line + strlen(prefix), "%llx", &sb_id) != 1)
-		return false;
-	s->sb_id[id] = sb_id;
-	return true;
-}
-
-static int watch_fd(struct stream *s, int object, __u32 id)
-{
-	int ret = queue_watch(s->q.fd, WATCH_TYPE_SB_NOTIFY, object, id, 0);
-
-	if (!ret && !read_sb_id(s, id, object))
-		return -ENODATA;
-	return ret;
-}
-
-static int watch(struct stream *s, const char *path, __u32 id)
-{
-	int fd = open_path(path), ret;
-
-	if (fd < 0)
-		return fd;
-	ret = watch_fd(s, fd, id);
-	close(fd);
-	return ret;
-}
-
-static int unwatch_fd(struct stream *s, int object)
-{
-	return queue_unwatch(s->q.fd, WATCH_TYPE_SB_NOTIFY, object, 0);
-}
-
-static int unwatch(struct stream *s, const char *path)
-{
-	int fd = open_path(path), ret;
-
-	if (fd < 0)
-		return fd;
-	ret = unwatch_fd(s, fd);
-	close(fd);
-	return ret;
-}
-
-/* Waits for a child that exits with an errno; returns 0 or -errno */
-static int wait_child(pid_t pid)
-{
-	int status = child_status(pid);
-
-	return status < 0 ? -ECHILD : -status;
-}
-
-/* Adds a watch with the credentials of another user */
-static int watch_as(uid_t uid, struct stream *s, const char *path, __u32 id)
-{
-	pid_t pid = fork();
-	int ret, fd;
-
-	if (!pid) {
-		ret = become_user(uid);
-		_exit(-(ret ? ret : watch(s, path, id)));
-	}
-	ret = wait_child(pid);
-	fd = open(path, O_PATH | O_CLOEXEC);
-	if (!ret && !read_sb_id(s, id, fd))
-		ret = -ENODATA;
-	close(fd);
-	return ret;
-}
-
-static int fs_mount(const char *type, const char *dev, const char *dir,
-		    const char *options)
-{
-	return do_mount(dev, dir, type, 0, options);
-}
-
-static int remount(const char *dir, unsigned long flags, const char *options)
-{
-	return do_mount("none", dir, NULL, MS_REMOUNT | flags, options);
-}
-
-/* Creates an ext4 image without checksums, so that the contents reveal damage */
-static bool make_ext4(const char *image, const char *features)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command),
-		 "mkfs.ext4 -q -F -b 1024 -N 64 -m 0 -E nodiscard -O ^metadata_csum,^uninit_bg,^resize_inode%s %s 8M >/dev/null",
-		 features, image);
-	return !system(command);
-}
-
-static int mount_image(const char *image, const char *dir, const char *options)
-{
-	char path[64];
-	int loop = loop_attach(image, path, sizeof(path)), ret;
-
-	if (loop < 0)
-		return -ENODEV;
-	ret = fs_mount("ext4", path, dir, options);
-	close(loop);
-	return ret;
 }
 
 /* Mounts ext4 on a device-mapper device, which is removed on unmount */
@@ -253,71 +51,54 @@ static bool mount_dm(char *name, size_t size, const char *options)
 	return !dm_remove(name) && !ret;
 }
 
-/* Zeroes each block of the image that contains the name */
-static int zero_blocks_with(const char *image, const char *name)
+/* The values and layouts of the user ABI do not change. */
+TEST(header)
 {
-	int fd = open(image, O_RDWR | O_CLOEXEC), nr = 0;
-	char *map, *at;
-
-	map = mmap(NULL, IMAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (map == MAP_FAILED)
-		return -errno;
-	while ((at = memmem(map, IMAGE_SIZE, name, strlen(name)))) {
-		memset(map + (at - map) / BLOCK * BLOCK, 0, BLOCK);
-		nr++;
-	}
-	munmap(map, IMAGE_SIZE);
-	return nr;
-}
-
-/* Mounts ext4 with a damaged directory; returns the inode number of that, or 0 */
-static __u64 mount_damaged(const char *options)
-{
-	struct stat st;
-	int fd;
-
-	if (!make_ext4("image", "") || mount_image("image", "mnt", NULL) ||
-	    mkdir(VICTIM, 0755) || stat(VICTIM, &st))
-		return 0;
-	fd = open(VICTIM "/" VICTIM_FILE, O_CREAT | O_WRONLY, 0644);
-	if (fd < 0 || close(fd) || do_umount("mnt", 0) ||
-	    zero_blocks_with("image", VICTIM_FILE) < 1 ||
-	    mount_image("image", "mnt", options))
-		return 0;
-	return st.st_ino;
-}
-
-/* Reads the damaged directory, which is an error of the filesystem */
-static void read_damaged(void)
-{
-	DIR *dir = opendir(VICTIM);
-
-	if (!dir)
-		return;
-	while (readdir(dir))
-		;
-	closedir(dir);
-}
-
-/* Opens a queue, and creates the working directory in a new mount namespace */
-static void workspace(struct __test_metadata *_metadata, struct stream *s)
-{
-	int ret;
-
-	stream_open(_metadata, s);
-	ret = queue_watch(s->q.fd, WATCH_TYPE_SB_NOTIFY, -1, 0, 0);
-	if (ret == -EOPNOTSUPP)
-		SKIP(_exit(KSFT_SKIP), "CONFIG_SB_NOTIFICATIONS is not set");
-	ASSERT_EQ(-EBADF, ret);
-	if (geteuid())
-		SKIP(_exit(KSFT_SKIP), "needs root, to mount");
-	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, do_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	ASSERT_EQ(0, fs_mount("tmpfs", "none", "/tmp", "mode=755"));
-	ASSERT_EQ(0, chdir("/tmp"));
-	ASSERT_EQ(0, mkdir("mnt", 0755));
-	ASSERT_EQ(0, mkdir("other", 0755));
+	EXPECT_EQ(3, SB);
+	EXPECT_EQ(2, WATCH_REPORT_STATE);
+	EXPECT_EQ(0, NOTIFY_SB_RDONLY);
+	EXPECT_EQ(1, NOTIFY_SB_RDWR);
+	EXPECT_EQ(2, NOTIFY_SB_RECONFIGURED);
+	EXPECT_EQ(3, NOTIFY_SB_FROZEN);
+	EXPECT_EQ(4, NOTIFY_SB_THAWED);
+	EXPECT_EQ(5, NOTIFY_SB_SHUTDOWN);
+	EXPECT_EQ(6, NOTIFY_SB_ERROR);
+	EXPECT_EQ(7, NOTIFY_SB_WRITEBACK_ERROR);
+	EXPECT_EQ(8, NOTIFY_SB_QUOTA);
+	EXPECT_EQ(9, NOTIFY_SB_STATE);
+	EXPECT_EQ(10, NOTIFY_SB_NEW);
+	EXPECT_EQ(11, NOTIFY_SB_GONE);
+	EXPECT_EQ(0x010000, NOTIFY_SB_IS_RDONLY);
+	EXPECT_EQ(0x020000, NOTIFY_SB_BY_ERROR);
+	EXPECT_EQ(0x040000, NOTIFY_SB_IS_SHUTDOWN);
+	EXPECT_EQ(0x080000, NOTIFY_SB_IN_USER_NS);
+	EXPECT_EQ(0x100000, NOTIFY_SB_IS_FROZEN);
+	EXPECT_EQ(0x200000, NOTIFY_SB_UNPRIVILEGED);
+	EXPECT_EQ(0, NOTIFY_SB_METADATA);
+	EXPECT_EQ(1, NOTIFY_SB_BUFFERED_READ);
+	EXPECT_EQ(2, NOTIFY_SB_BUFFERED_WRITE);
+	EXPECT_EQ(3, NOTIFY_SB_DIRECT_READ);
+	EXPECT_EQ(4, NOTIFY_SB_DIRECT_WRITE);
+	EXPECT_EQ(5, NOTIFY_SB_DATA_LOST);
+	EXPECT_EQ(40, sizeof(struct superblock_notification));
+	EXPECT_EQ(8, offsetof(struct superblock_notification, sb_id));
+	EXPECT_EQ(16, offsetof(struct superblock_notification, dev_major));
+	EXPECT_EQ(20, offsetof(struct superblock_notification, dev_minor));
+	EXPECT_EQ(24, offsetof(struct superblock_notification, fs_type));
+	EXPECT_EQ(88, sizeof(struct superblock_error_notification));
+	EXPECT_EQ(40, offsetof(struct superblock_error_notification, ino));
+	EXPECT_EQ(48, offsetof(struct superblock_error_notification, pos));
+	EXPECT_EQ(56, offsetof(struct superblock_error_notification, length));
+	EXPECT_EQ(64, offsetof(struct superblock_error_notification, time_ns));
+	EXPECT_EQ(72, offsetof(struct superblock_error_notification, generation));
+	EXPECT_EQ(76, offsetof(struct superblock_error_notification, error));
+	EXPECT_EQ(80, offsetof(struct superblock_error_notification, kind));
+	EXPECT_EQ(84, offsetof(struct superblock_error_notification, suppressed));
+	EXPECT_EQ(56, sizeof(struct superblock_quota_notification));
+	EXPECT_EQ(40, offsetof(struct superblock_quota_notification, id));
+	EXPECT_EQ(44, offsetof(struct superblock_quota_notification, id_type));
+	EXPECT_EQ(48, offsetof(struct superblock_quota_notification, warning));
+	EXPECT_EQ(52, offsetof(struct superblock_quota_notification, suppressed));
 }
 
 FIXTURE(sb)
@@ -342,9 +123,10 @@ TEST_F(sb, bad_object)
 
 	closed = dup(self->s.q.fd);
 	close(closed);
-	EXPECT_EQ(-EBADF, watch_fd(&self->s, -1, 1));
+	EXPECT_EQ(-EBADF, watch_fd(&self->s, -2, 1));
 	EXPECT_EQ(-EBADF, watch_fd(&self->s, closed, 1));
 	EXPECT_EQ(-EBADSLT, unwatch_fd(&self->s, -1));
+	EXPECT_EQ(-EBADF, unwatch_fd(&self->s, -2));
 	EXPECT_EQ(-EBADF, unwatch_fd(&self->s, closed));
 
 	ASSERT_EQ(0, pipe(pipes));
@@ -363,16 +145,16 @@ TEST_F(sb, bad_object)
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* There are no flags, and the ID has eight bits; other values fail with EINVAL. */
+/* Flags other than WATCH_REPORT_STATE, and IDs above 255, fail with EINVAL. */
 TEST_F(sb, bad_argument)
 {
 	int fd = open("mnt", O_PATH | O_CLOEXEC);
 	int q = self->s.q.fd;
 
-	EXPECT_EQ(-EINVAL, queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 1));
-	EXPECT_EQ(-EINVAL, queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 1U << 31));
-	EXPECT_EQ(-EINVAL, queue_unwatch(q, WATCH_TYPE_SB_NOTIFY, fd, 1));
-	EXPECT_EQ(-EINVAL, queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 256, 0));
+	EXPECT_EQ(-EINVAL, queue_watch(q, SB, fd, 1, 1));
+	EXPECT_EQ(-EINVAL, queue_watch(q, SB, fd, 1, 1U << 31));
+	EXPECT_EQ(-EINVAL, queue_unwatch(q, SB, fd, 1));
+	EXPECT_EQ(-EINVAL, queue_watch(q, SB, fd, 256, 0));
 	EXPECT_EQ(-EBADSLT, unwatch_fd(&self->s, fd));
 }
 
@@ -407,17 +189,17 @@ TEST_F(sb, any_file)
 	/* A descriptor without O_PATH works, too; another filesystem is another object */
 	ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
 	ASSERT_EQ(0, watch(&self->s, ".", 2));
-	EXPECT_NE(self->s.sb_id[1], self->s.sb_id[2]);
+	EXPECT_NE(self->s.sb[1].sb_id, self->s.sb[2].sb_id);
 
 	/* Another queue can watch the same filesystem */
 	stream_open(_metadata, &second);
 	EXPECT_EQ(-EBADSLT, unwatch(&second, "mnt"));
 	ASSERT_EQ(0, watch(&second, "mnt", 3));
-	EXPECT_EQ(self->s.sb_id[1], second.sb_id[3]);
+	EXPECT_EQ(self->s.sb[1].sb_id, second.sb[3].sb_id);
 	close(fd);
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
-	EXPECT_TRUE(got(&second, 3, NOTIFY_SB_RDONLY));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
+	EXPECT_TRUE(got_change(&second, 3, NOTIFY_SB_RDONLY, RO));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
@@ -432,7 +214,7 @@ TEST_F(sb, user_limit)
 		if (become_user(SOME_USER) || unshare(CLONE_NEWUSER) ||
 		    sysctl_set("/proc/sys/user/max_watch_queue_watches", 0))
 			_exit(1);
-		_exit(-queue_watch(self->s.q.fd, WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
+		_exit(-queue_watch(self->s.q.fd, SB, fd, 1, 0));
 	}
 	EXPECT_EQ(-EAGAIN, wait_child(pid));
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
@@ -446,11 +228,11 @@ TEST_F(sb, remount)
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", "size=1M"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, "size=2M"));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
 	ASSERT_EQ(0, remount("mnt", 0, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDWR));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDWR, 0));
 	ASSERT_EQ(0, remount("mnt", 0, "size=3M"));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
 	EXPECT_TRUE(got_no_more(&self->s.q));
@@ -481,13 +263,13 @@ TEST_F(sb, unmount)
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	EXPECT_TRUE(got_no_more(&self->s.q));
-	sb_id = self->s.sb_id[1];
+	sb_id = self->s.sb[1].sb_id;
 
 	/* The next filesystem may reuse the device number, but not the ID */
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", NULL));
 	EXPECT_EQ(-EBADSLT, unwatch(&self->s, "mnt"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
-	EXPECT_NE(sb_id, self->s.sb_id[1]);
+	EXPECT_NE(sb_id, self->s.sb[1].sb_id);
 
 	/* The filesystem exists as long as it has a mount or an open file */
 	ASSERT_EQ(0, do_mount("mnt", "other", NULL, MS_BIND, NULL));
@@ -525,7 +307,7 @@ TEST_F(sb, freeze)
 	EXPECT_TRUE(got_no_more(&self->s.q));
 
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
 	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_FROZEN));
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
@@ -561,35 +343,35 @@ TEST_F(sb, unmounted_while_frozen)
 /* ERROR has the inode and the error.  With errors=continue, nothing else is posted. */
 TEST_F(sb, error)
 {
-	__u64 ino = mount_damaged("errors=continue");
+	struct expected_error damage;
 
-	ASSERT_NE(0, ino);
+	ASSERT_TRUE(mount_damaged("errors=continue", &damage));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	read_damaged();
-	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, &damage));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	read_damaged();
-	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, &damage));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
-/* With errors=remount-ro, ERROR is followed by SHUTDOWN, and there is no RDONLY. */
+/* With errors=remount-ro, ERROR is followed by RDONLY and SHUTDOWN, by an error. */
 TEST_F(sb, error_shuts_down)
 {
-	__u64 ino = mount_damaged("errors=remount-ro");
+	struct expected_error damage;
 
-	ASSERT_NE(0, ino);
+	ASSERT_TRUE(mount_damaged("errors=remount-ro", &damage));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	read_damaged();
-	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, &damage));
+	EXPECT_TRUE(got_shutdown_by_error(&self->s, 1));
 	EXPECT_NE(0, mkdir("mnt/new", 0755));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* SHUTDOWN is posted once when the filesystem is shut down by ioctl. */
+/* A shutdown by ioctl posts RDONLY and SHUTDOWN once each, and is not an error. */
 TEST_F(sb, shutdown)
 {
 	__u32 flags = 2;	/* without writing the log */
@@ -599,42 +381,70 @@ TEST_F(sb, shutdown)
 	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
-	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &flags));
+	ASSERT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO | SHUT));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
 	/* Again: no second record */
-	EXPECT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &flags));
+	EXPECT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	close(fd);
+	ASSERT_EQ(0, do_umount("mnt", 0));
+	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
+/* A filesystem that is already read-only posts SHUTDOWN alone, and remains so. */
+TEST_F(sb, shutdown_read_only)
+{
+	__u32 flags = 2;
+	int fd;
+
+	ASSERT_TRUE(make_ext4("image", ""));
+	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
+	fd = open("mnt", O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_SHUTDOWN, RO | SHUT));
+	close(fd);
+	EXPECT_NE(0, remount("mnt", 0, NULL));
+	EXPECT_TRUE(got_no_more(&self->s.q));
+	/* A late watcher gets the same state */
+	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
+	EXPECT_TRUE(got_end(&self->s, 1));
+	EXPECT_EQ(0, watch_path(&self->s, "mnt", 1, RO | SHUT));
 }
 
 /* ERROR is posted for an error without an inode, found while holding a spinlock. */
 TEST_F(sb, error_in_group)
 {
+	struct expected_error damage = { .error = NOT_CLEAN, .kind = NOTIFY_SB_METADATA };
 	__u16 free_blocks;
 	int fd;
 
 	/* Damage the number of free blocks in the group descriptor */
 	ASSERT_TRUE(make_ext4("image", ",^64bit,^has_journal"));
 	fd = open("image", O_RDWR | O_CLOEXEC);
-	ASSERT_EQ(2, pread(fd, &free_blocks, 2, 2 * BLOCK + 12));
+	ASSERT_EQ(2, pread(fd, &free_blocks, 2, 2 * EXT4_BLOCK + 12));
 	free_blocks ^= 0x100;
-	ASSERT_EQ(2, pwrite(fd, &free_blocks, 2, 2 * BLOCK + 12));
+	ASSERT_EQ(2, pwrite(fd, &free_blocks, 2, 2 * EXT4_BLOCK + 12));
 	close(fd);
 	/* Do not let the kernel find the damage before the watch is added */
 	ASSERT_EQ(0, mount_image("image", "mnt", "no_prefetch_block_bitmaps"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	/* A directory needs a block */
 	mkdir("mnt/new", 0755);
-	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, 0, NOT_CLEAN, 0));
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, &damage));
 }
 
 #define BURST		300	/* errors */
 #define BURST_RECORDS	10	/* errors with a record of their own, at least */
 
 /* Counts records and errors of a burst; false after an unexpected record */
-static bool count_burst(struct stream *s, __u64 ino, unsigned int *records,
-			unsigned int *errors)
+static bool count_burst(struct stream *s, const struct expected_error *damage,
+			unsigned int *records, unsigned int *errors)
 {
+	struct expected_error want = *damage;
 	union watch_record r;
 	int ret;
 
@@ -643,10 +453,10 @@ static bool count_burst(struct stream *s, __u64 ino, unsigned int *records,
 			unread_record(&s->q, ret);
 			break;
 		}
-		if (!is_sb(s, &r, 1, NOTIFY_SB_ERROR, sizeof(r.sb_error)) ||
-		    r.sb_error.ino != ino || r.sb_error.error != NOT_CLEAN ||
-		    (*records < BURST_RECORDS && r.sb_error.suppressed)) {
-			print_record(ret, &r);
+		if (*records >= BURST_RECORDS)
+			want.suppressed = r.sb_error.suppressed;
+		if (!is_error(s, &s->sb[1], &r, 1, NOTIFY_SB_ERROR, &want)) {
+			print_sb(ret, &r);
 			return false;
 		}
 		++*records;
@@ -655,30 +465,29 @@ static bool count_burst(struct stream *s, __u64 ino, unsigned int *records,
 	return ret > 0 || ret == -EAGAIN;
 }
 
-/* Watches a filesystem and causes BURST errors; returns the inode number, or 0 */
-static __u64 make_burst(struct stream *s)
+/* Watches a filesystem and causes BURST errors */
+static bool make_burst(struct stream *s, struct expected_error *damage)
 {
-	__u64 ino = mount_damaged("errors=continue");
 	unsigned int i;
 
-	if (!ino || watch(s, "mnt", 1))
-		return 0;
+	if (!mount_damaged("errors=continue", damage) || watch(s, "mnt", 1))
+		return false;
 	for (i = 0; i < BURST; i++)
 		read_damaged();
-	return ino;
+	return true;
 }
 
 /* A burst of errors has few records, whose counts add up to all errors. */
 TEST_F(sb, burst)
 {
 	unsigned int records = 0, errors = 0;
-	__u64 ino = make_burst(&self->s);
+	struct expected_error damage;
 
-	ASSERT_NE(0, ino);
+	ASSERT_TRUE(make_burst(&self->s, &damage));
 	/* The last errors are reported, although no other error follows */
 	do {
 		ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
-		ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
+		ASSERT_TRUE(count_burst(&self->s, &damage, &records, &errors));
 	} while (errors < BURST);
 	EXPECT_EQ(BURST, errors);
 	EXPECT_GE(records, BURST_RECORDS + 1);
@@ -690,18 +499,18 @@ TEST_F(sb, burst)
 	ASSERT_EQ(0, mount_image("image", "mnt", "errors=continue"));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	read_damaged();
-	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, ino, NOT_CLEAN, 0));
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, &damage));
 }
 
 /* On unmount, suppressed errors are reported before REMOVAL. */
 TEST_F(sb, burst_then_unmount)
 {
 	unsigned int records = 0, errors = 0;
-	__u64 ino = make_burst(&self->s);
+	struct expected_error damage;
 
-	ASSERT_NE(0, ino);
+	ASSERT_TRUE(make_burst(&self->s, &damage));
 	ASSERT_EQ(0, do_umount("mnt", 0));
-	EXPECT_TRUE(count_burst(&self->s, ino, &records, &errors));
+	EXPECT_TRUE(count_burst(&self->s, &damage, &records, &errors));
 	EXPECT_EQ(BURST, errors);
 	EXPECT_TRUE(got_end(&self->s, 1));
 	EXPECT_TRUE(got_no_more(&self->s.q));
@@ -711,17 +520,29 @@ TEST_F(sb, burst_then_unmount)
 TEST_F(sb, burst_then_watch)
 {
 	unsigned int records = 0, errors = 0;
-	__u64 ino = make_burst(&self->s);
+	struct expected_error damage;
 	struct stream late;
 
-	ASSERT_NE(0, ino);
+	ASSERT_TRUE(make_burst(&self->s, &damage));
 	stream_open(_metadata, &late);
 	ASSERT_EQ(0, watch(&late, "mnt", 1));
-	EXPECT_TRUE(count_burst(&self->s, ino, &records, &errors));
+	EXPECT_TRUE(count_burst(&self->s, &damage, &records, &errors));
 	EXPECT_EQ(BURST, errors);
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&late, 1));
 	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
+/* Sets a filter for one subtype */
+static bool only(struct stream *s, __u32 subtype)
+{
+	struct filter filter = {
+		.nr_filters = 1,
+		.rules[0].type = SB,
+		.rules[0].subtype_filter[0] = 1 << subtype,
+	};
+
+	return !queue_filter(s->q.fd, &filter);
 }
 
 struct damage_reader {
@@ -742,59 +563,52 @@ static void *read_damaged_thread(void *arg)
 TEST_F(sb, burst_watches_concurrent)
 {
 	struct damage_reader damage_reader = { 0 };
-	__u64 ino = mount_damaged("errors=continue");
+	struct expected_error damage;
 	unsigned int i, records, errors;
 	int fd;
 
-	ASSERT_NE(0, ino);
+	ASSERT_TRUE(mount_damaged("errors=continue", &damage));
 	fd = open("mnt", O_PATH | O_CLOEXEC);
+	ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
+	ASSERT_EQ(0, unwatch_fd(&self->s, fd));
+	ASSERT_TRUE(got_end(&self->s, 1));
+	/* An error may precede the state of a new watch */
+	ASSERT_TRUE(only(&self->s, NOTIFY_SB_ERROR));
 	ASSERT_EQ(0, pthread_create(&damage_reader.thread, NULL, read_damaged_thread,
 				    &damage_reader));
 	for (i = 0; i < 200; i++) {
-		ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
+		ASSERT_EQ(0, add_watch(&self->s, fd, 1));
 		ASSERT_EQ(0, unwatch_fd(&self->s, fd));
 		/* The first count may include errors before the watch */
 		records = BURST_RECORDS;
 		errors = 0;
-		ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
+		ASSERT_TRUE(count_burst(&self->s, &damage, &records, &errors));
 		ASSERT_TRUE(got_end(&self->s, 1));
 		ASSERT_TRUE(got_no_more(&self->s.q));
 	}
-	ASSERT_EQ(0, watch_fd(&self->s, fd, 1));
+	ASSERT_EQ(0, add_watch(&self->s, fd, 1));
 	close(fd);
 	__atomic_store_n(&damage_reader.stop, 1, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(damage_reader.thread, NULL));
 	ASSERT_EQ(0, do_umount("mnt", 0));
-	ASSERT_TRUE(count_burst(&self->s, ino, &records, &errors));
+	ASSERT_TRUE(count_burst(&self->s, &damage, &records, &errors));
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* Sets a filter for one subtype */
-static bool only(struct stream *s, __u32 subtype)
-{
-	struct filter filter = {
-		.nr_filters = 1,
-		.rules[0].type = WATCH_TYPE_SB_NOTIFY,
-		.rules[0].subtype_filter[0] = 1 << subtype,
-	};
-
-	return !queue_filter(s->q.fd, &filter);
-}
-
-/* Reads write-back errors, at least one, all with this inode and error */
-static bool got_wb_errors(struct stream *s, __u32 id, __u64 ino, __u32 error)
+/* Reads write-back errors, at least one, all with these contents */
+static bool got_wb_errors(struct stream *s, __u32 id, struct expected_error want)
 {
 	union watch_record r;
 	int ret, nr;
 
-	for (nr = 0; (ret = next(s, &r)) > 0; nr++)
-		if (!is_sb(s, &r, id, NOTIFY_SB_WRITEBACK_ERROR,
-			   sizeof(r.sb_error)) ||
-		    r.sb_error.ino != ino || r.sb_error.error != error)
+	for (nr = 0; (ret = next(s, &r)) > 0; nr++) {
+		want.suppressed = r.sb_error.suppressed;
+		if (!is_error(s, &s->sb[id], &r, id, NOTIFY_SB_WRITEBACK_ERROR, &want))
 			break;
+	}
 	if (ret == -EAGAIN && nr)
 		return true;
-	print_record(ret, &r);
+	print_sb(ret, &r);
 	return false;
 }
 
@@ -805,52 +619,54 @@ static bool got_wb_errors(struct stream *s, __u32 id, __u64 ino, __u32 error)
  */
 TEST_F(sb, writeback_error)
 {
+	struct expected_error lost = { .error = ENOSPC, .kind = NOTIFY_SB_BUFFERED_WRITE };
+	struct expected_error anonymous = lost;
 	char data[65536];
 	struct stream plain;
-	struct stat st;
 	int fd, i;
 
 	stream_open(_metadata, &plain);
-	ASSERT_TRUE(only(&self->s, NOTIFY_SB_WRITEBACK_ERROR));
-	ASSERT_TRUE(only(&plain, NOTIFY_SB_WRITEBACK_ERROR));
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "other", "size=1M"));
 	ASSERT_TRUE(make_ext4("other/image", ",^has_journal"));
 	ASSERT_EQ(0, mount_image("other/image", "mnt", NULL));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	ASSERT_EQ(0, watch_as(SOME_USER, &plain, "mnt", 2));
+	ASSERT_TRUE(only(&self->s, NOTIFY_SB_WRITEBACK_ERROR));
+	ASSERT_TRUE(only(&plain, NOTIFY_SB_WRITEBACK_ERROR));
 
 	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	ASSERT_EQ(0, fstat(fd, &st));
 	ASSERT_EQ(0, fsync(fd));
+	ASSERT_EQ(0, read_inode("mnt/file", &lost));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	memset(data, 1, sizeof(data));
 	for (i = 0; i < 40; i++)
 		ASSERT_EQ(sizeof(data), write(fd, data, sizeof(data)));
 	EXPECT_EQ(-ENOSPC, neg(fsync(fd)));
-	EXPECT_TRUE(got_wb_errors(&self->s, 1, st.st_ino, ENOSPC));
-	EXPECT_TRUE(got_wb_errors(&plain, 2, 0, ENOSPC));
+	EXPECT_TRUE(got_wb_errors(&self->s, 1, lost));
+	EXPECT_TRUE(got_wb_errors(&plain, 2, anonymous));
 	/* Let the remaining data be written */
 	ASSERT_EQ(0, remount("other", 0, "size=16M"));
 	close(fd);
 	EXPECT_EQ(0, do_umount("mnt", 0));
 }
 
-/* A disk that fails writes posts WRITEBACK_ERROR for data, SHUTDOWN for the journal. */
+/*
+ * A disk that fails writes posts WRITEBACK_ERROR for data, and for the journal RDONLY
+ * and SHUTDOWN, once each.
+ */
 TEST_F(sb, disk_fails)
 {
-	struct superblock_error_notification *e;
-	bool lost = false, stopped = false;
-	struct stat st;
+	struct expected_error lost = { .error = EIO, .kind = NOTIFY_SB_BUFFERED_WRITE };
+	int fd, ret, nr_lost = 0, nr_rdonly = 0, nr_shutdown = 0;
 	union watch_record r;
 	char name[32];
-	int fd, ret;
 
 	ASSERT_TRUE(mount_dm(name, sizeof(name), "errors=remount-ro"));
 	/* Allocate the block, so that the later write reaches the disk */
 	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	ASSERT_EQ(4, write(fd, "data", 4));
 	ASSERT_EQ(0, fsync(fd));
-	ASSERT_EQ(0, fstat(fd, &st));
+	ASSERT_EQ(0, read_inode("mnt/file", &lost));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 
 	ASSERT_EQ(0, dm_set(name, "error", IMAGE_SIZE / 512, ""));
@@ -861,16 +677,25 @@ TEST_F(sb, disk_fails)
 	EXPECT_EQ(-EIO, neg(syncfs(fd)));
 	EXPECT_GT(0, neg(mkdir("mnt/late", 0755)));
 	while ((ret = next(&self->s, &r)) > 0) {
-		e = &r.sb_error;
-		if (r.watch.subtype == NOTIFY_SB_WRITEBACK_ERROR &&
-		    e->ino == st.st_ino && e->error == EIO)
-			lost = true;
-		if (r.watch.subtype == NOTIFY_SB_SHUTDOWN)
-			stopped = true;
+		if (r.watch.subtype == NOTIFY_SB_RDONLY) {
+			self->s.sb[1].state = RO | BY_ERROR | (r.watch.info & SHUT);
+			EXPECT_TRUE(is_sb(&self->s, &r, 1, NOTIFY_SB_RDONLY, sizeof(r.sb)));
+			EXPECT_EQ(0, nr_rdonly++ + nr_shutdown);
+		} else if (r.watch.subtype == NOTIFY_SB_SHUTDOWN) {
+			self->s.sb[1].state = RO | BY_ERROR | SHUT;
+			EXPECT_TRUE(is_sb(&self->s, &r, 1, NOTIFY_SB_SHUTDOWN, sizeof(r.sb)));
+			EXPECT_EQ(0, nr_shutdown++);
+		} else if (r.watch.subtype == NOTIFY_SB_WRITEBACK_ERROR &&
+			   r.sb_error.ino == lost.ino) {
+			EXPECT_TRUE(is_error(&self->s, &self->s.sb[1], &r, 1,
+					     NOTIFY_SB_WRITEBACK_ERROR, &lost));
+			nr_lost++;
+		}
 	}
 	EXPECT_EQ(-EAGAIN, ret);
-	EXPECT_TRUE(lost);
-	EXPECT_TRUE(stopped);
+	EXPECT_LT(0, nr_lost);
+	EXPECT_EQ(1, nr_rdonly);
+	EXPECT_EQ(1, nr_shutdown);
 	close(fd);
 	EXPECT_EQ(0, do_umount("mnt", 0));
 }
@@ -887,7 +712,7 @@ TEST_F(sb, overlay)
 	ASSERT_EQ(0, watch(&self->s, "other", 1));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 2));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 2, NOTIFY_SB_RDONLY));
+	EXPECT_TRUE(got_change(&self->s, 2, NOTIFY_SB_RDONLY, RO));
 	ASSERT_EQ(0, remount("other", 0, "size=1M"));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
 	ASSERT_EQ(0, do_umount("mnt", 0));
@@ -1073,6 +898,7 @@ static int cross_many_times(uid_t uid)
 static bool count_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
 			unsigned int *warnings)
 {
+	struct expected_sb sb = s->sb[id];
 	union watch_record r;
 	int ret;
 
@@ -1084,9 +910,11 @@ static bool count_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
 		/* Root's last inode, which is freed when tmpfs is unmounted */
 		if (r.sb_quota.id == 0 && r.sb_quota.warning == QUOTA_NL_ISOFTBELOW)
 			continue;
-		if (!is_sb(s, &r, id, NOTIFY_SB_QUOTA, sizeof(r.sb_quota)) ||
+		/* A remount may be under way, with RDONLY still to come */
+		sb.state = s->sb[id].state | (r.watch.info & RO);
+		if (!is_about(&sb, &r, id, NOTIFY_SB_QUOTA, sizeof(r.sb_quota)) ||
 		    r.sb_quota.id != qid || r.sb_quota.id_type != type) {
-			print_record(ret, &r);
+			print_sb(ret, &r);
 			ksft_print_msg("quota of type %u id %u: warning %u, %u suppressed\n",
 				       r.sb_quota.id_type, r.sb_quota.id,
 				       r.sb_quota.warning, r.sb_quota.suppressed);
@@ -1109,7 +937,7 @@ TEST_F(quota, quota_burst)
 		warnings = 0;
 		ASSERT_TRUE(count_quota(s[i], i + 1, SOME_USER, variant->type,
 					&warnings));
-		ASSERT_TRUE(got(s[i], i + 1, NOTIFY_SB_RDONLY));
+		ASSERT_TRUE(got_change(s[i], i + 1, NOTIFY_SB_RDONLY, RO));
 		/* The last warnings of each kind follow when the period ends */
 		for (;;) {
 			ASSERT_TRUE(count_quota(s[i], i + 1, SOME_USER,
@@ -1122,7 +950,7 @@ TEST_F(quota, quota_burst)
 		EXPECT_EQ(2 * MANY_TIMES, warnings);
 		EXPECT_TRUE(got_no_more(&s[i]->q));
 	}
-	EXPECT_TRUE(got(&self->other, 3, NOTIFY_SB_RDONLY));
+	EXPECT_TRUE(got_change(&self->other, 3, NOTIFY_SB_RDONLY, RO));
 	EXPECT_TRUE(got_no_more(&self->other.q));
 }
 
@@ -1196,7 +1024,7 @@ static bool count_quotas(struct stream *s, __u32 id, __u32 whose,
 	}
 	if (ret == -EAGAIN)
 		return true;
-	print_record(ret, &r);
+	print_sb(ret, &r);
 	return false;
 }
 
@@ -1222,14 +1050,14 @@ TEST_F(quota, quota_many)
 	EXPECT_TRUE(several_user);
 }
 
-/* An unprivileged watcher only gets remounts and SHUTDOWN. */
+/* An unprivileged watcher only gets the state, remounts and SHUTDOWN. */
 TEST_F(sb, unprivileged)
 {
-	__u64 ino = mount_damaged("errors=continue");
+	struct expected_error damage;
 	__u32 flags = 2;
 	int fd;
 
-	ASSERT_NE(0, ino);
+	ASSERT_TRUE(mount_damaged("errors=continue", &damage));
 	ASSERT_EQ(0, watch_as(SOME_USER, &self->s, "mnt", 1));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
 	ASSERT_GE(fd, 0);
@@ -1238,10 +1066,11 @@ TEST_F(sb, unprivileged)
 	read_damaged();
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
 	ASSERT_EQ(0, remount("mnt", 0, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDWR));
-	ASSERT_EQ(0, ioctl(fd, EXT4_SHUTDOWN, &flags));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDWR, 0));
+	ASSERT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO | SHUT));
 	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	/* Another user with the queue finds the watch, and can remove it */
@@ -1282,7 +1111,7 @@ TEST_F(sb, foreign_mount)
 	if (!pid) {
 		if (unshare(CLONE_NEWNS) || become_user(SOME_USER))
 			_exit(1);
-		_exit(-queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
+		_exit(-queue_watch(q, SB, fd, 1, 0));
 	}
 	EXPECT_EQ(-EPERM, wait_child(pid));
 	EXPECT_EQ(-EBADSLT, unwatch_fd(&self->s, fd));
@@ -1290,30 +1119,12 @@ TEST_F(sb, foreign_mount)
 	if (!pid) {
 		if (unshare(CLONE_NEWNS))
 			_exit(1);
-		_exit(-queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
+		_exit(-queue_watch(q, SB, fd, 1, 0));
 	}
 	EXPECT_EQ(0, wait_child(pid));
+	ASSERT_TRUE(read_sb_id(&self->s, 1, fd));
+	EXPECT_TRUE(got_state(&self->s, 1, 0));
 	close(fd);
-}
-
-/* Becomes root of a new user namespace */
-static int become_root_inside(uid_t uid)
-{
-	char map[32];
-	int fd, len, ret;
-
-	ret = become_user(uid);
-	if (ret)
-		return ret;
-	/* Changing the user made the process non-dumpable, and its /proc files read-only */
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) ||
-	    unshare(CLONE_NEWUSER | CLONE_NEWNS))
-		return -errno;
-	fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-	len = snprintf(map, sizeof(map), "0 %u 1\n", uid);
-	ret = neg(write(fd, map, len));
-	close(fd);
-	return ret == len ? 0 : -EPROTO;
 }
 
 /*
@@ -1333,20 +1144,24 @@ TEST_F(sb, container)
 		int ret = become_root_inside(SOME_USER);
 
 		if (!ret)
-			ret = queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 0);
+			ret = queue_watch(q, SB, fd, 1, 0);
 		if (ret != -EPERM)
 			_exit(EPROTO);
 		close(fd);
 		fd = do_fsmount();
-		_exit(-queue_watch(q, WATCH_TYPE_SB_NOTIFY, fd, 1, 0));
+		_exit(-queue_watch(q, SB, fd, 1, 0));
 	}
 	EXPECT_EQ(0, wait_child(pid));
 	close(fd);
 
-	/* The filesystem was freed with the child, which had its only reference */
+	ASSERT_EQ(sizeof(r.sb), next(&self->s, &r));
+	self->s.sb[1] = (struct expected_sb){
+		r.sb.sb_id, r.sb.dev_major, r.sb.dev_minor, "tmpfs", IN_USER_NS,
+	};
+	EXPECT_TRUE(is_sb(&self->s, &r, 1, NOTIFY_SB_STATE, sizeof(r.sb)));
+	/* The filesystem is freed with the child, which had its only reference */
 	ASSERT_EQ(POLLIN, poll_in(self->s.q.fd));
-	EXPECT_EQ(sizeof(r.removal), next(&self->s, &r));
-	EXPECT_TRUE(is_removal(&r));
+	EXPECT_TRUE(got_end(&self->s, 1));
 
 	/* Root of a container is unprivileged for a filesystem of the host */
 	ASSERT_TRUE(make_ext4("image", ""));
@@ -1355,16 +1170,17 @@ TEST_F(sb, container)
 	if (!pid) {
 		int ret = become_root_inside(SOME_USER);
 
-		_exit(-(ret ? ret : watch(&self->s, "mnt", 1)));
+		_exit(-(ret ? ret : add_watch(&self->s, open_path("mnt"), 1)));
 	}
 	ASSERT_EQ(0, wait_child(pid));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
 	ASSERT_TRUE(read_sb_id(&self->s, 1, fd));
+	ASSERT_TRUE(got_state(&self->s, 1, UNPRIVILEGED));
 	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
 	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RDONLY));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
 	close(fd);
 }
 
