@@ -35,7 +35,7 @@
 #define VICTIM		"mnt/victim"
 #define VICTIM_FILE	"name-of-the-file-in-the-damaged-directory"
 
-/* What each record about a filesystem must contain */
+/* Required contents of each record about a filesystem */
 struct expected_sb {
 	__u64 sb_id;
 	__u32 major, minor;
@@ -43,7 +43,7 @@ struct expected_sb {
 	__u32 state;		/* WATCH_INFO_TYPE_INFO */
 };
 
-/* What a record about an error must contain in addition */
+/* Additional contents of a record about an error */
 struct expected_error {
 	__u64 ino, pos, length;
 	__u32 generation, error, kind, suppressed;
@@ -411,20 +411,26 @@ static inline int read_inode(const char *path, struct expected_error *want)
 }
 
 /* Mounts ext4 with a damaged directory, and sets the expected error */
-static inline bool mount_damaged(const char *options, struct expected_error *damage)
+static inline bool mount_damaged_with(const char *features, const char *options,
+				      struct expected_error *damage)
 {
 	int fd;
 
 	memset(damage, 0, sizeof(*damage));
 	damage->error = NOT_CLEAN;
 	damage->kind = NOTIFY_SB_METADATA;
-	if (!make_ext4("image", "") || mount_image("image", "mnt", NULL) ||
+	if (!make_ext4("image", features) || mount_image("image", "mnt", NULL) ||
 	    mkdir(VICTIM, 0755) || read_inode(VICTIM, damage))
 		return false;
 	fd = open(VICTIM "/" VICTIM_FILE, O_CREAT | O_WRONLY, 0644);
 	return fd >= 0 && !close(fd) && !do_umount("mnt", 0) &&
 	       zero_blocks_with("image", VICTIM_FILE) >= 1 &&
 	       !mount_image("image", "mnt", options);
+}
+
+static inline bool mount_damaged(const char *options, struct expected_error *damage)
+{
+	return mount_damaged_with("", options, damage);
 }
 
 /* Reads the damaged directory, which is an error of the filesystem */

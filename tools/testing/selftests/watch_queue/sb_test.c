@@ -371,6 +371,20 @@ TEST_F(sb, error_shuts_down)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
+/* Without a journal, both are posted when ext4 has shut down. */
+TEST_F(sb, error_without_journal)
+{
+	struct expected_error damage;
+
+	ASSERT_TRUE(mount_damaged_with(",^has_journal", "errors=remount-ro", &damage));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	read_damaged();
+	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, &damage));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO | BY_ERROR | SHUT));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
+	EXPECT_TRUE(got_no_more(&self->s.q));
+}
+
 /* A shutdown by ioctl posts RDONLY and SHUTDOWN once each, and is not an error. */
 TEST_F(sb, shutdown)
 {
