@@ -12,8 +12,9 @@
  *	unreadable	one block of a file		ERROR with the range
  *	unwritable	one block of a file		WRITEBACK_ERROR; ERROR for
  *							direct I/O
- *	damaged		zeroed metadata			ERROR; RDONLY or SHUTDOWN by
+ *	damaged, chain	zeroed metadata			ERROR; RDONLY or SHUTDOWN by
  *							an error, if it stops
+ *	metadata	metadata of xfs cannot be read	ERROR
  *	checksum	changed data on btrfs		ERROR
  *	zoned		zone that cannot be written	ERROR and RDONLY from zonefs
  *	detector	the cases of node-problem-detector, in one queue
@@ -941,6 +942,51 @@ TEST_F_TIMEOUT(damaged, directory, TIMEOUT_S)
 		ASSERT_EQ(0, undo_damage(&rig->places));
 	if (variant->again == AGAIN_MKFS)
 		ASSERT_EQ(0, make_fs(rig));
+	mount_again(_metadata, rig);
+}
+
+/*
+ * Metadata that cannot be read
+ */
+
+FIXTURE(metadata)
+{
+	struct rig rig;
+};
+
+FIXTURE_SETUP(metadata)
+{
+	struct expected_error unused;
+	struct rig *rig = &self->rig;
+
+	rig_open(_metadata, rig, &xfs);
+	ASSERT_EQ(0, mount_rig(rig, NULL));
+	ASSERT_EQ(0, make_directory(rig, 50, &unused));
+	ASSERT_EQ(0, do_umount("mnt", 0));
+	ASSERT_EQ(1, find_directory(&rig->places, "XDB3", false));
+}
+
+FIXTURE_TEARDOWN(metadata)
+{
+	rig_close(&self->rig);
+}
+
+/* A block of metadata that XFS cannot read is an error, and not damage. */
+TEST_F_TIMEOUT(metadata, unreadable_directory, TIMEOUT_S)
+{
+	struct expected_error want = { .error = EIO, .kind = NOTIFY_SB_METADATA };
+	struct rig *rig = &self->rig;
+
+	ASSERT_EQ(0, mount_rig(rig, NULL));
+	ASSERT_EQ(0, watch(&rig->s, "mnt", 1));
+	ASSERT_EQ(0, disk_fail_at(rig, rig->places.at[0]));
+	read_damaged();
+	EXPECT_TRUE(got_rig_errors(rig, NOTIFY_SB_ERROR, &want));
+	EXPECT_TRUE(got_no_more(&rig->s.q));
+	ASSERT_EQ(0, disk_repair(rig));
+	read_damaged();
+	EXPECT_TRUE(got_no_more(&rig->s.q));
+	ASSERT_EQ(0, do_umount("mnt", 0));
 	mount_again(_metadata, rig);
 }
 

@@ -6,6 +6,7 @@
  * exceeded quotas.  Each test has its own mount namespace.  Its working directory is a
  * tmpfs with the mount points "mnt" and "other".
  */
+#include <endian.h>
 #include <linux/quota.h>
 #include <sys/eventfd.h>
 #include <sys/fsuid.h>
@@ -663,6 +664,64 @@ TEST_F(sb, writeback_error)
 	ASSERT_EQ(0, remount("other", 0, "size=16M"));
 	close(fd);
 	EXPECT_EQ(0, do_umount("mnt", 0));
+}
+
+/* Makes an image of one group with checksums, and a bitmap of blocks that is wrong */
+static bool make_bad_bitmap(const char *image)
+{
+	const char zeroes[EXT4_BLOCK] = "";
+	__u32 bitmap = 0;
+	bool good;
+	int fd;
+
+	if (system("mkfs.ext4 -q -F -b 1024 -N 64 -m 0 -E nodiscard -O metadata_csum,^resize_inode image 8M >/dev/null"))
+		return false;
+	fd = open(image, O_RDWR | O_CLOEXEC);
+	/* The first member of the group descriptor */
+	good = pread(fd, &bitmap, 4, 2 * EXT4_BLOCK) == 4;
+	bitmap = le32toh(bitmap);
+	good = good && bitmap &&
+	       pwrite(fd, zeroes, EXT4_BLOCK, bitmap * EXT4_BLOCK) == EXT4_BLOCK;
+	close(fd);
+	return good;
+}
+
+/*
+ * Data is lost if no block can be allocated when it is written back.  This is reported
+ * to watchers, and by syncfs() and fsync(), although no I/O failed.
+ */
+TEST_F(sb, delayed_allocation)
+{
+	struct expected_error lost = { .kind = NOTIFY_SB_BUFFERED_WRITE };
+	int fd[2], i, ret, error, nr_lost = 0;
+	union watch_record r;
+
+	ASSERT_TRUE(make_bad_bitmap("image"));
+	/* Do not let the kernel find the damage before the watch is added */
+	ASSERT_EQ(0, mount_image("image", "mnt",
+				 "errors=continue,no_prefetch_block_bitmaps"));
+	for (i = 0; i < 2; i++) {
+		fd[i] = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+		ASSERT_GE(fd[i], 0);
+	}
+	ASSERT_EQ(0, read_inode("mnt/file", &lost));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	ASSERT_EQ(1, write(fd[0], "x", 1));
+	error = neg(syncfs(fd[0]));
+	EXPECT_GT(0, error);
+	EXPECT_EQ(error, neg(fsync(fd[1])));
+	lost.error = -error;
+	while ((ret = next(&self->s, &r)) > 0) {
+		if (r.watch.subtype == NOTIFY_SB_ERROR)
+			continue;
+		EXPECT_TRUE(is_error(&self->s, &self->s.sb[1], &r, 1,
+				     NOTIFY_SB_WRITEBACK_ERROR, &lost));
+		nr_lost++;
+	}
+	EXPECT_EQ(-EAGAIN, ret);
+	EXPECT_LT(0, nr_lost);
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /*
