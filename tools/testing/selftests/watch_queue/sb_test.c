@@ -669,12 +669,16 @@ TEST_F(sb, writeback_error)
 /* Makes an image of one group with checksums, and a bitmap of blocks that is wrong */
 static bool make_bad_bitmap(const char *image)
 {
-	const char zeroes[EXT4_BLOCK] = "";
+	static const char zeroes[EXT4_BLOCK];
+	char command[256];
 	__u32 bitmap = 0;
 	bool good;
 	int fd;
 
-	if (system("mkfs.ext4 -q -F -b 1024 -N 64 -m 0 -E nodiscard -O metadata_csum,^resize_inode image 8M >/dev/null"))
+	snprintf(command, sizeof(command),
+		 "mkfs.ext4 -q -F -b 1024 -N 64 -m 0 -E nodiscard -O metadata_csum,^resize_inode %s 8M >/dev/null",
+		 image);
+	if (system(command))
 		return false;
 	fd = open(image, O_RDWR | O_CLOEXEC);
 	/* The first member of the group descriptor */
