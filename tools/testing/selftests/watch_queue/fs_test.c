@@ -95,6 +95,7 @@ struct rig {
 	char name[32];		/* of the device-mapper device */
 	char path[64];		/* of the same */
 	char loop[64];		/* device below */
+	int loop_fd;		/* keeps it while the table does not refer to it */
 	char linear[80];	/* its table */
 	__u64 sectors;
 	struct places places;	/* of the damage */
@@ -134,7 +135,7 @@ static bool is_configured(const char *type)
 static void make_rig(struct __test_metadata *_metadata, struct rig *rig,
 		     const struct fs *fs)
 {
-	int fd, loop, ret;
+	int fd, ret;
 
 	ASSERT_EQ(0, posix_memalign((void **)&data, BLOCK, BLOCK));
 	if (!is_configured(fs->type))
@@ -147,13 +148,12 @@ static void make_rig(struct __test_metadata *_metadata, struct rig *rig,
 	rig->sectors = (fs->mib ? fs->mib : 64) * 2048;
 	ASSERT_EQ(0, ftruncate(fd, rig->sectors * 512));
 	close(fd);
-	loop = loop_attach("image", rig->loop, sizeof(rig->loop));
-	ASSERT_GE(loop, 0);
+	rig->loop_fd = loop_attach("image", rig->loop, sizeof(rig->loop));
+	ASSERT_GE(rig->loop_fd, 0);
 	snprintf(rig->name, sizeof(rig->name), "fs_test-%d", getpid());
 	snprintf(rig->linear, sizeof(rig->linear), "%s 0", rig->loop);
 	ASSERT_EQ(0, dm_create(rig->name, "linear", rig->sectors, rig->linear, rig->path,
 			       sizeof(rig->path)));
-	close(loop);
 	ret = make_fs(rig);
 	if (WIFEXITED(ret) && WEXITSTATUS(ret) == 127)
 		SKIP(_exit(KSFT_SKIP), "not found: %s", fs->mkfs);
@@ -172,6 +172,7 @@ static void rig_close(struct rig *rig)
 {
 	do_umount("mnt", MNT_DETACH);
 	dm_remove(rig->name);
+	close(rig->loop_fd);
 	reader_close(&rig->s.q);
 }
 
