@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL
 
 .PHONY: help run shell guest kernel test vm kunit judge-test check-results-test all-arch prove debug
-.PHONY: kcsan rt fault clients hotplug soak fuzz abuse coverage mutate check series bisect refresh bench deb clean
+.PHONY: kcsan rt fault clients hotplug filesystems soak fuzz abuse coverage mutate check series bisect refresh bench deb clean
 
 help:	## print this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ clients: ## existing programs: compare 6.12 with our kernel (an hour)
 
 hotplug: ## plug devices into QEMU and remove them (5 min)
 	@ONLY=hotplug_test.64 bin/vm hotplug
+
+filesystems: ## drive XFS, btrfs, f2fs, FAT and others to failure (15 min)
+	@ONLY=fs_test.64 bin/vm fs
 
 soak:	## stress_test with each of these kernels; TIME=300 seconds, SEED=N (40 min)
 	@bin/soak

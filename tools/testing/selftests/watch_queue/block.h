@@ -125,7 +125,7 @@ static inline bool got(struct rig *rig, __u32 id, __u32 class, __u32 operation,
 	    r.block.time_ns >= rig->opened_ns && r.block.time_ns <= now_ns())
 		return true;
 	print_record(ret, &r);
-	ksft_print_msg("disk %u:%u part %u operation %u sector %llu length %u suppressed %u time %llu\n",
+	ksft_print_msg("disk %u:%u part %u op %u sector %llu length %u suppressed %u time %llu\n",
 		       r.block.dev_major, r.block.dev_minor, r.block.partition,
 		       r.block.operation, r.block.sector, r.block.length,
 		       r.block.suppressed, r.block.time_ns);

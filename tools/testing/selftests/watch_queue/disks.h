@@ -114,21 +114,57 @@ static inline int dm_suspend(const char *name, bool hold)
 }
 
 /*
- * Replaces the target of the device.  I/O in flight completes first, and a filesystem
- * on the device is not frozen.
+ * Begins to use the loaded table.  I/O in flight completes first, and a filesystem on
+ * the device is not frozen.
  */
+static inline int dm_swap(const char *name)
+{
+	int ret;
+
+	ret = dm_ioctl(DM_DEV_SUSPEND, name, DM_SUSPEND_FLAG | DM_SKIP_LOCKFS_FLAG,
+		       NULL, 0, NULL, NULL);
+	return ret ? ret : dm_suspend(name, false);
+}
+
+/* Replaces the target of the device */
 static inline int dm_set(const char *name, const char *target, __u64 sectors,
 			 const char *params)
 {
 	int ret;
 
 	ret = dm_ioctl(DM_TABLE_LOAD, name, 0, target, sectors, params, NULL);
-	if (!ret)
-		ret = dm_ioctl(DM_DEV_SUSPEND, name, DM_SUSPEND_FLAG | DM_SKIP_LOCKFS_FLAG,
-			       NULL, 0, NULL, NULL);
-	if (!ret)
-		ret = dm_suspend(name, false);
-	return ret;
+	return ret ? ret : dm_swap(name);
+}
+
+/* Lets @nr sectors of a linear device on @lower fail, but not its first or last one */
+static inline int dm_set_bad(const char *name, const char *lower, __u64 sectors, __u64 bad,
+			     unsigned int nr)
+{
+	struct {
+		struct dm_ioctl head;
+		struct {
+			struct dm_target_spec spec;
+			char params[88];
+		} target[3];
+	} arg = {
+		.head.target_count = 3,
+		.target = {
+			{ { .length = bad, .target_type = "linear" } },
+			{ { .sector_start = bad, .length = nr, .target_type = "error" } },
+			{ { .sector_start = bad + nr, .length = sectors - bad - nr,
+			    .target_type = "linear" } },
+		},
+	};
+	int i, ret;
+
+	for (i = 0; i < 3; i++) {
+		arg.target[i].spec.next = sizeof(arg.target[i]);
+		if (i != 1)
+			snprintf(arg.target[i].params, sizeof(arg.target[i].params),
+				 "%s %llu", lower, arg.target[i].spec.sector_start);
+	}
+	ret = dm_call(DM_TABLE_LOAD, name, &arg.head, sizeof(arg));
+	return ret ? ret : dm_swap(name);
 }
 
 /* Creates a device and copies its path */

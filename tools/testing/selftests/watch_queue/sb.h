@@ -156,24 +156,6 @@ static inline bool got_end(struct stream *s, __u32 id)
 }
 
 /*
- * RDONLY and SHUTDOWN because of an error.  The first may precede the shutdown, as when
- * a journal is aborted, or be a part of it.
- */
-static inline bool got_shutdown_by_error(struct stream *s, __u32 id)
-{
-	union watch_record r;
-	int ret = next(s, &r);
-
-	if (ret > 0) {
-		s->sb[id].state = RO | BY_ERROR | (r.watch.info & SHUT);
-		if (is_sb(s, &r, id, NOTIFY_SB_RDONLY, sizeof(r.sb)))
-			return got_change(s, id, NOTIFY_SB_SHUTDOWN, RO | BY_ERROR | SHUT);
-	}
-	print_sb(ret, &r);
-	return false;
-}
-
-/*
  * Splits a line of /proc/self/mountinfo.  The device number of btrfs is only there, as
  * that of statx() is the number of the subvolume.
  */
