@@ -465,6 +465,9 @@ static bool check_stopped(struct rig *rig, const union watch_record *r, enum sto
 		sb->state = RO | BY_ERROR | SHUT;
 		return is_about(sb, r, 1, NOTIFY_SB_SHUTDOWN, sizeof(r->sb)) &&
 		       nr->rdonly && !nr->shutdown++ && stop != STOP_RDONLY;
+	case NOTIFY_SB_RECONFIGURED:
+		return nr->rdonly &&
+		       is_about(sb, r, 1, NOTIFY_SB_RECONFIGURED, sizeof(r->sb));
 	case NOTIFY_SB_ERROR:
 	case NOTIFY_SB_WRITEBACK_ERROR:
 		any.state = r->watch.info & WATCH_INFO_TYPE_INFO;
@@ -537,6 +540,12 @@ TEST_F_TIMEOUT(failing, disk_fails, TIMEOUT_S)
 	EXPECT_GT(0, neg(mkdir("mnt/late", 0755)));
 	if (variant->stop != STOP_RDONLY)
 		state |= SHUT;
+	EXPECT_EQ(0, report_state(&rig->s, mnt));
+	EXPECT_TRUE(got_state_after(rig, variant->stop, &nr, state));
+
+	/* Remounts do not end this state, whether they fail or not */
+	remount("mnt", MS_RDONLY, NULL);
+	remount("mnt", 0, NULL);
 	EXPECT_EQ(0, report_state(&rig->s, mnt));
 	EXPECT_TRUE(got_state_after(rig, variant->stop, &nr, state));
 	close(mnt);
@@ -1162,7 +1171,10 @@ TEST_F_TIMEOUT(checksum, single, TIMEOUT_S)
  */
 TEST_F_TIMEOUT(checksum, dup, TIMEOUT_S)
 {
-	struct expected_error want = { .error = EIO, .kind = NOTIFY_SB_METADATA };
+	struct expected_error want = {
+		.error = EIO, .kind = NOTIFY_SB_BUFFERED_READ,
+		.pos = BAD_BLOCK * BLOCK, .length = BLOCK,
+	};
 	struct rig *rig = &self->rig;
 	int i, fd, nr = 0;
 	union watch_record r;
