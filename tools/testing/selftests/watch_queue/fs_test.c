@@ -458,7 +458,7 @@ static bool check_stopped(struct rig *rig, const union watch_record *r, enum sto
 
 	switch (r->watch.type == SB ? r->watch.subtype : 255U) {
 	case NOTIFY_SB_RDONLY:
-		sb->state = RO | BY_ERROR | (stop == STOP_SHUTDOWN ? SHUT : 0);
+		sb->state = RO | BY_ERROR;
 		return is_about(sb, r, 1, NOTIFY_SB_RDONLY, sizeof(r->sb)) &&
 		       !nr->rdonly++ && !nr->shutdown;
 	case NOTIFY_SB_SHUTDOWN:
@@ -596,8 +596,8 @@ TEST_F_TIMEOUT(shutdown, by_program, TIMEOUT_S)
 	ASSERT_EQ(0, watch(&rig->s, "mnt", 1));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
 	ASSERT_EQ(0, neg(ioctl(fd, GOINGDOWN, &flags)));
-	EXPECT_TRUE(got_change(&rig->s, 1, NOTIFY_SB_RDONLY, RO | SHUT));
-	EXPECT_TRUE(got(&rig->s, 1, NOTIFY_SB_SHUTDOWN));
+	EXPECT_TRUE(got_change(&rig->s, 1, NOTIFY_SB_RDONLY, RO));
+	EXPECT_TRUE(got_change(&rig->s, 1, NOTIFY_SB_SHUTDOWN, RO | SHUT));
 	/* Again; whether this succeeds depends on the filesystem */
 	ioctl(fd, GOINGDOWN, &flags);
 	EXPECT_GT(0, neg(mkdir("mnt/late", 0755)));
@@ -918,9 +918,9 @@ static void check_damage(struct __test_metadata *_metadata, struct rig *rig,
 	if (want->error)
 		EXPECT_TRUE(got_rig_errors(rig, NOTIFY_SB_ERROR, want));
 	if (state)
-		EXPECT_TRUE(got_change(&rig->s, 1, NOTIFY_SB_RDONLY, state));
+		EXPECT_TRUE(got_change(&rig->s, 1, NOTIFY_SB_RDONLY, state & ~SHUT));
 	if (state & SHUT)
-		EXPECT_TRUE(got(&rig->s, 1, NOTIFY_SB_SHUTDOWN));
+		EXPECT_TRUE(got_change(&rig->s, 1, NOTIFY_SB_SHUTDOWN, state));
 	while ((ret = next(&rig->s, &r)) > 0) {
 		if (want->error && is_rig_error(rig, &r, NOTIFY_SB_ERROR, *want))
 			continue;
@@ -1414,7 +1414,7 @@ TEST_F_TIMEOUT(detector, xfs_shutdown, TIMEOUT_S)
 	mkdir("mnt/dir", 0755);
 	syncfs(fd);
 	close(fd);
-	EXPECT_TRUE(await_event(rig, "xfs", NOTIFY_SB_RDONLY, RO | BY_ERROR | SHUT, &r));
+	EXPECT_TRUE(await_event(rig, "xfs", NOTIFY_SB_RDONLY, RO | BY_ERROR, &r));
 	EXPECT_TRUE(await_event(rig, "xfs", NOTIFY_SB_SHUTDOWN, RO | BY_ERROR | SHUT, &r));
 	ASSERT_EQ(0, disk_repair(rig));
 }

@@ -382,8 +382,8 @@ TEST_F(sb, error_without_journal)
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	read_damaged();
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, &damage));
-	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO | BY_ERROR | SHUT));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO | BY_ERROR));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_SHUTDOWN, RO | BY_ERROR | SHUT));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
@@ -398,8 +398,8 @@ TEST_F(sb, shutdown)
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
 	ASSERT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
-	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO | SHUT));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_SHUTDOWN, RO | SHUT));
 	/* Again: no second record */
 	EXPECT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
 	EXPECT_TRUE(got_no_more(&self->s.q));
@@ -1148,8 +1148,8 @@ TEST_F(sb, unprivileged)
 	ASSERT_EQ(0, remount("mnt", 0, NULL));
 	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDWR, 0));
 	ASSERT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
-	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO | SHUT));
-	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_SHUTDOWN));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_SHUTDOWN, RO | SHUT));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	/* Another user with the queue finds the watch, and can remove it */
 	EXPECT_EQ(-EBUSY, watch(&self->s, "mnt", 2));
