@@ -48,7 +48,7 @@ debug:	## all tests with KASAN, UBSAN, lockdep, kmemleak (20 min)
 kcsan:	## all tests with the data race detector (20 min)
 	@bin/vm kcsan kunit
 
-rt:	## all tests with PREEMPT_RT and PROVE_RAW_LOCK_NESTING (15 min)
+rt:	## all tests with PREEMPT_RT and PROVE_RAW_LOCK_NESTING (20 min)
 	@bin/vm rt kunit
 
 fault:	## fail each allocation and user copy once (6 min)
@@ -60,7 +60,7 @@ clients: ## existing programs: compare 6.12 with our kernel (an hour)
 hotplug: ## plug devices into QEMU and remove them (5 min)
 	@ONLY=hotplug_test.64 bin/vm hotplug
 
-filesystems: ## drive XFS, btrfs, f2fs, FAT and others to failure (15 min)
+filesystems: ## drive XFS, btrfs, f2fs, FAT and others to failure (20 min)
 	@ONLY=fs_test.64 bin/vm fs
 
 soak:	## stress_test with each of these kernels; TIME=300 seconds, SEED=N (40 min)

@@ -25,6 +25,7 @@
  *			A disk that fails does not make them read-only.
  *	unwritable: btrfs, f2fs, nilfs2
  *			They write to another block each time.
+ *	damaged: jfs	Reading a damaged directory does not end.
  *	ERROR of damaged btrfs metadata with one good copy
  *			Which copy is read depends on the process.
  *	NOTIFY_SB_STALE_CACHE
@@ -743,6 +744,7 @@ TEST_F_TIMEOUT(unwritable, write, TIMEOUT_S)
 		.error = EIO, .kind = NOTIFY_SB_DIRECT_WRITE,
 		.pos = BAD_BLOCK * BLOCK, .length = BLOCK,
 	};
+	struct expected_error unclean = { .error = NOT_CLEAN };
 	struct rig *rig = &self->rig;
 	int fd;
 
@@ -757,8 +759,13 @@ TEST_F_TIMEOUT(unwritable, write, TIMEOUT_S)
 	ASSERT_EQ(0, disk_fail_at(rig, rig->places.at[0]));
 	EXPECT_EQ(-EIO, write_blocks(fd, BAD_BLOCK, BAD_BLOCK));
 	EXPECT_TRUE(got_rig_errors(rig, NOTIFY_SB_WRITEBACK_ERROR, &lost));
+	/* fsync() on ext2 reports any failure as an error of the filesystem */
+	if (rig->fs == &ext2)
+		EXPECT_TRUE(got_rig_error(rig, NOTIFY_SB_ERROR, &unclean));
 	EXPECT_TRUE(got_no_more(&rig->s.q));
-	EXPECT_EQ(0, write_blocks(fd, BAD_BLOCK + 2, BAD_BLOCK + 2));
+	/* gfs2 returns an error of fsync() twice */
+	if (rig->fs != &gfs2)
+		EXPECT_EQ(0, write_blocks(fd, BAD_BLOCK + 2, BAD_BLOCK + 2));
 	close(fd);
 
 	fd = open(FILE_NAME, O_RDWR | O_DIRECT | O_CLOEXEC);
@@ -799,7 +806,6 @@ FIXTURE_VARIANT(damaged)
 	const char *options;
 	int nr_files;		/* in the directory */
 	const char *magic;	/* at the beginning of a block of the directory */
-	bool utf16;		/* names are stored in UTF-16 */
 	int byte;		/* that the block is filled with */
 	bool has_inode;		/* the error has the number of the inode */
 	__u32 error;		/* 0 for no error record */
@@ -836,12 +842,6 @@ FIXTURE_VARIANT_ADD(damaged, gfs2) {
 	.fs = &gfs2, .magic = "", .state = RO | BY_ERROR | SHUT, .again = AGAIN_MKFS,
 };
 
-/* Only the first block with the name is damaged: later ones are in the log */
-FIXTURE_VARIANT_ADD(damaged, jfs) {
-	.fs = &jfs, .nr_files = 50, .magic = "", .utf16 = true, .byte = 0xff,
-	.error = NOT_CLEAN, .state = RO | BY_ERROR, .again = AGAIN_MKFS,
-};
-
 FIXTURE_VARIANT_ADD(damaged, nilfs2) {
 	.fs = &nilfs2, .magic = "", .error = NOT_CLEAN, .state = RO | BY_ERROR,
 };
@@ -866,21 +866,6 @@ static int make_directory(struct rig *rig, int nr_files, struct expected_error *
 	return ret;
 }
 
-static int find_directory(struct places *p, const char *magic, bool utf16)
-{
-	static const char name[] = VICTIM_FILE;
-	char wide[16];		/* JFS only stores 11 characters in one piece */
-	unsigned int i;
-
-	if (!utf16)
-		return find_blocks(p, name, strlen(name), magic);
-	for (i = 0; i < sizeof(wide); i++)
-		wide[i] = i % 2 ? 0 : name[i / 2];
-	if (find_blocks(p, wide, sizeof(wide), magic) > 1)
-		p->nr = 1;
-	return p->nr;
-}
-
 FIXTURE_SETUP(damaged)
 {
 	struct rig *rig = &self->rig;
@@ -893,7 +878,8 @@ FIXTURE_SETUP(damaged)
 	if (!variant->has_inode)
 		memset(&self->want, 0, sizeof(self->want));
 	self->want.error = variant->error;
-	ASSERT_LE(1, find_directory(&rig->places, variant->magic, variant->utf16));
+	ASSERT_LE(1, find_blocks(&rig->places, VICTIM_FILE, strlen(VICTIM_FILE),
+				 variant->magic));
 	ASSERT_EQ(0, do_damage(&rig->places, variant->byte));
 	ASSERT_EQ(0, mount_rig(rig, variant->options));
 	ASSERT_EQ(0, watch(&rig->s, "mnt", 1));
@@ -973,7 +959,7 @@ FIXTURE_SETUP(metadata)
 	ASSERT_EQ(0, mount_rig(rig, NULL));
 	ASSERT_EQ(0, make_directory(rig, 50, &unused));
 	ASSERT_EQ(0, do_umount("mnt", 0));
-	ASSERT_EQ(1, find_directory(&rig->places, "XDB3", false));
+	ASSERT_EQ(1, find_blocks(&rig->places, VICTIM_FILE, strlen(VICTIM_FILE), "XDB3"));
 }
 
 FIXTURE_TEARDOWN(metadata)
@@ -1350,18 +1336,22 @@ FIXTURE_TEARDOWN(detector)
 	rig_close(&self->rig);
 }
 
-/* Waits for a record about the mounted filesystem; others are ignored */
-static bool await_event(struct rig *rig, const char *type, __u32 subtype, __u32 state,
-			union watch_record *r)
+/* The device number of the filesystem at "mnt"; stat() may fail after a shutdown */
+static dev_t mounted(void)
 {
 	struct stat st;
 
-	if (stat("mnt", &st))
-		return false;
+	return stat("mnt", &st) ? 0 : st.st_dev;
+}
+
+/* Waits for a record about the filesystem @dev; others are ignored */
+static bool await_event(struct rig *rig, dev_t dev, const char *type, __u32 subtype,
+			__u32 state, union watch_record *r)
+{
 	while (await_record(&rig->s.q, r) == 1) {
 		if (r->watch.type == SB && watch_record_id(r) == SB_ID &&
 		    r->watch.subtype == subtype &&
-		    makedev(r->sb.dev_major, r->sb.dev_minor) == st.st_dev)
+		    makedev(r->sb.dev_major, r->sb.dev_minor) == dev)
 			return (r->watch.info & WATCH_INFO_TYPE_INFO) == state &&
 			       !strcmp(r->sb.fs_type, type);
 	}
@@ -1383,7 +1373,7 @@ TEST_F_TIMEOUT(detector, ext4_error, TIMEOUT_S)
 	ASSERT_EQ(0, enter_other());
 	ASSERT_TRUE(mount_damaged("errors=continue", &damage));
 	read_damaged();
-	ASSERT_TRUE(await_event(&self->rig, "ext4", NOTIFY_SB_ERROR, 0, &r));
+	ASSERT_TRUE(await_event(&self->rig, mounted(), "ext4", NOTIFY_SB_ERROR, 0, &r));
 	EXPECT_EQ(NOT_CLEAN, r.sb_error.error);
 	EXPECT_EQ(damage.ino, r.sb_error.ino);
 }
@@ -1397,7 +1387,7 @@ TEST_F_TIMEOUT(detector, ext4_read_only, TIMEOUT_S)
 	ASSERT_EQ(0, enter_other());
 	ASSERT_TRUE(mount_damaged("errors=remount-ro", &damage));
 	read_damaged();
-	EXPECT_TRUE(await_event(&self->rig, "ext4", NOTIFY_SB_RDONLY, RO | BY_ERROR, &r));
+	EXPECT_TRUE(await_event(&self->rig, mounted(), "ext4", NOTIFY_SB_RDONLY, RO | BY_ERROR, &r));
 }
 
 /* "XFS ... Filesystem has been shut down" */
@@ -1405,17 +1395,20 @@ TEST_F_TIMEOUT(detector, xfs_shutdown, TIMEOUT_S)
 {
 	struct rig *rig = &self->rig;
 	union watch_record r;
+	dev_t dev;
 	int fd;
 
 	ASSERT_EQ(0, mount_rig(rig, NULL));
-	EXPECT_TRUE(await_event(rig, "xfs", NOTIFY_SB_NEW, 0, &r));
+	dev = mounted();
+	EXPECT_TRUE(await_event(rig, dev, "xfs", NOTIFY_SB_NEW, 0, &r));
 	fd = open("mnt", O_RDONLY | O_CLOEXEC);
+	/* A change that is not in the log yet */
+	ASSERT_EQ(0, mkdir("mnt/dir", 0755));
 	ASSERT_EQ(0, disk_fail(rig));
-	mkdir("mnt/dir", 0755);
 	syncfs(fd);
 	close(fd);
-	EXPECT_TRUE(await_event(rig, "xfs", NOTIFY_SB_RDONLY, RO | BY_ERROR, &r));
-	EXPECT_TRUE(await_event(rig, "xfs", NOTIFY_SB_SHUTDOWN, RO | BY_ERROR | SHUT, &r));
+	EXPECT_TRUE(await_event(rig, dev, "xfs", NOTIFY_SB_RDONLY, RO | BY_ERROR, &r));
+	EXPECT_TRUE(await_event(rig, dev, "xfs", NOTIFY_SB_SHUTDOWN, RO | BY_ERROR | SHUT, &r));
 	ASSERT_EQ(0, disk_repair(rig));
 }
 
