@@ -53,8 +53,10 @@ umount mnt/a
 await unmounted out
 finish unmounted out
 
+# The path of a mount is looked up when its record is read
 start watchq-1.sh
 mount -t tmpfs cargo mnt/a
+await /tmp/pages/mnt/a out
 umount mnt/a
 finish 'mount  new             /tmp/pages/mnt/a' out
 
@@ -72,6 +74,7 @@ finish "block  medium          ${disk##*/}" out
 
 start watchq-3.sh
 mount -t tmpfs cargo mnt/a
+await /tmp/pages/mnt/a out
 umount mnt/a
 finish /tmp/pages/mnt/a out
 
