@@ -279,17 +279,18 @@ void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 
 	lockdep_assert_held_write(&sb->s_umount);
 
-	guard(spinlock_irqsave)(&sb->s_notify_lock);
-	ro = sb_rdonly(sb);
-	if (ro != was_ro && !(sb->s_notify_state & SB_NOTIFY_FINAL)) {
-		if (!ro) {
-			sb_set_state(sb, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR, 0);
-			subtype = NOTIFY_SB_RDWR;
-		} else if (!(sb->s_notify_state & SB_NOTIFY_RDONLY)) {
-			subtype = NOTIFY_SB_RDONLY;
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		ro = sb_rdonly(sb);
+		if (ro != was_ro && !(sb->s_notify_state & SB_NOTIFY_FINAL)) {
+			if (!ro) {
+				sb_set_state(sb, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR, 0);
+				subtype = NOTIFY_SB_RDWR;
+			} else if (!(sb->s_notify_state & SB_NOTIFY_RDONLY)) {
+				subtype = NOTIFY_SB_RDONLY;
+			}
 		}
+		sb_post_event(sb, subtype, current_cred(), NULL);
 	}
-	sb_post_event(sb, subtype, current_cred(), NULL);
 }
 
 /**
@@ -303,9 +304,10 @@ void sb_notify_frozen(struct super_block *sb, bool frozen)
 {
 	lockdep_assert_held_write(&sb->s_umount);
 
-	guard(spinlock_irqsave)(&sb->s_notify_lock);
-	sb_post_event(sb, frozen ? NOTIFY_SB_FROZEN : NOTIFY_SB_THAWED, current_cred(),
-		      sb_watch_privileged);
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		sb_post_event(sb, frozen ? NOTIFY_SB_FROZEN : NOTIFY_SB_THAWED, current_cred(),
+			      sb_watch_privileged);
+	}
 }
 
 /**
@@ -320,12 +322,13 @@ void sb_notify_frozen(struct super_block *sb, bool frozen)
  */
 void sb_notify_rdonly(struct super_block *sb)
 {
-	guard(spinlock_irqsave)(&sb->s_notify_lock);
-	if (sb->s_notify_state & SB_NOTIFY_RDONLY)
-		return;
-	sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR |
-			    (sb_rdonly(sb) ? 0 : SB_NOTIFY_FINAL));
-	sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		if (sb->s_notify_state & SB_NOTIFY_RDONLY)
+			return;
+		sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR |
+				    (sb_rdonly(sb) ? 0 : SB_NOTIFY_FINAL));
+		sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
+	}
 }
 EXPORT_SYMBOL_GPL(sb_notify_rdonly);
 
@@ -343,16 +346,17 @@ void sb_notify_shutdown(struct super_block *sb, bool by_error)
 {
 	bool was_ro;
 
-	guard(spinlock_irqsave)(&sb->s_notify_lock);
-	if (sb->s_notify_state & SB_NOTIFY_SHUTDOWN)
-		return;
-	was_ro = sb_rdonly(sb) || (sb->s_notify_state & SB_NOTIFY_RDONLY);
-	sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_FINAL |
-			    (by_error ? SB_NOTIFY_ERROR : 0));
-	if (!was_ro)
-		sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
-	sb_set_state(sb, 0, SB_NOTIFY_SHUTDOWN);
-	sb_post_event(sb, NOTIFY_SB_SHUTDOWN, NULL, NULL);
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		if (sb->s_notify_state & SB_NOTIFY_SHUTDOWN)
+			return;
+		was_ro = sb_rdonly(sb) || (sb->s_notify_state & SB_NOTIFY_RDONLY);
+		sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_FINAL |
+				    (by_error ? SB_NOTIFY_ERROR : 0));
+		if (!was_ro)
+			sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
+		sb_set_state(sb, 0, SB_NOTIFY_SHUTDOWN);
+		sb_post_event(sb, NOTIFY_SB_SHUTDOWN, NULL, NULL);
+	}
 }
 EXPORT_SYMBOL_GPL(sb_notify_shutdown);
 
@@ -566,10 +570,11 @@ static bool sb_set_born(struct super_block *sb)
 {
 	if (READ_ONCE(sb->s_notify_state) & SB_NOTIFY_BORN)
 		return false;
-	guard(spinlock_irqsave)(&sb->s_notify_lock);
-	if (sb->s_notify_state & SB_NOTIFY_BORN)
-		return false;
-	sb_set_state(sb, 0, SB_NOTIFY_BORN);
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		if (sb->s_notify_state & SB_NOTIFY_BORN)
+			return false;
+		sb_set_state(sb, 0, SB_NOTIFY_BORN);
+	}
 	return true;
 }
 
@@ -595,9 +600,10 @@ void sb_notify_born(struct super_block *sb)
 		return;
 
 	sbw = sb_watchers_get(sb, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
-	guard(spinlock_irqsave)(&sb->s_notify_lock);
-	n = sb_record(sbw, NOTIFY_SB_NEW, watch_sizeof(n));
-	sb_post_to_all(sbw, &n.watch, current_cred(), NULL, NULL);
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		n = sb_record(sbw, NOTIFY_SB_NEW, watch_sizeof(n));
+		sb_post_to_all(sbw, &n.watch, current_cred(), NULL, NULL);
+	}
 }
 
 /**
@@ -648,16 +654,17 @@ static void sb_report_state(struct super_block *sb, struct watch_list *wlist, u6
 	struct superblock_notification n;
 	struct sb_watchers *sbw;
 
-	guard(spinlock_irqsave)(&sb->s_notify_lock);
-	sbw = rcu_dereference_protected(sb->s_watchers,
-					lockdep_is_held(&sb->s_notify_lock));
-	/* It may have been destroyed */
-	if (!sbw)
-		return;
-	n = sb_record(sbw, NOTIFY_SB_STATE, watch_sizeof(n));
-	if (sb_is_frozen(sb))
-		n.watch.info |= NOTIFY_SB_IS_FROZEN;
-	sb_post_state(wlist, id, wqueue, n);
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		sbw = rcu_dereference_protected(sb->s_watchers,
+						lockdep_is_held(&sb->s_notify_lock));
+		/* It may have been destroyed */
+		if (!sbw)
+			return;
+		n = sb_record(sbw, NOTIFY_SB_STATE, watch_sizeof(n));
+		if (sb_is_frozen(sb))
+			n.watch.info |= NOTIFY_SB_IS_FROZEN;
+		sb_post_state(wlist, id, wqueue, n);
+	}
 }
 
 struct sb_all_watcher {

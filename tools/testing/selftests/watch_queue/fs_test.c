@@ -65,18 +65,24 @@ struct fs {
 static const struct fs ext2 = {
 	"ext2", "mkfs.ext4 -t ext2 -q -F -b 4096 -E nodiscard", true,
 };
+
 static const struct fs ext4 = { "ext4", "mkfs.ext4 -q -F -b 4096 -E nodiscard", true };
 static const struct fs xfs = { "xfs", MKFS_XFS, true };
+
 static const struct fs btrfs = {
 	"btrfs", "mkfs.btrfs -q -f -K -d single -m single", true,
 };
+
 static const struct fs btrfs_dup = {
 	"btrfs", "mkfs.btrfs -q -f -K -d dup -m single", true, 192,
 };
+
 static const struct fs f2fs = { "f2fs", "mkfs.f2fs -q -f -t 0", true };
+
 static const struct fs gfs2 = {
 	"gfs2", "mkfs.gfs2 -q -O -K -p lock_nolock -t watch:fs -J 8", false,
 };
+
 static const struct fs vfat = { "vfat", "mkfs.fat -I -F 16", false };
 static const struct fs exfat = { "exfat", "mkfs.exfat", false };
 static const struct fs jfs = { "jfs", "mkfs.jfs -q", false };
@@ -1387,7 +1393,8 @@ TEST_F_TIMEOUT(detector, ext4_read_only, TIMEOUT_S)
 	ASSERT_EQ(0, enter_other());
 	ASSERT_TRUE(mount_damaged("errors=remount-ro", &damage));
 	read_damaged();
-	EXPECT_TRUE(await_event(&self->rig, mounted(), "ext4", NOTIFY_SB_RDONLY, RO | BY_ERROR, &r));
+	EXPECT_TRUE(await_event(&self->rig, mounted(), "ext4", NOTIFY_SB_RDONLY,
+				RO | BY_ERROR, &r));
 }
 
 /* "XFS ... Filesystem has been shut down" */

@@ -236,7 +236,7 @@ static bool got_new_dev(struct watcher *w, dev_t dev, const char *type, __u32 st
 	memset(sb, 0, sizeof(*sb));
 	sb->major = major(dev);
 	sb->minor = minor(dev);
-	strcpy(sb->type, type);
+	snprintf(sb->type, sizeof(sb->type), "%s", type);
 	sb->state = state;
 	if (ret > 0 && is_plain(&r, NOTIFY_SB_NEW))
 		seen = see_sb(w, &r);

@@ -583,7 +583,8 @@ await '"list_end":true' out
 finish
 holds 'the states of all filesystems' "map(select(.dev == \"$dev\")) as \$disk |
 	(\$disk | length) == 1 and \$disk[0].by_error and \$disk[0].path == \"$PWD/tree\" and
-	all(.event == \"state\" and .on == \"all\") and (map(.list_end) | index(true)) == length - 1"
+	all(.event == \"state\" and .on == \"all\") and
+	(map(.list_end) | index(true)) == length - 1"
 start --sb all --filter sb=state
 await ' list_end' out
 finish
@@ -618,7 +619,8 @@ if mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 top tree; the
 	finish
 	fields <out | jq -c 'del(.dev)' >got
 	same_json quota got <<-END
-	{"source":"sb","event":"quota","watch":0,"on":"tree","fs_type":"tmpfs","limit":"blocks-hard",
+	{"source":"sb","event":"quota","watch":0,"on":"tree","fs_type":"tmpfs",
+	 "limit":"blocks-hard",
 	 "owner_type":"user","owner":$(id -u nobody),"owner_name":"nobody",
 	 "suppressed":0,"rdonly":false,$flags}
 	END
