@@ -72,11 +72,11 @@ fail
 wait $pid
 finish "block  medium          ${disk##*/}" out
 
+# jq writes when it ends
 start watchq-3.sh
 mount -t tmpfs cargo mnt/a
-await /tmp/pages/mnt/a out
-umount mnt/a
 finish /tmp/pages/mnt/a out
+umount mnt/a
 
 truncate -s 8M image && mkfs.ext4 -q image && losetup /dev/loop0 image &&
 	mount -t ext4 -o errors=continue /dev/loop0 /home || exit
