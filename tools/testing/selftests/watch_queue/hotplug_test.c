@@ -186,7 +186,7 @@ TEST_F(hotplug, nvme_paths)
 	rig_open(_metadata, &rig);
 	ASSERT_EQ(0, watch(&rig, disk, 1));
 	ASSERT_EQ(0, watch(&rig, ALL, 2));
-	ASSERT_EQ(-EIO, neg(pread(disk, data, BLOCK, NVME_BAD_SECTOR * 512)));
+	ASSERT_EQ(-ENODATA, neg(pread(disk, data, BLOCK, NVME_BAD_SECTOR * 512)));
 	EXPECT_TRUE(got(&rig, 1, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_READ, disk,
 			NVME_BAD_SECTOR, BLOCK, 0));
 	EXPECT_TRUE(got(&rig, 2, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_READ, disk,
