@@ -165,19 +165,28 @@ err_free:
 	return ret;
 }
 
+/* Find an object that was watched before */
+static int watch_source_find(const struct watch_source *source,
+			     const struct watch_queue_watch *args, struct file *file,
+			     struct watch_target *target)
+{
+	int ret = source->find(file, args->flags, false, target);
+
+	if (ret)
+		return ret;
+	return target->list ? 0 : -EBADSLT;
+}
+
 static int watch_source_remove(const struct watch_source *source,
 			       struct watch_queue *wqueue,
 			       const struct watch_queue_watch *args,
 			       struct file *file)
 {
 	struct watch_target target = {};
-	int ret;
+	int ret = watch_source_find(source, args, file, &target);
 
-	ret = source->find(file, args->flags, false, &target);
 	if (ret)
 		return ret;
-	if (!target.list)
-		return -EBADSLT;
 	return remove_watch_from_object(target.list, wqueue, target.id, false);
 }
 
@@ -186,8 +195,6 @@ static bool watch_target_has_watch(const struct watch_target *target,
 {
 	const struct watch *watch;
 
-	if (!target->list)
-		return false;
 	guard(rcu)();
 	hlist_for_each_entry_rcu(watch, &target->list->watchers, list_node) {
 		if (watch->queue == wqueue && watch->id == target->id)
@@ -196,16 +203,15 @@ static bool watch_target_has_watch(const struct watch_target *target,
 	return false;
 }
 
-/* Report the state of an object again that the queue watches */
+/* Report the state of a watched object again */
 static int watch_source_report(const struct watch_source *source,
 			       struct watch_queue *wqueue,
 			       const struct watch_queue_watch *args,
 			       struct file *file)
 {
 	struct watch_target target = {};
-	int ret;
+	int ret = watch_source_find(source, args, file, &target);
 
-	ret = source->find(file, args->flags, false, &target);
 	if (ret)
 		return ret;
 	if (!watch_target_has_watch(&target, wqueue))
