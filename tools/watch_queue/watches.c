@@ -289,7 +289,7 @@ static void set_filter(int queue)
 		struct watch_notification_type_filter rules[WATCH_TYPE__NR];
 	} filter = { };
 	unsigned int type;
-	bool any = false;
+	bool any = no_user_ns;
 
 	if (no_user_ns && !watches_any(WATCH_TYPE_SB_NOTIFY))
 		die(EXIT_USAGE, "--no-user-ns: no filesystem is watched, see --sb");
@@ -308,13 +308,14 @@ static void set_filter(int queue)
 			rule->type = type;
 			memset(rule->subtype_filter, 0xff, sizeof(rule->subtype_filter));
 		}
-		/* See watches_report() */
-		if (type == WATCH_TYPE_SB_NOTIFY)
+		if (type == WATCH_TYPE_SB_NOTIFY) {
+			/* See watches_report() */
 			rule->subtype_filter[0] |= 1U << NOTIFY_SB_STATE;
-		if (type == WATCH_TYPE_SB_NOTIFY && no_user_ns)
-			rule->info_mask = NOTIFY_SB_IN_USER_NS;
+			if (no_user_ns)
+				rule->info_mask = NOTIFY_SB_IN_USER_NS;
+		}
 	}
-	if ((any || no_user_ns) && ioctl(queue, IOC_WATCH_QUEUE_SET_FILTER, &filter))
+	if (any && ioctl(queue, IOC_WATCH_QUEUE_SET_FILTER, &filter))
 		die_errno("--filter", "");
 }
 
