@@ -14,8 +14,8 @@
  *
  * The sb_watchers of a superblock are created with its first watch, or if there is a
  * watch on all filesystems.  They are freed when the superblock is killed.  While a
- * superblock has no sb_watchers, only its state is stored.  Nothing here holds a
- * reference on a superblock or a mount, except while a function runs.
+ * superblock has no sb_watchers, only its state is stored.  A watch holds no
+ * reference on a superblock or a mount.
  *
  * A watch on all filesystems gets the events of those that are owned by the user
  * namespace in which it was added, or by a namespace below.  It is on the list of
@@ -66,7 +66,7 @@
  *	rl.lock			errors of one kind; any context, interrupts off
  *	locks of the queue	kernel/watch_queue_internal.h
  *
- * s_notify_lock, and quota_lock with rl.lock, do not nest.
+ * quota_lock is held while rl.lock is taken.  s_notify_lock does not nest with either.
  *
  * Ordering
  *
@@ -349,7 +349,7 @@ void sb_notify_shutdown(struct super_block *sb, bool by_error)
 	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
 		if (sb->s_notify_state & SB_NOTIFY_SHUTDOWN)
 			return;
-		was_ro = sb_rdonly(sb) || (sb->s_notify_state & SB_NOTIFY_RDONLY);
+		was_ro = sb_state(sb) & NOTIFY_SB_IS_RDONLY;
 		sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_FINAL |
 				    (by_error ? SB_NOTIFY_ERROR : 0));
 		if (!was_ro)
@@ -558,7 +558,7 @@ void sb_notify_destroy(struct super_block *sb)
  * All filesystems
  */
 
-/* A watch on all filesystems reports @sb: it is mounted, and not by the kernel only */
+/* True if watches on all filesystems include @sb: it was mounted, and a user can mount it */
 static bool sb_is_reported(const struct super_block *sb)
 {
 	return (READ_ONCE(sb->s_notify_state) & SB_NOTIFY_BORN) &&

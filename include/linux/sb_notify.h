@@ -76,30 +76,10 @@ static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
 }
 
 /**
- * sb_notify_inode_error - notify watchers of an error in the metadata of an inode
- * @inode: the inode
- * @error: errno, of either sign
- *
- * Rate limited, see fs/sb_notify.c.
- *
- * Context: Any but NMI; see __post_watch_notification().
- */
-static inline void sb_notify_inode_error(const struct inode *inode, int error)
-{
-	if (sb_has_watchers(inode->i_sb))
-		__sb_notify_error(inode->i_sb, (struct sb_error) {
-			.ino	= inode->i_ino,
-			.generation = inode->i_generation,
-			.error	= abs(error),
-			.kind	= NOTIFY_SB_METADATA,
-		});
-}
-
-/**
  * sb_notify_io_error - notify watchers of an I/O error of file data
  * @inode: the file
- * @kind: any but NOTIFY_SB_METADATA.  mapping_set_error() already reports
- *	NOTIFY_SB_BUFFERED_WRITE
+ * @kind: what failed; sb_notify_inode_error() is for NOTIFY_SB_METADATA.
+ *	mapping_set_error() already reports NOTIFY_SB_BUFFERED_WRITE
  * @pos: position in the file in bytes
  * @length: length of the range in bytes, 0 if the range is unknown
  * @error: errno, of either sign
@@ -121,6 +101,20 @@ sb_notify_io_error(const struct inode *inode, enum superblock_error_kind kind,
 			.error	= abs(error),
 			.kind	= kind,
 		});
+}
+
+/**
+ * sb_notify_inode_error - notify watchers of an error in the metadata of an inode
+ * @inode: the inode
+ * @error: errno, of either sign
+ *
+ * Rate limited, see fs/sb_notify.c.
+ *
+ * Context: Any but NMI; see __post_watch_notification().
+ */
+static inline void sb_notify_inode_error(const struct inode *inode, int error)
+{
+	sb_notify_io_error(inode, NOTIFY_SB_METADATA, 0, 0, error);
 }
 
 #ifdef CONFIG_QUOTACTL

@@ -356,7 +356,7 @@ static bool got_rig_error(struct rig *rig, __u32 subtype,
 	return false;
 }
 
-/* Reads errors, at least one, until there is no record or one of another type */
+/* Reads the errors up to the first other record, and expects at least one */
 static bool got_rig_errors(struct rig *rig, __u32 subtype,
 			   const struct expected_error *want)
 {
