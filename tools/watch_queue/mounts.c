@@ -7,11 +7,15 @@
  * not freed before the queue is empty.
  */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/nsfs.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "watchq.h"
@@ -53,10 +57,9 @@ static void uncache_mount(struct mount **p)
 	free(mount);
 }
 
-static void cache_mount(unsigned long long id, const char *path, const char *fs_type)
+static void cache_mount(unsigned long long id, const char *path)
 {
-	size_t len = strlen(path) + 1, type_len = strlen(fs_type) + 1;
-	struct mount *mount = malloc(sizeof(*mount) + len + type_len);
+	struct mount *mount = malloc(sizeof(*mount) + strlen(path) + 1);
 	struct mount **p = find(id);
 
 	if (!mount)
@@ -66,35 +69,33 @@ static void cache_mount(unsigned long long id, const char *path, const char *fs_
 	mount->id = id;
 	mount->gone = !tracked;
 	any_gone |= mount->gone;
-	memcpy(mount->path, path, len);
-	mount->fs_type = memcpy(mount->path + len, fs_type, type_len);
+	stpcpy(mount->path, path);
 	mount->next = *chain(id);
 	*chain(id) = mount;
 }
 
-static void query_mount(unsigned long long id)
+static void query_mount(unsigned long long id, unsigned long long ns)
 {
 	static union {
 		struct statmount mount;
 		char bytes[sizeof(struct statmount) + 8192];
 	} stat;
 	struct mnt_id_req req = {
-		.size = MNT_ID_REQ_SIZE_VER0,
+		.size = MNT_ID_REQ_SIZE_VER1,
 		.mnt_id = id,
-		.param = STATMOUNT_MNT_POINT | STATMOUNT_FS_TYPE,
+		.mnt_ns_id = ns,
+		.param = STATMOUNT_MNT_POINT,
 	};
 
-	/* The path is empty if the mount is not reachable from our root */
+	/* The path is empty if the mount is not reachable from the root directory */
 	if (!syscall(__NR_statmount, &req, &stat, sizeof(stat), 0) &&
-	    (stat.mount.mask & req.param) == req.param &&
 	    stat.mount.str[stat.mount.mnt_point])
-		cache_mount(id, stat.mount.str + stat.mount.mnt_point,
-			    stat.mount.str + stat.mount.fs_type);
+		cache_mount(id, stat.mount.str + stat.mount.mnt_point);
 }
 
-const struct mount *mount_find(unsigned long long id)
+const struct mount *mount_find(unsigned long long id, unsigned long long ns)
 {
-	query_mount(id);
+	query_mount(id, ns);
 	return *find(id);
 }
 
@@ -108,25 +109,35 @@ void mount_gone(unsigned long long id)
 	any_gone = true;
 }
 
-void mounts_read(bool events)
+void mounts_forget(bool events)
 {
-	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0, .mnt_id = LSMT_ROOT };
-	unsigned long long ids[256];
 	struct mount *mount;
 	size_t i;
-	long nr;
 
 	tracked = events;
-	if (!tracked)
-		return;
 	for (i = 0; i < NR_CHAINS; i++)
 		for (mount = chains[i]; mount; mount = mount->next)
 			mount->gone = true;
 	any_gone = true;
+}
+
+void mounts_read(unsigned long long ns)
+{
+	struct mnt_id_req req = {
+		.size = MNT_ID_REQ_SIZE_VER1,
+		.mnt_id = LSMT_ROOT,
+		.mnt_ns_id = ns,
+	};
+	unsigned long long ids[256];
+	size_t i;
+	long nr;
+
+	if (!tracked)
+		return;
 	do {
 		nr = syscall(__NR_listmount, &req, ids, ARRAY_SIZE(ids), 0);
 		for (i = 0; nr > 0 && i < (size_t)nr; i++)
-			query_mount(ids[i]);
+			query_mount(ids[i], ns);
 		if (nr > 0)
 			req.param = ids[nr - 1];
 	} while (nr == ARRAY_SIZE(ids));
@@ -224,4 +235,21 @@ unsigned long long filesystem_of(int fd)
 	    !(mount.mask & STATMOUNT_SB_BASIC))
 		return 0;
 	return makedev(mount.sb_dev_major, mount.sb_dev_minor);
+}
+
+/* A file of another type, such as a FIFO, is not opened: that may have side effects */
+int open_namespace(const char *path, unsigned long long *id)
+{
+	struct statfs fs;
+	int fd;
+
+	if (statfs(path, &fs) || fs.f_type != NSFS_MAGIC)
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNS && !ioctl(fd, NS_GET_MNTNS_ID, id))
+		return fd;
+	close(fd);
+	return -1;
 }
