@@ -181,6 +181,21 @@ static const struct mount *add_mount(struct event *ev, const char *id_name,
 	return mount;
 }
 
+/* Hidden unless they changed and the name of the event does not imply how */
+static void add_options(struct event *ev, const char *options, const char *old,
+			unsigned int event)
+{
+	bool changed = old && strcmp(old, options);
+	bool hidden = !changed || event == NOTIFY_MOUNT_RDONLY || event == NOTIFY_MOUNT_RDWR;
+
+	add_text(ev, "options", options);
+	if (hidden)
+		hide(ev);
+	add_text(ev, "old_options", changed ? old : NULL);
+	if (hidden)
+		hide(ev);
+}
+
 static void decode_mount(struct event *ev, const union watch_record *rec)
 {
 	static const struct {
@@ -198,7 +213,8 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
 	unsigned int event = rec->watch.subtype;
 	bool moved = event == NOTIFY_MOUNT_MOVE_FROM || event == NOTIFY_MOUNT_MOVE_TO ||
 		     event == NOTIFY_MOUNT_ROOT;
-	const struct mount *mount;
+	const struct mount *mount = mount_cached(n->mnt_id);
+	const char *old_options = mount ? format_text(ev, "%s", mount->options) : NULL;
 	size_t i;
 
 	/* The mounts below have new paths, too */
@@ -216,6 +232,13 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
 		hide(ev);
 	add_number(ev, "mount_ns", n->mnt_ns_id);
 	hide(ev);
+	if (mount) {
+		add_text(ev, "fs_root", mount->fs_root);
+		hide(ev);
+		add_text(ev, "fs_source", mount->fs_source);
+		hide(ev);
+		add_options(ev, mount->options, old_options, event);
+	}
 	add_mount(ev, "parent", "parent_path", n->parent_id, n->mnt_ns_id);
 	if (n->old_parent_id)
 		add_mount(ev, "old_parent", "old_parent_path", n->old_parent_id, n->mnt_ns_id);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * watchq: paths of mounts
+ * watchq: paths and options of mounts
  *
  * statmount() fails for a mount that is gone, so the last path of each mount is
  * cached.  Queued records may be about mounts that are gone.  Therefore an entry is
@@ -28,6 +28,10 @@
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE	0x4000
 #endif
+
+/* Linux 6.13; the offset of the string follows mnt_ns_id and another offset */
+#define STATMOUNT_SB_SOURCE	0x200U
+#define SB_SOURCE_OFFSET	(offsetof(struct statmount, mnt_ns_id) + 12)
 
 #define NR_CHAINS	1024
 
@@ -57,11 +61,67 @@ static void uncache_mount(struct mount **p)
 	free(mount);
 }
 
-static void cache_mount(unsigned long long id, const char *path)
+/* Append a string at *@end, and return the copy */
+static const char *append(char **end, const char *text)
 {
-	struct mount *mount = malloc(sizeof(*mount) + strlen(path) + 1);
-	struct mount **p = find(id);
+	char *copy = *end;
 
+	*end = stpcpy(copy, text) + 1;
+	return copy;
+}
+
+#define MAX_FLAGS	128		/* length of all names in append_options() */
+
+/* Append the options of the mount and of its filesystem, in the format of findmnt */
+static const char *append_options(char **end, const struct statmount *stat)
+{
+	static const struct {
+		unsigned int attr, flag;	/* of the mount, of the filesystem */
+		const char *name;
+	} flags[] = {
+		{ MOUNT_ATTR_NOSUID, 0, ",nosuid" },
+		{ MOUNT_ATTR_NODEV, 0, ",nodev" },
+		{ MOUNT_ATTR_NOEXEC, 0, ",noexec" },
+		{ MOUNT_ATTR_NOATIME, 0, ",noatime" },
+		{ MOUNT_ATTR_NODIRATIME, 0, ",nodiratime" },
+		{ MOUNT_ATTR_NOSYMFOLLOW, 0, ",nosymfollow" },
+		{ MOUNT_ATTR_IDMAP, 0, ",idmapped" },
+		{ 0, MS_SYNCHRONOUS, ",sync" },
+		{ 0, MS_DIRSYNC, ",dirsync" },
+		{ 0, MS_LAZYTIME, ",lazytime" },
+	};
+	bool rdonly = stat->mnt_attr & MOUNT_ATTR_RDONLY || stat->sb_flags & MS_RDONLY;
+	char *options = *end, *p = stpcpy(options, rdonly ? "ro" : "rw");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		if (stat->mnt_attr & flags[i].attr || stat->sb_flags & flags[i].flag)
+			p = stpcpy(p, flags[i].name);
+	if ((stat->mnt_attr & MOUNT_ATTR__ATIME) == MOUNT_ATTR_RELATIME)
+		p = stpcpy(p, ",relatime");
+	if (stat->str[stat->mnt_opts])
+		*p++ = ',';
+	*end = stpcpy(p, stat->str + stat->mnt_opts) + 1;
+	return options;
+}
+
+/* A kernel that does not report the source has 0, the offset of an empty string */
+static const char *source_of(const struct statmount *stat)
+{
+	unsigned int offset;
+
+	memcpy(&offset, (const char *)stat + SB_SOURCE_OFFSET, sizeof(offset));
+	return stat->str + (stat->mask & STATMOUNT_SB_SOURCE ? offset : 0);
+}
+
+static void cache_mount(unsigned long long id, const struct statmount *stat)
+{
+	const char *source = source_of(stat);
+	struct mount **p = find(id), *mount;
+	char *end;
+
+	/* The strings, each with a 0 byte */
+	mount = malloc(sizeof(*mount) + MAX_FLAGS + stat->size - sizeof(*stat) + 4);
 	if (!mount)
 		die(EXIT_FAILED, "out of memory");
 	if (*p)
@@ -69,7 +129,10 @@ static void cache_mount(unsigned long long id, const char *path)
 	mount->id = id;
 	mount->gone = !tracked;
 	any_gone |= mount->gone;
-	stpcpy(mount->path, path);
+	end = stpcpy(mount->path, stat->str + stat->mnt_point) + 1;
+	mount->fs_root = append(&end, stat->str + stat->mnt_root);
+	mount->options = append_options(&end, stat);
+	mount->fs_source = *source ? append(&end, source) : NULL;
 	mount->next = *chain(id);
 	*chain(id) = mount;
 }
@@ -78,25 +141,31 @@ static void query_mount(unsigned long long id, unsigned long long ns)
 {
 	static union {
 		struct statmount mount;
-		char bytes[sizeof(struct statmount) + 8192];
+		char bytes[sizeof(struct statmount) + 65536];
 	} stat;
 	struct mnt_id_req req = {
 		.size = MNT_ID_REQ_SIZE_VER1,
 		.mnt_id = id,
 		.mnt_ns_id = ns,
-		.param = STATMOUNT_MNT_POINT,
+		.param = STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC | STATMOUNT_MNT_ROOT |
+			 STATMOUNT_MNT_POINT | STATMOUNT_MNT_OPTS | STATMOUNT_SB_SOURCE,
 	};
 
 	/* The path is empty if the mount is not reachable from the root directory */
 	if (!syscall(__NR_statmount, &req, &stat, sizeof(stat), 0) &&
 	    stat.mount.str[stat.mount.mnt_point])
-		cache_mount(id, stat.mount.str + stat.mount.mnt_point);
+		cache_mount(id, &stat.mount);
+}
+
+const struct mount *mount_cached(unsigned long long id)
+{
+	return *find(id);
 }
 
 const struct mount *mount_find(unsigned long long id, unsigned long long ns)
 {
 	query_mount(id, ns);
-	return *find(id);
+	return mount_cached(id);
 }
 
 void mount_gone(unsigned long long id)

@@ -91,6 +91,9 @@ struct mount {
 	unsigned long long id;
 	struct mount *next;		/* in the hash chain */
 	bool gone;			/* free it when the queue is empty */
+	const char *fs_root;		/* stored after @path, like the other strings */
+	const char *options;		/* of the mount and of the filesystem */
+	const char *fs_source;		/* NULL if it is unknown */
 	char path[];
 };
 
@@ -103,6 +106,8 @@ void mounts_forget(bool events);
 void mounts_read(unsigned long long ns);
 /* The mount with its last known path, or NULL */
 const struct mount *mount_find(unsigned long long id, unsigned long long ns);
+/* The same as of the previous mount_find() or mounts_read() */
+const struct mount *mount_cached(unsigned long long id);
 void mount_gone(unsigned long long id);
 /* Free the mounts that are gone if the queue is empty */
 void mounts_settle(int queue);
