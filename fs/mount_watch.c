@@ -22,7 +22,7 @@
 #include <linux/watch_queue.h>
 
 #include "internal.h"
-#include "mount.h"
+#include "pnode.h"
 
 /*
  * Permission: what statmount() and listmount() show to a program, it may watch
