@@ -111,6 +111,36 @@ static inline int do_statmount(__u64 id, __u64 ns_id, __u64 param, struct statmo
 	return neg(syscall(__NR_statmount, &req, sm, size, 0));
 }
 
+/* Gets the IDs of all mounts below one, in any depth; their number or -errno */
+static inline long do_listmount(__u64 id, __u64 ns_id, __u64 *ids, size_t nr)
+{
+	struct mnt_id_req req = {
+		.size = MNT_ID_REQ_SIZE_VER1, .mnt_id = id, .mnt_ns_id = ns_id,
+	};
+
+	return neg(syscall(__NR_listmount, &req, ids, nr, 0));
+}
+
+/* ID of the parent, or of the mount itself if it is the first one; 0 on failure */
+static inline __u64 parent_mnt_id(__u64 id, __u64 ns_id)
+{
+	struct statmount sm;
+
+	if (do_statmount(id, ns_id, STATMOUNT_MNT_BASIC, &sm, sizeof(sm)))
+		return 0;
+	return sm.mnt_parent_id;
+}
+
+/* ID of the first mount of the namespace that has this mount; 0 on failure */
+static inline __u64 first_mnt_id(__u64 id, __u64 ns_id)
+{
+	__u64 parent;
+
+	while ((parent = parent_mnt_id(id, ns_id)) && parent != id)
+		id = parent;
+	return parent;
+}
+
 /* Unique ID of the mount of a descriptor or a path; 0 on failure */
 static inline __u64 fd_mnt_id(int fd, const char *path)
 {
@@ -191,13 +221,16 @@ static inline bool is_mount(const union watch_record *r, const struct expected_m
 
 static inline void print_mount(int ret, const union watch_record *r)
 {
-	if (ret <= 0)
+	if (ret <= 0) {
 		ksft_print_msg("got %s, errno %d\n", ret ? "an error" : "end of file", -ret);
-	else
-		ksft_print_msg("got type %u.%u info %08x mnt %llx parent %llx old %llx ns %llx sb %llu\n",
-			       r->watch.type, r->watch.subtype, r->watch.info,
-			       r->mount.mnt_id, r->mount.parent_id,
-			       r->mount.old_parent_id, r->mount.mnt_ns_id, r->mount.sb_id);
+		return;
+	}
+	ksft_print_msg("got type %u subtype %u info %08x mnt %llx parent %llx old %llx\n",
+		       r->watch.type, r->watch.subtype, r->watch.info,
+		       r->mount.mnt_id, r->mount.parent_id, r->mount.old_parent_id);
+	if (r->watch.type == MOUNT)
+		ksft_print_msg("in namespace %llx, on filesystem %llu of type %.16s\n",
+			       r->mount.mnt_ns_id, r->mount.sb_id, r->mount.fs_type);
 }
 
 static inline void print_expected_mount(const struct expected_mount *want)
