@@ -623,13 +623,14 @@ static void mount_post_changes(struct mount *mnt)
 	/* The last watch may have been removed before the mount was unmounted */
 	if (!mount_in_watched_ns(mnt))
 		return;
+	/* The other records have the new parent */
+	if (changes & MOUNT_NOTED_MOVE)
+		mount_post_move(mnt, changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_MOVE));
 	if (changes & MOUNT_NOTED_FLAGS)
 		mount_post_flags(mnt, old_flags);
 	if (changes & MOUNT_NOTED_PROPAGATION)
 		mount_post_change(mnt, NOTIFY_MOUNT_PROPAGATION,
 				  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_PROPAGATION));
-	if (changes & MOUNT_NOTED_MOVE)
-		mount_post_move(mnt, changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_MOVE));
 	if (changes & MOUNT_NOTED_FS)
 		mount_post_fs(mnt);
 }

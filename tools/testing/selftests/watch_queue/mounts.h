@@ -282,7 +282,7 @@ static inline bool got_mounts(struct reader *q, struct expected_mount *want, int
 static inline bool got_mount_removal(struct reader *q, __u32 id, __u64 mnt)
 {
 	union watch_record r;
-	int ret = next_record(q, &r);
+	int ret = await_record(q, &r);
 
 	if (ret == 1 && is_removal(&r) && record_len(&r) == sizeof(r.removal) &&
 	    watch_record_id(&r) == id && r.removal.id == mnt)

@@ -511,7 +511,7 @@ printed 2
 umount tree/a
 finish
 relative <out >got
-same 'mount namespace of the caller, and options that change' got <<'END'
+same 'mount namespace of the caller, and options that change' got <<END
 mount  new             tree/a fs_type=ramfs parent_path=tree
 mount  setattr         tree/a fs_type=ramfs options=rw,nosuid,relatime \
 old_options=rw,relatime parent_path=tree
