@@ -23,8 +23,8 @@
  *
  * Flags change under mount_lock alone.  The task that changes them takes namespace_sem
  * afterwards, see mount_notify_flush(), unless another section posts the records
- * first.  A mount that is unmounted meanwhile is still posted before it is freed, as
- * the section that unmounts it posts all that is noted.
+ * first.  A mount that is unmounted before this is not freed while it is noted, as the
+ * section that unmounts it posts the records of all noted mounts.
  *
  * Which watches get an event
  *
@@ -642,7 +642,7 @@ static void mount_posted(struct mount *mnt)
 	w->old_parent = NULL;
 	w->old_ns = NULL;
 	guard(spinlock)(&mount_note_lock);
-	/* Flags may have changed again meanwhile */
+	/* Flags may have changed while the record was posted */
 	if (w->changes != MOUNT_NOTED) {
 		list_move_tail(&w->noted, &mount_noted);
 	} else {

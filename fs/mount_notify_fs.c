@@ -8,8 +8,8 @@
  * the filesystem under mount_lock, as remounting it read-only does.
  *
  * mount_fs_lock protects the list, which s_mounts_changed links.  The work item holds
- * mount_lock from taking a superblock off the list until it has walked its mounts.  So
- * the superblock is not freed meanwhile: mount_notify_destroy_fs() takes mount_lock.
+ * mount_lock from taking a superblock off the list until it has walked its mounts.  The
+ * superblock is not freed during this, as mount_notify_destroy_fs() takes mount_lock.
  * Noted mounts are in a namespace, and hold a reference on the superblock, as long as
  * namespace_sem is held.
  */
@@ -70,8 +70,8 @@ void __mount_notify_fs(struct super_block *sb)
 }
 
 /**
- * mount_notify_destroy_fs - forget changes of a superblock
- * @sb: the superblock, which does not change any more
+ * mount_notify_destroy_fs - drop the changes of a superblock that are not posted
+ * @sb: the superblock, after the last change
  *
  * Context: Process context.
  */

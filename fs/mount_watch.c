@@ -150,7 +150,7 @@ static int mount_find_mount(struct file *file, u32 flags, bool add,
 	if (!target->list)
 		return -ENOMEM;
 	guard(rwsem_read)(&namespace_sem);
-	/* It may have been unmounted meanwhile */
+	/* It may have been unmounted since the check */
 	if (!is_mounted(&mnt->mnt))
 		return -EINVAL;
 	mount_notify_adding(mnt->mnt_ns, flags & WATCH_SUBTREE);
