@@ -19,17 +19,19 @@
  * unmounted in one section is not reported.  A mount that moved twice is reported
  * once.  For the tree before the section, ->old_parent is the parent of a mount that
  * moved or was unmounted.  Unmounted mounts are referenced until the records are
- * posted, as namespace_unlock() drops the references.
+ * posted: namespace_unlock() drops the references later, and a mount that stays
+ * connected is held by its parent.
  *
  * Flags change under mount_lock alone.  The task that changes them takes namespace_sem
- * afterwards, see mount_notify_flush(), unless another section posts the records
- * first.  A mount that is unmounted before this is not freed while it is noted, as the
+ * afterwards, see mount_notify_flush().  Another section may post the records before.  A
+ * mount that is unmounted before this is not freed while it is noted, as the
  * section that unmounts it posts the records of all noted mounts.
  *
  * Which watches get an event
  *
  * Each watch gets one record of an event.  A watch on a mount gets the events of
- * this mount and of mounts that have or had it as their parent.  A watch with
+ * this mount and of mounts that have or had it as their parent, but changes of the
+ * filesystem only of this mount.  A watch with
  * WATCH_SUBTREE also gets the events of all mounts below it.  A watch on a namespace
  * gets the events of all mounts in it.
  *
@@ -39,8 +41,8 @@
  *
  * Bounds
  *
- * A hook does a fixed amount of work for each mount that the kernel changes, and only
- * in namespaces in which a mount was watched.  Posting takes time for each watch that
+ * A hook does a fixed amount of work for each mount that the kernel changes.  It notes
+ * only mounts of namespaces in which a mount was watched.  Posting takes time for each watch that
  * gets the record, whose number is limited (user.max_watch_queue_watches).  In a
  * namespace with a subtree watch, the ancestors of a changed mount are searched for
  * watches.  A mount that was walked over keeps the result, until a mount moves or a watch
@@ -53,6 +55,7 @@
  *	namespace_sem		the tree; held for reading while records are posted
  *	mount_lock		mnt_flags
  *	mount_note_lock		the list of changes
+ *	mount_fs_lock		see fs/mount_notify_fs.c; interrupts off
  *	locks of the queue	see kernel/watch_queue_internal.h
  *
  * mount_watches
@@ -78,15 +81,21 @@
  * mount_nr_watches is incremented under namespace_sem and mount_lock before a watch is
  * added.  A change that was made before is visible to the program that adds the watch
  * and then reads the state.  A later change is noted.
+ *
+ * The counter is decremented under mount_lock.  So all moves and unmounts that are made
+ * without dropping mount_lock are noted, or none.  Otherwise the tree before the
+ * section could have a cycle.
  */
 
-#include <linux/array_size.h>
 #include <linux/cleanup.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
 #include <linux/lockdep.h>
+#include <linux/nsproxy.h>
 #include <linux/rcupdate.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/watch_queue.h>
@@ -145,7 +154,7 @@ static bool mount_walk_outdated = true;
  */
 static bool mount_in_watched_ns(const struct mount *mnt)
 {
-	const struct mnt_namespace *ns = mnt->mnt_ns;
+	const struct mnt_namespace *ns = READ_ONCE(mnt->mnt_ns);
 
 	return !IS_ERR_OR_NULL(ns) && READ_ONCE(ns->watches.watched);
 }
@@ -158,6 +167,8 @@ static void mount_note(struct mount *mnt, u32 change, bool indirect)
 
 	if (!*changes)
 		list_add_tail(&mnt->mnt_watches.noted, &mount_noted);
+	else if (change == MOUNT_NOTED_UMOUNT)	/* after its children */
+		list_move_tail(&mnt->mnt_watches.noted, &mount_noted);
 	if (!indirect)
 		*changes &= ~MOUNT_NOTED_INDIRECT(change);
 	else if (!(*changes & change))
@@ -382,7 +393,7 @@ static struct mount *mount_ns_root(struct mnt_namespace *ns)
 
 	rwsem_assert_held(&namespace_sem);
 
-	/* Not yet, or no longer */
+	/* The namespace has no root yet, or the root was unmounted */
 	if (!root || root->mnt_ns != ns)
 		return NULL;
 	guard(rcu)();
@@ -400,6 +411,7 @@ mount_record(const struct mount *mnt, const struct mount *parent,
 	     const struct mnt_namespace *ns, u8 subtype, bool propagated)
 {
 	const struct super_block *sb = mnt->mnt.mnt_sb;
+	int flags = READ_ONCE(mnt->mnt.mnt_flags);
 	struct mount_notification n = {
 		.watch.type	= WATCH_TYPE_MOUNT_NOTIFY,
 		.watch.subtype	= subtype,
@@ -413,9 +425,9 @@ mount_record(const struct mount *mnt, const struct mount *parent,
 	};
 
 	strscpy(n.fs_type, sb->s_type->name);
-	if (mnt->mnt.mnt_flags & MNT_READONLY)
+	if (flags & MNT_READONLY)
 		n.watch.info |= NOTIFY_MOUNT_IS_RDONLY;
-	if (mnt->mnt.mnt_flags & MNT_SHRINKABLE)
+	if (flags & MNT_SHRINKABLE)
 		n.watch.info |= NOTIFY_MOUNT_AUTOMOUNT;
 	if (sb_rejects_changes(sb))
 		n.watch.info |= NOTIFY_MOUNT_FS_RDONLY;
@@ -497,7 +509,8 @@ static void mount_post_roots(void)
 	while ((ns = mount_changed_ns)) {
 		mount_changed_ns = ns->watches.next_changed;
 		ns->watches.tree_changed = false;
-		if (!ns->watches.watches)
+		/* Pairs with cmpxchg() in watch_list_get_or_create() */
+		if (!mount_is_watched(smp_load_acquire(&ns->watches.watches)))
 			continue;
 		root = mount_ns_root(ns);
 		if (!root || root->mnt_id_unique == READ_ONCE(ns->watches.root_id))
@@ -513,11 +526,11 @@ static void mount_post_new(struct mount *mnt)
 	struct mount_watches *w = &mnt->mnt_watches;
 	u32 changes;
 
-	if (!(w->changes & MOUNT_NOTED_NEW))
-		return;
-	/* The record includes all other changes so far */
 	scoped_guard(spinlock, &mount_note_lock) {
 		changes = w->changes;
+		if (!(changes & MOUNT_NOTED_NEW))
+			return;
+		/* The record includes all other changes so far */
 		w->changes = MOUNT_NOTED;
 	}
 	if ((changes & MOUNT_NOTED_UMOUNT) || !mount_in_watched_ns(mnt))
@@ -623,7 +636,7 @@ static void mount_post_changes(struct mount *mnt)
 	/* The last watch may have been removed before the mount was unmounted */
 	if (!mount_in_watched_ns(mnt))
 		return;
-	/* The other records have the new parent */
+	/* Post MOVE_TO first, as the other records contain the new parent */
 	if (changes & MOUNT_NOTED_MOVE)
 		mount_post_move(mnt, changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_MOVE));
 	if (changes & MOUNT_NOTED_FLAGS)
@@ -665,15 +678,19 @@ void __mount_notify_unlock(void)
 		list_splice_init(&mount_noted, &noted);
 
 	/* A mount may be the parent of one that moved earlier in the section */
-	list_for_each_entry(mnt, &noted, mnt_watches.noted)
+	list_for_each_entry(mnt, &noted, mnt_watches.noted) {
+		cond_resched();
 		mount_post_new(mnt);
+	}
 	list_for_each_entry(mnt, &noted, mnt_watches.noted) {
 		cond_resched();
 		mount_post_changes(mnt);
 	}
 	mount_post_roots();
-	list_for_each_entry_safe(mnt, next, &noted, mnt_watches.noted)
+	list_for_each_entry_safe(mnt, next, &noted, mnt_watches.noted) {
+		cond_resched();
 		mount_posted(mnt);
+	}
 	if (mount_moved) {
 		mount_moved = false;
 		WRITE_ONCE(mount_walk_outdated, true);
@@ -681,21 +698,25 @@ void __mount_notify_unlock(void)
 	up_read(&namespace_sem);
 }
 
+void __mount_notify_flush(void)
+{
+	if (!READ_ONCE(current->nsproxy->mnt_ns->watches.watched))
+		return;
+	down_write(&namespace_sem);
+	mount_notify_unlock();
+}
+
 /*
- * Adding a watch
+ * Adding and removing a watch
  */
 
 /*
- * Prepare for a watch, before it is added.  No section is running, so each section notes
- * all of its changes or none.  See "Ordering" in the banner.
+ * Prepare for a watch on a mount, before it is added.  No section is running, so each
+ * section that begins before the watch is removed notes its changes.
  */
 void mount_notify_adding(struct mnt_namespace *ns, bool subtree)
 {
-	const struct mount *root = mount_ns_root(ns);
-
-	/* If there is a watch, the root is up to date or is about to be reported */
-	if (!mount_is_watched(ns->watches.watches))
-		WRITE_ONCE(ns->watches.root_id, root ? root->mnt_id_unique : 0);
+	rwsem_assert_held(&namespace_sem);
 
 	read_seqlock_excl(&mount_lock);
 	WRITE_ONCE(ns->watches.watched, true);
@@ -707,8 +728,33 @@ void mount_notify_adding(struct mnt_namespace *ns, bool subtree)
 	read_sequnlock_excl(&mount_lock);
 }
 
+/* Prepare for a watch on a namespace, before it is added */
+void mount_notify_adding_ns(struct mnt_namespace *ns)
+{
+	const struct mount *root;
+
+	guard(rwsem_read)(&namespace_sem);
+	root = mount_ns_root(ns);
+	/*
+	 * If there is a watch, the root is up to date or is about to be reported.  Pairs
+	 * with cmpxchg() in watch_list_get_or_create().
+	 */
+	if (!mount_is_watched(smp_load_acquire(&ns->watches.watches)))
+		WRITE_ONCE(ns->watches.root_id, root ? root->mnt_id_unique : 0);
+	mount_notify_adding(ns, false);
+}
+
+/* After a watch was added: the next section walks to the root again */
 void mount_notify_added(void)
 {
 	guard(rwsem_read)(&namespace_sem);
 	WRITE_ONCE(mount_walk_outdated, true);
+}
+
+void mount_notify_removed(void)
+{
+	/* See "Ordering" in the banner */
+	read_seqlock_excl(&mount_lock);
+	atomic_dec(&mount_nr_watches);
+	read_sequnlock_excl(&mount_lock);
 }

@@ -52,8 +52,8 @@ struct mount_watches {
 /**
  * struct mount_ns_watches - watches on a mount namespace
  * @watches: watches on the namespace; NULL until the first one is added
- * @watched: a watch on the namespace, or on a mount in it, was added once
- * @subtree_watched: a watch with WATCH_SUBTREE was added once
+ * @watched: a watch on the namespace, or on a mount in it, was or is being added
+ * @subtree_watched: the same for a watch with WATCH_SUBTREE
  * @tree_changed: its tree has changes that are being posted
  * @next_changed: next namespace with @tree_changed
  * @root_id: ID of the mount that is the root of the namespace, as last reported
@@ -79,8 +79,11 @@ void __mount_notify_attr(struct mount *mnt, int old_flags);
 void __mount_notify_propagation(struct mount *mnt, int type);
 void __mount_notify_group(struct mount *mnt);
 void __mount_notify_unlock(void);
+void __mount_notify_flush(void);
 void mount_notify_adding(struct mnt_namespace *ns, bool subtree);
+void mount_notify_adding_ns(struct mnt_namespace *ns);
 void mount_notify_added(void);
+void mount_notify_removed(void);
 void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id);
 void mount_notify_destroy_ns(struct mnt_namespace *ns);
 void __mount_notify_fs(struct super_block *sb);
@@ -111,14 +114,15 @@ static inline void mount_notify_unlock(void)
 /**
  * mount_notify_flush - post changes of flags that were noted without namespace_sem
  *
+ * The mounts are in the namespace of the caller, or detached.  When this returns, the
+ * records have been posted, even if another task posts them.
+ *
  * Context: Process context, namespace_sem not held.  May sleep.
  */
 static inline void mount_notify_flush(void)
 {
-	if (mount_watched()) {
-		down_write(&namespace_sem);
-		mount_notify_unlock();
-	}
+	if (mount_watched())
+		__mount_notify_flush();
 }
 
 /**
@@ -212,11 +216,11 @@ static inline void mount_notify_new(struct mount *mnt, bool propagated)
 }
 
 /**
- * mount_notify_move - note that a mount moves to another parent
+ * mount_notify_move - note that a mount moves
  * @mnt: the mount, before the change
  * @propagated: the move is a consequence of another operation
  *
- * Context: namespace_sem held for writing.
+ * Context: namespace_sem held for writing, mount_lock held.
  */
 static inline void mount_notify_move(struct mount *mnt, bool propagated)
 {

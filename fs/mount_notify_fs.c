@@ -5,7 +5,9 @@
  * A filesystem can become read-only in any context, but its mounts can only be walked in
  * process context.  So the superblock is put on a list, and a work item notes the
  * change in all its mounts and posts the records.  This takes a step for each mount of
- * the filesystem under mount_lock, as remounting it read-only does.
+ * the filesystem under mount_lock, as remounting it read-only does.  It runs a tick
+ * later, so that a program that remounts a filesystem in a loop does not repeat it as
+ * often.
  *
  * mount_fs_lock protects the list, which s_mounts_changed links.  The work item holds
  * mount_lock from taking a superblock off the list until it has walked its mounts.  The
@@ -37,8 +39,8 @@ static struct super_block *mount_fs_take(void)
 	return sb;
 }
 
-/* Post the records about one superblock.  Returns false if there was none. */
-static bool mount_fs_post(void)
+/* Post the records about one superblock */
+static void mount_fs_post(void)
 {
 	struct super_block *sb;
 
@@ -49,16 +51,17 @@ static bool mount_fs_post(void)
 		mount_note_fs(sb);
 	read_sequnlock_excl(&mount_lock);
 	mount_notify_unlock();
-	return sb;
 }
 
 static void mount_fs_work_fn(struct work_struct *work)
 {
-	while (mount_fs_post())
+	while (!list_empty_careful(&mount_fs_changed)) {
+		mount_fs_post();
 		cond_resched();
+	}
 }
 
-static DECLARE_WORK(mount_fs_work, mount_fs_work_fn);
+static DECLARE_DELAYED_WORK(mount_fs_work, mount_fs_work_fn);
 
 void __mount_notify_fs(struct super_block *sb)
 {
@@ -66,7 +69,7 @@ void __mount_notify_fs(struct super_block *sb)
 	if (!list_empty(&sb->s_mounts_changed))
 		return;
 	list_add_tail(&sb->s_mounts_changed, &mount_fs_changed);
-	queue_work(system_unbound_wq, &mount_fs_work);
+	queue_delayed_work(system_unbound_wq, &mount_fs_work, 1);
 }
 
 /**

@@ -25,7 +25,7 @@
 #include "pnode.h"
 
 /*
- * Permission: what statmount() and listmount() show to a program, it may watch
+ * Permission: a program may watch the mounts that statmount() and listmount() show to it
  */
 
 static bool mount_ns_is_ours(const struct mnt_namespace *ns)
@@ -93,7 +93,7 @@ static int mount_may_watch(struct mount *mnt)
 
 static void mount_release_watch(struct watch *watch)
 {
-	atomic_dec(&mount_nr_watches);
+	mount_notify_removed();
 }
 
 static int mount_find_ns(struct file *file, u32 flags, bool add,
@@ -118,8 +118,7 @@ static int mount_find_ns(struct file *file, u32 flags, bool add,
 	target->list = watch_list_get_or_create(&ns->watches.watches, mount_release_watch);
 	if (!target->list)
 		return -ENOMEM;
-	guard(rwsem_read)(&namespace_sem);
-	mount_notify_adding(ns, false);
+	mount_notify_adding_ns(ns);
 	return 0;
 }
 

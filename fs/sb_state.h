@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What notifications about superblocks and mounts say about a superblock
+ * State of a superblock for notifications about it and about its mounts
  */
 #ifndef _FS_SB_STATE_H
 #define _FS_SB_STATE_H
@@ -26,7 +26,7 @@ static inline void sb_assign_id(struct super_block *sb)
 	sb->s_notify_id = atomic64_inc_return(&last_id);
 }
 
-/* SB_RDONLY is not set by each filesystem that stops accepting changes */
+/* Not every filesystem that stops accepting changes sets SB_RDONLY */
 static inline bool sb_rejects_changes(const struct super_block *sb)
 {
 	return sb_rdonly(sb) || (READ_ONCE(sb->s_notify_state) & SB_NOTIFY_RDONLY);
