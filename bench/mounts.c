@@ -6,7 +6,7 @@
  *	mountinfo	poll(), read the whole table, compare (as libmount does)
  *	listmount	poll(), list the IDs, compare, statmount() of the new one
  *	queue		poll(), read the record, statmount()
- *	record		poll(), read the record, which has the type of the filesystem
+ *	record		read the record, which has the type of the filesystem
  *
  * The comparison is cheap, because both lists are sorted by ID.
  */
@@ -260,7 +260,6 @@ static uint64_t run_record(const struct scenario *s)
 	static struct mount_notification n;
 	uint64_t start = ticks();
 
-	wait_for(queue[0], POLLIN);
 	if (read(queue[0], &n, sizeof(n)) != sizeof(n))
 		die("read");
 	found = (struct mount_line){ n.mnt_id, n.fs_type };

@@ -109,7 +109,8 @@ static_assert(sizeof(struct mount_notification) == 72);
 /* Number of watches on all mounts and mount namespaces */
 atomic_t mount_nr_watches = ATOMIC_INIT(0);
 
-/* Mounts with changes that are not posted yet, in the order of their first change */
+/* Mounts that are new, and mounts with other changes, which are not posted yet */
+LIST_HEAD(mount_noted_new);
 LIST_HEAD(mount_noted);
 static DEFINE_SPINLOCK(mount_note_lock);
 
@@ -166,7 +167,8 @@ static void mount_note(struct mount *mnt, u32 change, bool indirect)
 	lockdep_assert_held(&mount_note_lock);
 
 	if (!*changes)
-		list_add_tail(&mnt->mnt_watches.noted, &mount_noted);
+		list_add_tail(&mnt->mnt_watches.noted, change == MOUNT_NOTED_NEW ?
+						       &mount_noted_new : &mount_noted);
 	else if (change == MOUNT_NOTED_UMOUNT)	/* after its children */
 		list_move_tail(&mnt->mnt_watches.noted, &mount_noted);
 	if (!indirect)
@@ -406,34 +408,35 @@ static struct mount *mount_ns_root(struct mnt_namespace *ns)
  * Posting
  */
 
-static struct mount_notification
-mount_record(const struct mount *mnt, const struct mount *parent,
-	     const struct mnt_namespace *ns, u8 subtype, bool propagated)
+static void mount_record(struct mount_notification *n, const struct mount *mnt,
+			 const struct mount *parent, const struct mnt_namespace *ns,
+			 u8 subtype, bool propagated)
 {
 	const struct super_block *sb = mnt->mnt.mnt_sb;
 	int flags = READ_ONCE(mnt->mnt.mnt_flags);
-	struct mount_notification n = {
-		.watch.type	= WATCH_TYPE_MOUNT_NOTIFY,
-		.watch.subtype	= subtype,
-		.watch.info	= watch_sizeof(n),
-		.mnt_id		= mnt->mnt_id_unique,
-		.parent_id	= parent->mnt_id_unique,
-		.mnt_ns_id	= ns->seq,
-		.sb_id		= sb->s_notify_id,
-		.dev_major	= MAJOR(sb->s_dev),
-		.dev_minor	= MINOR(sb->s_dev),
-	};
+	u32 info = watch_sizeof(*n);
 
-	strscpy(n.fs_type, sb->s_type->name);
 	if (flags & MNT_READONLY)
-		n.watch.info |= NOTIFY_MOUNT_IS_RDONLY;
+		info |= NOTIFY_MOUNT_IS_RDONLY;
 	if (flags & MNT_SHRINKABLE)
-		n.watch.info |= NOTIFY_MOUNT_AUTOMOUNT;
+		info |= NOTIFY_MOUNT_AUTOMOUNT;
 	if (sb_rejects_changes(sb))
-		n.watch.info |= NOTIFY_MOUNT_FS_RDONLY;
+		info |= NOTIFY_MOUNT_FS_RDONLY;
 	if (propagated)
-		n.watch.info |= NOTIFY_MOUNT_PROPAGATED;
-	return n;
+		info |= NOTIFY_MOUNT_PROPAGATED;
+
+	n->watch.type = WATCH_TYPE_MOUNT_NOTIFY;
+	n->watch.subtype = subtype;
+	n->watch.info = info;
+	n->mnt_id = mnt->mnt_id_unique;
+	n->parent_id = parent->mnt_id_unique;
+	n->old_parent_id = 0;
+	n->mnt_ns_id = ns->seq;
+	n->sb_id = sb->s_notify_id;
+	n->dev_major = MAJOR(sb->s_dev);
+	n->dev_minor = MINOR(sb->s_dev);
+	memset(n->fs_type, 0, sizeof(n->fs_type));
+	strscpy(n->fs_type, sb->s_type->name);
 }
 
 static void mount_post_direct(const struct mount *at,
@@ -446,17 +449,14 @@ static void mount_post_direct(const struct mount *at,
 
 /* @named: the record contains the ID of @at */
 static void mount_post_subtree(const struct mount *at,
-			       const struct mount_notification *n, bool named)
+			       struct mount_notification *n, bool named)
 {
-	struct mount_notification copy = *n;
-
-	if (!mount_has_subtree_watch(at))
-		return;
 	if (!named)
-		copy.watch.info |= NOTIFY_MOUNT_IN_SUBTREE;
+		n->watch.info |= NOTIFY_MOUNT_IN_SUBTREE;
 	/* Pairs with cmpxchg() in watch_list_get_or_create() */
 	post_watch_notification(smp_load_acquire(&at->mnt_watches.subtree_watches),
-				&copy.watch, NULL, at->mnt_id_unique);
+				&n->watch, NULL, at->mnt_id_unique);
+	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
 }
 
 static void mount_post_ns(const struct mnt_namespace *ns,
@@ -469,7 +469,7 @@ static void mount_post_ns(const struct mnt_namespace *ns,
 
 /* Post an event about a mount that has one parent in @tree */
 static void mount_post(struct mount *mnt, const struct mnt_namespace *ns,
-		       const struct mount_notification *n, enum mount_tree tree)
+		       struct mount_notification *n, enum mount_tree tree)
 {
 	struct mount *parent = mount_parent(mnt, tree), *at = mnt;
 
@@ -484,16 +484,17 @@ static void mount_post(struct mount *mnt, const struct mnt_namespace *ns,
 
 static void mount_post_change(struct mount *mnt, u8 subtype, bool propagated)
 {
-	struct mount_notification n = mount_record(mnt, mnt->mnt_parent, mnt->mnt_ns,
-						   subtype, propagated);
+	struct mnt_namespace *ns = mnt->mnt_ns;
+	struct mount_notification n;
 
-	mount_post(mnt, mnt->mnt_ns, &n, TREE_AFTER);
+	mount_record(&n, mnt, mnt->mnt_parent, ns, subtype, propagated);
+	mount_post(mnt, ns, &n, TREE_AFTER);
 }
 
 /* Check for another root after all changes are posted */
 static void mount_tree_changed(struct mnt_namespace *ns)
 {
-	if (ns->watches.tree_changed)
+	if (ns->watches.tree_changed || !ns->watches.watches)
 		return;
 	ns->watches.tree_changed = true;
 	ns->watches.next_changed = mount_changed_ns;
@@ -516,7 +517,7 @@ static void mount_post_roots(void)
 		if (!root || root->mnt_id_unique == READ_ONCE(ns->watches.root_id))
 			continue;
 		WRITE_ONCE(ns->watches.root_id, root->mnt_id_unique);
-		n = mount_record(root, root->mnt_parent, ns, NOTIFY_MOUNT_ROOT, false);
+		mount_record(&n, root, root->mnt_parent, ns, NOTIFY_MOUNT_ROOT, false);
 		mount_post_ns(ns, &n);
 	}
 }
@@ -526,14 +527,12 @@ static void mount_post_new(struct mount *mnt)
 	struct mount_watches *w = &mnt->mnt_watches;
 	u32 changes;
 
+	/* The record includes all other changes so far */
 	scoped_guard(spinlock, &mount_note_lock) {
 		changes = w->changes;
-		if (!(changes & MOUNT_NOTED_NEW))
-			return;
-		/* The record includes all other changes so far */
 		w->changes = MOUNT_NOTED;
 	}
-	if ((changes & MOUNT_NOTED_UMOUNT) || !mount_in_watched_ns(mnt))
+	if (!mount_in_watched_ns(mnt))
 		return;
 	mount_tree_changed(mnt->mnt_ns);
 	mount_post_change(mnt, NOTIFY_MOUNT_NEW,
@@ -545,8 +544,8 @@ static void mount_post_umount(struct mount *mnt, u32 changes)
 	struct mnt_namespace *ns = mnt->mnt_watches.old_ns;
 	struct mount_notification n;
 
-	n = mount_record(mnt, mount_parent(mnt, TREE_BEFORE), ns, NOTIFY_MOUNT_UNMOUNT,
-			 changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
+	mount_record(&n, mnt, mount_parent(mnt, TREE_BEFORE), ns, NOTIFY_MOUNT_UNMOUNT,
+		     changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
 	if (changes & MOUNT_NOTED_EXPIRED)
 		n.watch.info |= NOTIFY_MOUNT_EXPIRED;
 	mount_tree_changed(ns);
@@ -576,7 +575,7 @@ static void mount_post_move(struct mount *mnt, bool propagated)
 	struct mount_notification n;
 	u64 event = ++mount_last_nr;
 
-	n = mount_record(mnt, to, ns, NOTIFY_MOUNT_MOVE_TO, propagated);
+	mount_record(&n, mnt, to, ns, NOTIFY_MOUNT_MOVE_TO, propagated);
 	n.old_parent_id = from->mnt_id_unique;
 	mount_tree_changed(ns);
 	mount_post_ns(ns, &n);
@@ -603,7 +602,7 @@ static void mount_post_fs(struct mount *mnt)
 	struct mount_notification n;
 	struct mount *at;
 
-	n = mount_record(mnt, mnt->mnt_parent, ns, NOTIFY_MOUNT_FS_CHANGED, false);
+	mount_record(&n, mnt, mnt->mnt_parent, ns, NOTIFY_MOUNT_FS_CHANGED, false);
 	mount_post_direct(mnt, &n);
 	if (ns->watches.event != mount_fs_event) {
 		ns->watches.event = mount_fs_event;
@@ -630,7 +629,8 @@ static void mount_post_changes(struct mount *mnt)
 		old_flags = w->old_flags;
 	}
 	if (changes & MOUNT_NOTED_UMOUNT) {
-		mount_post_umount(mnt, changes);
+		if (!(changes & MOUNT_NOTED_NEW))
+			mount_post_umount(mnt, changes);
 		return;
 	}
 	/* The last watch may have been removed before the mount was unmounted */
@@ -648,6 +648,7 @@ static void mount_post_changes(struct mount *mnt)
 		mount_post_fs(mnt);
 }
 
+/* After all records are posted: nothing refers to the tree before the section */
 static void mount_posted(struct mount *mnt)
 {
 	struct mount_watches *w = &mnt->mnt_watches;
@@ -664,33 +665,43 @@ static void mount_posted(struct mount *mnt)
 	}
 }
 
-void __mount_notify_unlock(void)
+static void mount_post_all(struct list_head *added, struct list_head *changed)
 {
 	struct mount *mnt, *next;
-	LIST_HEAD(noted);
+
+	/* A new mount may be the parent of one that moved earlier in the section */
+	list_for_each_entry(mnt, added, mnt_watches.noted) {
+		cond_resched();
+		mount_post_new(mnt);
+	}
+	list_for_each_entry(mnt, changed, mnt_watches.noted) {
+		cond_resched();
+		mount_post_changes(mnt);
+	}
+	mount_post_roots();
+
+	list_splice(added, changed);
+	list_for_each_entry_safe(mnt, next, changed, mnt_watches.noted) {
+		cond_resched();
+		mount_posted(mnt);
+	}
+}
+
+void __mount_notify_unlock(void)
+{
+	LIST_HEAD(added);
+	LIST_HEAD(changed);
 
 	if (mount_moved || READ_ONCE(mount_walk_outdated)) {
 		WRITE_ONCE(mount_walk_outdated, false);
 		mount_walk = ++mount_last_nr;
 	}
 	downgrade_write(&namespace_sem);
-	scoped_guard(spinlock, &mount_note_lock)
-		list_splice_init(&mount_noted, &noted);
-
-	/* A mount may be the parent of one that moved earlier in the section */
-	list_for_each_entry(mnt, &noted, mnt_watches.noted) {
-		cond_resched();
-		mount_post_new(mnt);
+	scoped_guard(spinlock, &mount_note_lock) {
+		list_splice_init(&mount_noted_new, &added);
+		list_splice_init(&mount_noted, &changed);
 	}
-	list_for_each_entry(mnt, &noted, mnt_watches.noted) {
-		cond_resched();
-		mount_post_changes(mnt);
-	}
-	mount_post_roots();
-	list_for_each_entry_safe(mnt, next, &noted, mnt_watches.noted) {
-		cond_resched();
-		mount_posted(mnt);
-	}
+	mount_post_all(&added, &changed);
 	if (mount_moved) {
 		mount_moved = false;
 		WRITE_ONCE(mount_walk_outdated, true);

@@ -70,7 +70,7 @@ struct mount_ns_watches {
 };
 
 extern atomic_t mount_nr_watches;
-extern struct list_head mount_noted;
+extern struct list_head mount_noted_new, mount_noted;
 
 void __mount_notify_new(struct mount *mnt, bool propagated);
 void __mount_notify_move(struct mount *mnt, bool propagated);
@@ -105,7 +105,7 @@ static inline bool mount_watched(void)
  */
 static inline void mount_notify_unlock(void)
 {
-	if (likely(list_empty(&mount_noted)))
+	if (likely(list_empty(&mount_noted_new) && list_empty(&mount_noted)))
 		up_write(&namespace_sem);
 	else
 		__mount_notify_unlock();
