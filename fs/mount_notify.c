@@ -160,22 +160,25 @@ static bool mount_in_watched_ns(const struct mount *mnt)
 	return !IS_ERR_OR_NULL(ns) && READ_ONCE(ns->watches.watched);
 }
 
-static void mount_note(struct mount *mnt, u32 change, bool indirect)
+static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 {
 	u32 *changes = &mnt->mnt_watches.changes;
 
-	lockdep_assert_held(&mount_note_lock);
-
-	if (!*changes)
-		list_add_tail(&mnt->mnt_watches.noted, change == MOUNT_NOTED_NEW ?
-						       &mount_noted_new : &mount_noted);
-	else if (change == MOUNT_NOTED_UMOUNT)	/* after its children */
-		list_move_tail(&mnt->mnt_watches.noted, &mount_noted);
 	if (!indirect)
 		*changes &= ~MOUNT_NOTED_INDIRECT(change);
 	else if (!(*changes & change))
 		*changes |= MOUNT_NOTED_INDIRECT(change);
 	*changes |= MOUNT_NOTED | change;
+}
+
+static void mount_note(struct mount *mnt, u32 change, bool indirect)
+{
+	lockdep_assert_held(&mount_note_lock);
+
+	if (!mnt->mnt_watches.changes)
+		list_add_tail(&mnt->mnt_watches.noted, change == MOUNT_NOTED_NEW ?
+						       &mount_noted_new : &mount_noted);
+	mount_add_change(mnt, change, indirect);
 }
 
 void __mount_notify_new(struct mount *mnt, bool propagated)
@@ -205,47 +208,34 @@ void __mount_notify_move(struct mount *mnt, bool propagated)
 	mount_note(mnt, MOUNT_NOTED_MOVE, propagated);
 }
 
-/*
- * Note the places of unmounted mounts.  Returns the last one that umount_tree() was
- * called for.  The mounts of that tree come first in @list, parents before children; the
- * others are propagated.
- */
-static struct mount *mount_note_old_places(struct list_head *list)
-{
-	struct mount *mnt, *last = NULL;
-	bool requested = true;
-
-	list_for_each_entry(mnt, list, mnt_list) {
-		if (last && !mnt->mnt_parent->mnt_watches.old_ns)
-			requested = false;
-		if (requested)
-			last = mnt;
-		if (!mount_in_watched_ns(mnt))
-			continue;
-		mount_note_old_parent(mnt);
-		mnt->mnt_watches.old_ns = mnt->mnt_ns;
-	}
-	return last;
-}
-
 void __mount_notify_umount(struct list_head *list, bool expired)
 {
-	struct mount *mnt, *last = mount_note_old_places(list);
-	bool propagated = true;
+	u32 change = MOUNT_NOTED_UMOUNT | (expired ? MOUNT_NOTED_EXPIRED : 0);
+	struct mount_watches *w;
+	bool propagated = false;
+	LIST_HEAD(unmounted);
+	struct mount *mnt;
 
 	lockdep_assert_held_write(&namespace_sem);
 
 	guard(spinlock)(&mount_note_lock);
-	/* Children first, in an order that umount(2) would accept */
-	list_for_each_entry_reverse(mnt, list, mnt_list) {
-		if (mnt == last)
-			propagated = false;
-		if (!mnt->mnt_watches.old_ns)
+	list_for_each_entry(mnt, list, mnt_list) {
+		/* The tree that umount_tree() was called for comes first, from its root */
+		if (!list_is_first(&mnt->mnt_list, list) &&
+		    !mnt->mnt_parent->mnt_watches.old_ns)
+			propagated = true;
+		if (!mount_in_watched_ns(mnt))
 			continue;
-		mount_note(mnt, MOUNT_NOTED_UMOUNT, propagated);
-		if (expired)
-			mount_note(mnt, MOUNT_NOTED_EXPIRED, false);
+		w = &mnt->mnt_watches;
+		if (w->changes)
+			list_del(&w->noted);
+		/* Children first, in an order that umount(2) would accept */
+		list_add(&w->noted, &unmounted);
+		mount_add_change(mnt, change, propagated);
+		mount_note_old_parent(mnt);
+		w->old_ns = mnt->mnt_ns;
 	}
+	list_splice_tail(&unmounted, &mount_noted);
 }
 
 void __mount_notify_attr(struct mount *mnt, int old_flags)
