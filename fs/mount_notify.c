@@ -270,17 +270,23 @@ static bool mount_propagation_changes(struct mount *mnt, int type)
 
 void __mount_notify_propagation(struct mount *mnt, int type)
 {
+	bool changes = mount_in_watched_ns(mnt) && mount_propagation_changes(mnt, type);
 	struct mount *slave;
+	bool orphans;
 
 	lockdep_assert_held_write(&namespace_sem);
 
-	guard(spinlock)(&mount_note_lock);
-	if (mount_in_watched_ns(mnt) && mount_propagation_changes(mnt, type))
-		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 	/* If there are peers, the slaves remain slaves of the peer group */
-	if (type == MS_SHARED || !list_empty(&mnt->mnt_share))
+	orphans = type != MS_SHARED && list_empty(&mnt->mnt_share) &&
+		  !list_empty(&mnt->mnt_slave_list);
+	if (!changes && !orphans)
 		return;
 
+	guard(spinlock)(&mount_note_lock);
+	if (changes)
+		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
+	if (!orphans)
+		return;
 	list_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
 		if (mount_in_watched_ns(slave))
 			mount_note(slave, MOUNT_NOTED_PROPAGATION, true);
