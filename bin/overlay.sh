@@ -25,7 +25,7 @@ version=$(kernel_base "$stock" 2>/dev/null) || true
 # too, whether tracked or not: PATH is a whole file, PATH.patch edits the kernel's PATH.
 # If several commits edit it, there are several PATH.NN.patch, to be applied in order.
 # PATH.BASE.patch or PATH.NN.BASE.patch is for one base: it takes the place of the patch
-# without BASE, or edits our own PATH.
+# without BASE, or edits our own PATH. If it is empty, this base needs no such edit.
 overlay_all() {
 	local f
 
@@ -39,6 +39,8 @@ overlay_all() {
 
 # overlay: print those files that are for the base of build/stock
 overlay() {
+	local f
+
 	overlay_all | awk -v bases="$BASES" -v version="$version" '
 		BEGIN { split(bases, base, " ") }
 		{
@@ -59,7 +61,9 @@ overlay() {
 			for (i = 1; i <= n; i++)
 				if (file[i] != of[i] || !(file[i] in special))
 					print file[i]
-		}'
+		}' | while read -r f; do
+		[[ $f == *.patch && ! -s $top/$f ]] || echo "$f"
+	done
 }
 
 # general: in a list of files, replace PATH.BASE.patch by PATH.patch
@@ -104,7 +108,7 @@ patches() {
 	((${#names[@]})) || names=("$1")
 	for p in "${names[@]}"; do
 		[[ ! -e $top/$p.$version.patch ]] || p+=.$version
-		echo "$p.patch"
+		[[ -e $top/$p.patch && ! -s $top/$p.patch ]] || echo "$p.patch"
 	done
 }
 
