@@ -311,6 +311,8 @@ static void add_sb_flags(struct event *ev, const union watch_record *rec)
 		nr = info & NOTIFY_SB_UNPRIVILEGED ? 5 : 6;
 	for (i = 0; i < nr; i++)
 		add_flag(ev, flags[i].name, info & flags[i].flag);
+	if (rec->watch.subtype == NOTIFY_SB_FROZEN || rec->watch.subtype == NOTIFY_SB_THAWED)
+		add_flag(ev, "by_suspend", info & NOTIFY_SB_BY_SUSPEND);
 }
 
 /* The mount is not attached yet if the filesystem is new */

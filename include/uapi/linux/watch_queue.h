@@ -271,7 +271,8 @@ struct mount_notification {
  *	may also have changed other options
  * @NOTIFY_SB_RECONFIGURED: the filesystem was remounted, maybe with other options,
  *	and remained read-only or writable
- * @NOTIFY_SB_FROZEN: frozen; writers block.  Privileged watchers only
+ * @NOTIFY_SB_FROZEN: frozen; writers block.  With %NOTIFY_SB_BY_SUSPEND, all
+ *	filesystems are frozen for a suspend.  Privileged watchers only
  * @NOTIFY_SB_THAWED: thawed.  Privileged watchers only
  * @NOTIFY_SB_SHUTDOWN: shut down after an error or on request.  The filesystem cannot
  *	be used until it is mounted again: it rejects changes, and reading may fail.
@@ -319,6 +320,8 @@ enum superblock_notification_subtype {
 /* Only in NOTIFY_SB_STATE */
 #define NOTIFY_SB_IS_FROZEN	WATCH_INFO_FLAG_4 /* Is frozen; privileged watchers only */
 #define NOTIFY_SB_UNPRIVILEGED	WATCH_INFO_FLAG_5 /* The watcher is not privileged */
+/* Only in NOTIFY_SB_FROZEN and NOTIFY_SB_THAWED */
+#define NOTIFY_SB_BY_SUSPEND	WATCH_INFO_FLAG_6 /* For a suspend or hibernation */
 
 #define NOTIFY_SB_FS_TYPE_LEN	16
 
