@@ -237,6 +237,7 @@ static void add_error(struct event *ev, const struct superblock_error_notificati
 		[NOTIFY_SB_DIRECT_READ]	= "direct-read",
 		[NOTIFY_SB_DIRECT_WRITE] = "direct-write",
 		[NOTIFY_SB_STALE_CACHE]	= "stale-cache",
+		[NOTIFY_SB_DATA_LOST]	= "data-lost",
 	};
 
 	add_number(ev, "error", n->error);

@@ -355,6 +355,8 @@ struct superblock_notification {
  * @NOTIFY_SB_DIRECT_WRITE: direct I/O that writes a file
  * @NOTIFY_SB_STALE_CACHE: pages in the page cache could not be dropped after direct I/O
  *	had written the file; it may be damaged
+ * @NOTIFY_SB_DATA_LOST: a device lost data of a file, and reported this by itself or
+ *	when it was checked, not when a program used the data
  */
 enum superblock_error_kind {
 	NOTIFY_SB_METADATA		= 0,
@@ -363,6 +365,7 @@ enum superblock_error_kind {
 	NOTIFY_SB_DIRECT_READ		= 3,
 	NOTIFY_SB_DIRECT_WRITE		= 4,
 	NOTIFY_SB_STALE_CACHE		= 5,
+	NOTIFY_SB_DATA_LOST		= 6,
 };
 
 /**

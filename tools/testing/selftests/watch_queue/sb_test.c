@@ -82,6 +82,7 @@ TEST(header)
 	EXPECT_EQ(3, NOTIFY_SB_DIRECT_READ);
 	EXPECT_EQ(4, NOTIFY_SB_DIRECT_WRITE);
 	EXPECT_EQ(5, NOTIFY_SB_STALE_CACHE);
+	EXPECT_EQ(6, NOTIFY_SB_DATA_LOST);
 	EXPECT_EQ(40, sizeof(struct superblock_notification));
 	EXPECT_EQ(8, offsetof(struct superblock_notification, sb_id));
 	EXPECT_EQ(16, offsetof(struct superblock_notification, dev_major));
