@@ -3,10 +3,10 @@
 # installed with apt. ARCH=arm64 (or i386, s390, um) selects another architecture.
 
 MAKEFLAGS += --no-print-directory
-export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL
+export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL POSTS
 
 .PHONY: help run shell guest kernel test vm kunit judge-test check-results-test all-arch prove debug
-.PHONY: kcsan rt fault clients hotplug filesystems soak fuzz abuse coverage mutate check series bisect refresh bench deb clean
+.PHONY: kcsan rt fault clients stable-test hotplug filesystems soak fuzz abuse coverage mutate check series bisect refresh bench deb clean
 
 help:	## print this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ fault:	## fail each allocation and user copy once (6 min)
 
 clients: ## existing programs: compare 6.12 with our kernel (an hour)
 	@bin/clients
+
+stable-test: ## test the fixes of the 6.12 implementation; POSTS=N (20 min the first time)
+	@bin/stable-test
 
 hotplug: ## plug devices into QEMU and remove them (5 min)
 	@ONLY=hotplug_test.64 bin/vm hotplug

@@ -66,6 +66,7 @@ struct group pipe_rows(void);
 struct group watch_rows(void);
 struct group near_rows(void);
 struct group mount_rows(void);
+struct group lock_rows(void);
 struct group device_rows(void);
 int run_smp(void);
 

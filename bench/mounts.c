@@ -6,6 +6,7 @@
  *	mountinfo	poll(), read the whole table, compare (as libmount does)
  *	listmount	poll(), list the IDs, compare, statmount() of the new one
  *	queue		poll(), read the record, statmount()
+ *	record		poll(), read the record, which has the type of the filesystem
  *
  * The comparison is cheap, because both lists are sorted by ID.
  */
@@ -254,6 +255,24 @@ static uint64_t run_queue(const struct scenario *s)
 	return ticks() - start;
 }
 
+static uint64_t run_record(const struct scenario *s)
+{
+	static struct mount_notification n;
+	uint64_t start = ticks();
+
+	wait_for(queue[0], POLLIN);
+	if (read(queue[0], &n, sizeof(n)) != sizeof(n))
+		die("read");
+	found = (struct mount_line){ n.mnt_id, n.fs_type };
+	return ticks() - start;
+}
+
+static void check_record(const struct scenario *s)
+{
+	if (!found.id || strcmp(found.place, "tmpfs"))
+		die(s->name);
+}
+
 /*
  * Cost of the mount operations themselves
  */
@@ -426,6 +445,9 @@ struct group mount_rows(void)
 		  .run = run_change_deep, .ops = BATCH / 4, .len = 1 },
 		FIND(mountinfo, 10), FIND(listmount, 10), FIND(queue, 10),
 		FIND(mountinfo, 1000), FIND(listmount, 1000), FIND(queue, 1000),
+		{ "mounts-1000-record", .setup = setup_queue,
+		  .prepare = prepare_queue, .run = run_record,
+		  .check = check_record, .ops = 1, .nr = 1000 },
 		FIND(mountinfo, 10000), FIND(listmount, 10000), FIND(queue, 10000),
 	};
 

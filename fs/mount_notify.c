@@ -3,381 +3,250 @@
  * Notifications about mounts
  *
  * An event source for the general notification queue: it reports changes of mounts
- * to the watchers of a mount or of a subtree.  See
+ * to the watchers of a mount, of a subtree or of a mount namespace.  See
  * Documentation/userspace-api/watch_queue/mounts.rst.
  *
- * When events are posted
+ * From a change to a record
  *
- * Events are posted under mount_lock, in the section that makes the change.  Posting
- * neither sleeps nor allocates, so events need not be stored until the lock is
- * dropped, and none is lost for lack of memory.  Pollers of /proc/PID/mountinfo are
- * woken under this lock as well.  The lock orders the events and keeps the tree
- * stable during the search for watches.  A program that calls statmount() for a mount
- * after reading a record waits for namespace_sem and sees the change.  Flags that
- * are changed without namespace_sem are stored before the record is posted.
+ * The hooks run under mount_lock, where path walks wait, so they do not post.  They
+ * note the change in the mount and append the mount to a list.  This needs no memory,
+ * so no change is lost.  namespace_unlock() downgrades namespace_sem and then posts the
+ * records.  Until they are posted, the tree does not change again, but statmount() and
+ * path walks continue.
  *
- * Work under mount_lock must be bounded.  Each mount caches its nearest watched
- * ancestor, so the cost of an event depends on the number of watchers and not on
- * the depth of the tree.  The number of watches per user is limited
- * (user.max_watch_queue_watches) because unmounting a tree notifies every watch above
- * each mount.
+ * The records describe the difference between the tree before and the tree after the
+ * section in which namespace_sem was held for writing.  A mount that was added and
+ * unmounted in one section is not reported.  A mount that moved twice is reported
+ * once.  For the tree before the section, ->old_parent is the parent of a mount that
+ * moved or was unmounted.  Unmounted mounts are referenced until the records are
+ * posted, as namespace_unlock() drops the references.
+ *
+ * Flags change under mount_lock alone.  The task that changes them takes namespace_sem
+ * afterwards, see mount_notify_flush(), unless another section posts the records
+ * first.  A mount that is unmounted before this is not freed while it is noted, as the
+ * section that unmounts it posts the records of all noted mounts.
  *
  * Which watches get an event
  *
  * Each watch gets one record of an event.  A watch on a mount gets the events of
  * this mount and of mounts that have or had it as their parent.  A watch with
- * WATCH_SUBTREE also gets the events of all mounts below it.
+ * WATCH_SUBTREE also gets the events of all mounts below it.  A watch on a namespace
+ * gets the events of all mounts in it.
  *
  * All mounts of a tree are in one namespace and stay in it until they are unmounted.
  * A detached tree is an exception: it may be attached in a namespace that the
  * watcher may not inspect.  Therefore detached mounts cannot be watched.
  *
+ * Bounds
+ *
+ * A hook does a fixed amount of work for each mount that the kernel changes, and only
+ * in namespaces in which a mount was watched.  Posting takes time for each watch that
+ * gets the record, whose number is limited (user.max_watch_queue_watches).  In a
+ * namespace with a subtree watch, the ancestors of a changed mount are searched for
+ * watches.  A mount that was walked over keeps the result, until a mount moves or a watch
+ * is added.  So the cost of unmounting a long chain of mounts is not the square of its
+ * length.  At worst, each section walks to the root once for each mount that it changes,
+ * as statmount() and move_mount() do under namespace_sem.
+ *
  * Locks, outer to inner
  *
- *	namespace_sem		see fs/namespace.c
- *	mount_lock		the tree, mnt_ns and mnt_flags
+ *	namespace_sem		the tree; held for reading while records are posted
+ *	mount_lock		mnt_flags
+ *	mount_note_lock		the list of changes
  *	locks of the queue	see kernel/watch_queue_internal.h
+ *
+ * mount_watches
+ *	watches, subtree_watches	set once, with cmpxchg()
+ *	noted, changes, old_flags	mount_note_lock
+ *	old_parent, old_ns		namespace_sem for writing, and the task that posts
+ *	walk, watched_above, event	likewise
+ * mount_ns_watches
+ *	watches				set once, with cmpxchg()
+ *	watched, subtree_watched	set under mount_lock, never cleared
+ *	others				namespace_sem for writing, and the task that posts
+ *
+ * Only one task posts at a time: it had namespace_sem for writing.
  *
  * Lifetime
  *
- * The lists of watches of a mount are created with the first watch, by a task that
- * holds a reference on the mount, and freed with the mount.  A watch does not hold a
- * reference on the mount.  A poster holds mount_lock.  It starts at a mount that its
- * caller references and walks to the parents.  This is safe, as the children of a
- * mount are removed from it under mount_lock before it is freed.
+ * The lists of watches of a mount or namespace are created with the first watch, by
+ * a task that holds a reference on it, and freed with it.  A watch holds no reference
+ * on the mount or namespace.
  *
  * Ordering
  *
- * A list is initialized and then published with cmpxchg(), which is ordered.
- * Posters load it with smp_load_acquire().  mount_nr_watches is incremented before
- * a watch is added, and mount_lock is taken again afterwards.  A program that adds a
- * watch and then reads the state of the mounts sees a change or gets its record.
+ * mount_nr_watches is incremented under namespace_sem and mount_lock before a watch is
+ * added.  A change that was made before is visible to the program that adds the watch
+ * and then reads the state.  A later change is noted.
  */
 
-#include <linux/cred.h>
+#include <linux/array_size.h>
+#include <linux/cleanup.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/fs_struct.h>
-#include <linux/fsnotify_backend.h>
-#include <linux/minmax.h>
-#include <linux/nsproxy.h>
-#include <linux/security.h>
-#include <linux/slab.h>
-#include <linux/user_namespace.h>
+#include <linux/kdev_t.h>
+#include <linux/lockdep.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/watch_queue.h>
 #include <uapi/linux/mount.h>
 
-#include "internal.h"
 #include "pnode.h"
+#include "sb_state.h"
 
-static_assert(sizeof(struct mount_notification) == 32);
+static_assert(sizeof(struct mount_notification) == 72);
 
-/* Number of watches on all mounts */
+/* Number of watches on all mounts and mount namespaces */
 atomic_t mount_nr_watches = ATOMIC_INIT(0);
 
-/*
- * Generation of the cached ->watched_ancestor pointers.  A cached pointer is valid if
- * its generation matches.  The generation is incremented when a watch is added, as
- * moves are not tracked while there are no watches, and when a mount moves such that
- * its cached ancestor may change.  Protected by mount_lock.
- *
- * A mount may stay cached as an ancestor after its last watch is removed.  The number
- * of mounts that are cached as ancestors in one generation is bounded by the number
- * that were watched at one time.  This also bounds the number of generations that one
- * system call can end by moving many mounts, as each of these moves involves a mount
- * that is cached or watched.
- */
-static u64 mount_ancestor_gen = 1;
+/* Mounts with changes that are not posted yet, in the order of their first change */
+LIST_HEAD(mount_noted);
+static DEFINE_SPINLOCK(mount_note_lock);
 
-/* Number of the last walk that set ->visit_seq of mounts.  Protected by mount_lock. */
-static u64 mount_visit_seq;
+/* Bits of mount_watches.changes */
+#define MOUNT_NOTED		0x01	/* on a list; set if any other bit is set */
+#define MOUNT_NOTED_NEW		0x02
+#define MOUNT_NOTED_UMOUNT	0x04
+#define MOUNT_NOTED_EXPIRED	0x08
+#define MOUNT_NOTED_MOVE	0x10
+#define MOUNT_NOTED_FLAGS	0x20
+#define MOUNT_NOTED_PROPAGATION	0x40
+#define MOUNT_NOTED_FS		0x80
+/* All changes of this kind were consequences of another operation */
+#define MOUNT_NOTED_INDIRECT(change)	((change) << 8)
 
-/*
- * Posting
- */
+/* Value of mount_watches.watched_above before the walk */
+#define MOUNT_NOT_WALKED	ERR_PTR(-ENODATA)
 
-static struct mount_notification mount_record(const struct mount *mnt,
-					      const struct mount *parent,
-					      u8 subtype, bool propagated)
-{
-	struct mount_notification n = {
-		.watch.type	= WATCH_TYPE_MOUNT_NOTIFY,
-		.watch.subtype	= subtype,
-		.watch.info	= watch_sizeof(n),
-		.mnt_id		= mnt->mnt_id_unique,
-		.parent_id	= parent->mnt_id_unique,
-	};
+/* Before or after the changes that are being posted; index of watched_above */
+enum mount_tree {
+	TREE_AFTER,
+	TREE_BEFORE,
+};
 
-	if (mnt->mnt.mnt_flags & MNT_READONLY)
-		n.watch.info |= NOTIFY_MOUNT_IS_RDONLY;
-	if (mnt->mnt.mnt_flags & MNT_SHRINKABLE)
-		n.watch.info |= NOTIFY_MOUNT_AUTOMOUNT;
-	if (propagated)
-		n.watch.info |= NOTIFY_MOUNT_PROPAGATED;
-	return n;
-}
+/* Protected as old_parent is */
+static u64 mount_last_nr;			/* number of the last walk or event */
+static u64 mount_walk;				/* number of the current walk */
+static bool mount_moved;			/* the two trees differ in a move */
+static u64 mount_fs_event;			/* number of the change of a filesystem */
+static struct mnt_namespace *mount_changed_ns;	/* linked by next_changed */
 
-static void mount_post_direct(const struct mount *at,
-			      const struct mount_notification *n)
-{
-	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	post_watch_notification(smp_load_acquire(&at->mnt_watches.watches),
-				&n->watch, NULL, at->mnt_id_unique);
-}
-
-/* @named: the record contains the ID of @at */
-static void mount_post_subtree(const struct mount *at,
-			       struct mount_notification *n, bool named)
-{
-	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
-	if (!named)
-		n->watch.info |= NOTIFY_MOUNT_IN_SUBTREE;
-
-	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	post_watch_notification(smp_load_acquire(&at->mnt_watches.subtree_watches),
-				&n->watch, NULL, at->mnt_id_unique);
-	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
-}
-
-/* An empty list left by removed watches does not count */
-static bool mount_has_subtree_watch(const struct mount *at)
-{
-	const struct watch_list *wlist;
-
-	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	wlist = smp_load_acquire(&at->mnt_watches.subtree_watches);
-	return wlist && !hlist_empty(&wlist->watchers);
-}
+/* A new walk is due: there may be another watched ancestor */
+static bool mount_walk_outdated = true;
 
 /*
- * Return the nearest ancestor of @mnt that has subtree watches, or NULL, and cache it
- * in all mounts on the path to it.
+ * Noting
  */
-static struct mount *mount_watched_ancestor(struct mount *mnt)
-{
-	struct mount *at = mnt, *watched = NULL;
-
-	lockdep_assert_held(&mount_lock.lock);
-
-	for (;; at = at->mnt_parent) {
-		if (at->mnt_watches.ancestor_gen == mount_ancestor_gen) {
-			watched = at->mnt_watches.watched_ancestor;
-			break;
-		}
-		if (at == at->mnt_parent)
-			break;
-		if (mount_has_subtree_watch(at->mnt_parent)) {
-			watched = at->mnt_parent;
-			watched->mnt_watches.cached_gen = mount_ancestor_gen;
-			break;
-		}
-	}
-
-	for (;; mnt = mnt->mnt_parent) {
-		mnt->mnt_watches.watched_ancestor = watched;
-		mnt->mnt_watches.ancestor_gen = mount_ancestor_gen;
-		if (mnt == at)
-			return watched;
-	}
-}
-
-/* Post an event about a mount that does not move */
-static void mount_post(struct mount *mnt, struct mount_notification *n)
-{
-	struct mount *parent = mnt->mnt_parent, *at;
-
-	mount_post_direct(mnt, n);
-	mount_post_subtree(mnt, n, true);
-
-	if (parent != mnt)
-		mount_post_direct(parent, n);
-	for (at = mnt; (at = mount_watched_ancestor(at));)
-		mount_post_subtree(at, n, at == parent);
-}
-
-static void mount_post_at(struct mount *mnt, u8 subtype, bool propagated)
-{
-	struct mount_notification n = mount_record(mnt, mnt->mnt_parent,
-						   subtype, propagated);
-
-	mount_post(mnt, &n);
-}
-
-/* Return the lowest common ancestor, which may be @a or @b; NULL if there is none */
-static struct mount *mount_common_ancestor(struct mount *a, struct mount *b)
-{
-	u64 nr = ++mount_visit_seq;
-
-	lockdep_assert_held(&mount_lock.lock);
-
-	/* Alternate, so as not to walk to the root if the mounts are close */
-	while (a || b) {
-		if (a) {
-			if (a->mnt_watches.visit_seq == nr)
-				return a;
-			a->mnt_watches.visit_seq = nr;
-			a = a == a->mnt_parent ? NULL : a->mnt_parent;
-		}
-		swap(a, b);
-	}
-	return NULL;
-}
 
 /*
- * Is any mount from @at up to but excluding @ancestor watched, or cached as a watched
- * ancestor?
+ * False for a mount that is not attached yet, is detached or was unmounted: a namespace
+ * that only has detached mounts is never watched.
  */
-static bool mount_path_has_watch(const struct mount *at, const struct mount *ancestor)
+static bool mount_in_watched_ns(const struct mount *mnt)
 {
-	for (; at != ancestor; at = at->mnt_parent) {
-		if (at->mnt_watches.cached_gen == mount_ancestor_gen ||
-		    mount_has_subtree_watch(at))
-			return true;
-		if (at == at->mnt_parent)
-			break;
-	}
-	return false;
+	const struct mnt_namespace *ns = mnt->mnt_ns;
+
+	return !IS_ERR_OR_NULL(ns) && READ_ONCE(ns->watches.watched);
 }
 
-/*
- * Each watch gets one record: MOVE_TO if the mount is visible to it after the move,
- * and otherwise MOVE_FROM.  The latter are the watches from @from up to the lowest
- * common ancestor of @from and @to.
- */
-void __mount_notify_move(struct mount *mnt, struct mount *from,
-			 struct mount *to, bool propagated)
+static void mount_note(struct mount *mnt, u32 change, bool indirect)
 {
-	struct mount *at, *ancestor = mount_common_ancestor(from, to);
-	struct mount_notification n, gone;
+	u32 *changes = &mnt->mnt_watches.changes;
 
-	lockdep_assert_held(&mount_lock.lock);
+	lockdep_assert_held(&mount_note_lock);
 
-	/* Otherwise all watched ancestors are common to both */
-	if (mount_path_has_watch(from, ancestor) || mount_path_has_watch(to, ancestor))
-		mount_ancestor_gen++;
-	n = mount_record(mnt, to, NOTIFY_MOUNT_MOVE_TO, propagated);
-	n.old_parent_id = from->mnt_id_unique;
-	gone = n;
-	gone.watch.subtype = NOTIFY_MOUNT_MOVE_FROM;
-
-	mount_post_direct(mnt, &n);
-	mount_post_subtree(mnt, &n, true);
-
-	mount_post_direct(to, &n);
-	mount_post_subtree(to, &n, true);
-	for (at = to; (at = mount_watched_ancestor(at));)
-		mount_post_subtree(at, &n, at == from);
-
-	if (from != to)
-		mount_post_direct(from, &gone);
-	for (at = from; at != ancestor; at = at->mnt_parent) {
-		mount_post_subtree(at, &gone, at == from);
-		if (at == at->mnt_parent)
-			break;
-	}
+	if (!*changes)
+		list_add_tail(&mnt->mnt_watches.noted, &mount_noted);
+	if (!indirect)
+		*changes &= ~MOUNT_NOTED_INDIRECT(change);
+	else if (!(*changes & change))
+		*changes |= MOUNT_NOTED_INDIRECT(change);
+	*changes |= MOUNT_NOTED | change;
 }
 
-/* Iterate in pre-order, without the children of @skip */
-static struct mount *mount_next(struct mount *mnt, struct mount *root,
-				struct mount *skip)
+void __mount_notify_new(struct mount *mnt, bool propagated)
 {
-	if (mnt != skip && !list_empty(&mnt->mnt_mounts))
-		return list_first_entry(&mnt->mnt_mounts, struct mount, mnt_child);
+	lockdep_assert_held_write(&namespace_sem);
 
-	while (mnt != root) {
-		if (!list_is_last(&mnt->mnt_child, &mnt->mnt_parent->mnt_mounts))
-			return list_next_entry(mnt, mnt_child);
-		mnt = mnt->mnt_parent;
-	}
-	return NULL;
+	guard(spinlock)(&mount_note_lock);
+	if (mount_in_watched_ns(mnt))
+		mount_note(mnt, MOUNT_NOTED_NEW, propagated);
 }
 
-/*
- * A mount without a namespace is not attached yet, or has been unmounted.  A detached
- * mount cannot be watched.  Neither must it cache its watched ancestor, as attaching
- * the mount changes its ancestors without invalidating the cache.
- */
-static bool mount_is_visible(const struct mount *mnt)
+static void mount_note_old_parent(struct mount *mnt)
 {
-	return mnt->mnt_ns && !is_anon_ns(mnt->mnt_ns);
+	if (!mnt->mnt_watches.old_parent)
+		mnt->mnt_watches.old_parent = mnt->mnt_parent;
 }
 
-void __mount_notify_new(struct mount *tree, bool propagated)
+void __mount_notify_move(struct mount *mnt, bool propagated)
 {
-	struct mount *mnt, *over = NULL;
+	lockdep_assert_held_write(&namespace_sem);
 
-	/* For example an automount below a detached mount */
-	if (!mount_is_visible(tree->mnt_parent))
+	guard(spinlock)(&mount_note_lock);
+	if (!mount_in_watched_ns(mnt))
 		return;
-
-	for (mnt = tree; mnt; mnt = mount_next(mnt, tree, over)) {
-		/* If a mount is attached already, @tree was mounted beneath it */
-		if (mnt_ns_attached(mnt))
-			over = mnt;
-		else
-			mount_post_at(mnt, NOTIFY_MOUNT_NEW, propagated);
-	}
-
-	if (over)
-		__mount_notify_move(over, tree->mnt_parent, tree, true);
+	mount_note_old_parent(mnt);
+	mount_moved = true;
+	mount_note(mnt, MOUNT_NOTED_MOVE, propagated);
 }
 
 /*
- * Return the last mount in @list that umount_tree() was called for.  The mounts of
- * that tree come first, parents before children; the others are propagated.
+ * Note the places of unmounted mounts.  Returns the last one that umount_tree() was
+ * called for.  The mounts of that tree come first in @list, parents before children; the
+ * others are propagated.
  */
-static struct mount *mount_last_requested(struct list_head *list)
+static struct mount *mount_note_old_places(struct list_head *list)
 {
 	struct mount *mnt, *last = NULL;
-	u64 nr = ++mount_visit_seq;
-
-	lockdep_assert_held(&mount_lock.lock);
+	bool requested = true;
 
 	list_for_each_entry(mnt, list, mnt_list) {
-		if (last && mnt->mnt_parent->mnt_watches.visit_seq != nr)
-			break;
-		mnt->mnt_watches.visit_seq = nr;
-		last = mnt;
+		if (last && !mnt->mnt_parent->mnt_watches.old_ns)
+			requested = false;
+		if (requested)
+			last = mnt;
+		if (!mount_in_watched_ns(mnt))
+			continue;
+		mount_note_old_parent(mnt);
+		mnt->mnt_watches.old_ns = mnt->mnt_ns;
 	}
 	return last;
 }
 
 void __mount_notify_umount(struct list_head *list, bool expired)
 {
-	struct mount *mnt, *last = mount_last_requested(list);
+	struct mount *mnt, *last = mount_note_old_places(list);
 	bool propagated = true;
 
+	lockdep_assert_held_write(&namespace_sem);
+
+	guard(spinlock)(&mount_note_lock);
 	/* Children first, in an order that umount(2) would accept */
 	list_for_each_entry_reverse(mnt, list, mnt_list) {
-		struct mount_notification n;
-
 		if (mnt == last)
 			propagated = false;
-		/* New mounts that are undone after an error were never visible */
-		if (!mount_is_visible(mnt))
+		if (!mnt->mnt_watches.old_ns)
 			continue;
-
-		n = mount_record(mnt, mnt->mnt_parent, NOTIFY_MOUNT_UNMOUNT,
-				 propagated);
+		mount_note(mnt, MOUNT_NOTED_UMOUNT, propagated);
 		if (expired)
-			n.watch.info |= NOTIFY_MOUNT_EXPIRED;
-		mount_post(mnt, &n);
+			mount_note(mnt, MOUNT_NOTED_EXPIRED, false);
 	}
 }
 
-void __mount_notify_attr(struct mount *mnt, unsigned int old_flags)
+void __mount_notify_attr(struct mount *mnt, int old_flags)
 {
-	unsigned int changed = (mnt->mnt.mnt_flags ^ old_flags) &
-			       MNT_USER_SETTABLE_MASK;
+	lockdep_assert_held(&mount_lock.lock);
 
-	/* A concurrent unmount has been reported already */
-	if (!mount_is_visible(mnt))
+	if (!((mnt->mnt.mnt_flags ^ old_flags) & MNT_USER_SETTABLE_MASK))
 		return;
-	if (changed & MNT_READONLY)
-		mount_post_at(mnt, mnt->mnt.mnt_flags & MNT_READONLY ?
-			      NOTIFY_MOUNT_RDONLY : NOTIFY_MOUNT_RDWR, false);
-	if (changed & ~MNT_READONLY)
-		mount_post_at(mnt, NOTIFY_MOUNT_SETATTR, false);
+	guard(spinlock)(&mount_note_lock);
+	if (!mount_in_watched_ns(mnt))
+		return;
+	if (!(mnt->mnt_watches.changes & MOUNT_NOTED_FLAGS))
+		mnt->mnt_watches.old_flags = old_flags;
+	mount_note(mnt, MOUNT_NOTED_FLAGS, false);
 }
 
 /* Does change_mnt_propagation() change the mount itself? */
@@ -400,137 +269,446 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 {
 	struct mount *slave;
 
-	if (mount_is_visible(mnt) && mount_propagation_changes(mnt, type))
-		mount_post_at(mnt, NOTIFY_MOUNT_PROPAGATION, false);
+	lockdep_assert_held_write(&namespace_sem);
+
+	guard(spinlock)(&mount_note_lock);
+	if (mount_in_watched_ns(mnt) && mount_propagation_changes(mnt, type))
+		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 	/* If there are peers, the slaves remain slaves of the peer group */
 	if (type == MS_SHARED || !list_empty(&mnt->mnt_share))
 		return;
 
 	list_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
-		/* The unmount record must remain the last one */
-		if (mount_is_visible(slave) && !(slave->mnt.mnt_flags & MNT_UMOUNT))
-			mount_post_at(slave, NOTIFY_MOUNT_PROPAGATION, true);
+		if (mount_in_watched_ns(slave))
+			mount_note(slave, MOUNT_NOTED_PROPAGATION, true);
 	}
 }
 
 void __mount_notify_group(struct mount *mnt)
 {
-	read_seqlock_excl(&mount_lock);
-	if (mount_is_visible(mnt))
-		mount_post_at(mnt, NOTIFY_MOUNT_PROPAGATION, false);
-	read_sequnlock_excl(&mount_lock);
+	lockdep_assert_held_write(&namespace_sem);
+
+	guard(spinlock)(&mount_note_lock);
+	if (mount_in_watched_ns(mnt))
+		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
 
-void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id)
+void mount_note_fs(struct super_block *sb)
 {
-	remove_watch_list(watches->watches, mnt_id);
-	remove_watch_list(watches->subtree_watches, mnt_id);
-}
+	struct mount *mnt;
 
-/*
- * Watches
- */
+	lockdep_assert_held_write(&namespace_sem);
+	lockdep_assert_held(&mount_lock.lock);
 
-static void mount_release_watch(struct watch *watch)
-{
-	atomic_dec(&mount_nr_watches);
-}
-
-/*
- * Same rule as for statmount(): the mount must be in the caller's namespace and
- * reachable from the caller's root, or the caller must have CAP_SYS_ADMIN in the user
- * namespace that owns the mount's namespace.
- */
-static int mount_may_watch(const struct path *path)
-{
-	struct mount *mnt = real_mount(path->mnt);
-	struct user_namespace *user_ns;
-	struct path root;
-	bool ours;
-	int ret;
-
-	get_fs_root(current->fs, &root);
-	read_seqlock_excl(&mount_lock);
-	/* Refuse kernel-internal, unmounted and detached mounts */
-	if (!is_mounted(&mnt->mnt) || is_anon_ns(mnt->mnt_ns)) {
-		ret = -EINVAL;
-	} else {
-		ret = 0;
-		ours = mnt->mnt_ns == current->nsproxy->mnt_ns &&
-		       is_path_reachable(mnt, mnt->mnt.mnt_root, &root);
-		user_ns = get_user_ns(mnt->mnt_ns->user_ns);
+	mount_fs_event = ++mount_last_nr;
+	guard(spinlock)(&mount_note_lock);
+	list_for_each_entry(mnt, &sb->s_mounts, mnt_instance) {
+		if (mount_in_watched_ns(mnt))
+			mount_note(mnt, MOUNT_NOTED_FS, false);
 	}
-	read_sequnlock_excl(&mount_lock);
-	path_put(&root);
-	if (ret)
-		return ret;
-
-	if (!ours && !ns_capable(user_ns, CAP_SYS_ADMIN))
-		ret = -EPERM;
-	put_user_ns(user_ns);
-	return ret ?: security_path_notify(path, 0, FSNOTIFY_OBJ_TYPE_VFSMOUNT);
 }
 
-/* Moves are not tracked while no mount is watched, so the cache may be stale */
-static void mount_watch_begin(void)
+/*
+ * The tree
+ */
+
+static bool mount_is_watched(const struct watch_list *wlist)
 {
+	/* An empty list left by removed watches does not count */
+	return wlist && !hlist_empty(&wlist->watchers);
+}
+
+static bool mount_has_subtree_watch(const struct mount *at)
+{
+	/* Pairs with cmpxchg() in watch_list_get_or_create() */
+	return mount_is_watched(smp_load_acquire(&at->mnt_watches.subtree_watches));
+}
+
+static struct mount *mount_parent(const struct mount *mnt, enum mount_tree tree)
+{
+	if (tree == TREE_BEFORE && mnt->mnt_watches.old_parent)
+		return mnt->mnt_watches.old_parent;
+	return mnt->mnt_parent;
+}
+
+/* The result of the walk at @mnt, or MOUNT_NOT_WALKED */
+static struct mount **mount_watched_above(struct mount *mnt, enum mount_tree tree)
+{
+	struct mount_watches *w = &mnt->mnt_watches;
+
+	if (w->walk != mount_walk) {
+		w->walk = mount_walk;
+		w->watched_above[TREE_AFTER] = MOUNT_NOT_WALKED;
+		w->watched_above[TREE_BEFORE] = MOUNT_NOT_WALKED;
+	}
+	return &w->watched_above[mount_moved ? tree : TREE_AFTER];
+}
+
+/*
+ * Return the nearest ancestor of @mnt that has subtree watches, or NULL, and store it
+ * in all mounts on the path to it.  @mnt is or was in @ns.
+ */
+static struct mount *mount_watched_ancestor(const struct mnt_namespace *ns,
+					    struct mount *mnt, enum mount_tree tree)
+{
+	struct mount *at, *parent, *watched;
+
+	if (!READ_ONCE(ns->watches.subtree_watched))
+		return NULL;
+	for (at = mnt;; at = parent) {
+		watched = *mount_watched_above(at, tree);
+		if (watched != MOUNT_NOT_WALKED)
+			break;
+		parent = mount_parent(at, tree);
+		watched = NULL;
+		if (parent == at)
+			break;
+		watched = parent;
+		if (mount_has_subtree_watch(parent))
+			break;
+	}
+
+	for (;; mnt = mount_parent(mnt, tree)) {
+		*mount_watched_above(mnt, tree) = watched;
+		if (mnt == at)
+			return watched;
+	}
+}
+
+/* Return the mount that is the root directory of a process that enters @ns, or NULL */
+static struct mount *mount_ns_root(struct mnt_namespace *ns)
+{
+	struct mount *root = ns->root, *over;
+
+	rwsem_assert_held(&namespace_sem);
+
+	/* Not yet, or no longer */
+	if (!root || root->mnt_ns != ns)
+		return NULL;
+	guard(rcu)();
+	while ((over = __lookup_mnt(&root->mnt, root->mnt.mnt_root)))
+		root = over;
+	return root;
+}
+
+/*
+ * Posting
+ */
+
+static struct mount_notification
+mount_record(const struct mount *mnt, const struct mount *parent,
+	     const struct mnt_namespace *ns, u8 subtype, bool propagated)
+{
+	const struct super_block *sb = mnt->mnt.mnt_sb;
+	struct mount_notification n = {
+		.watch.type	= WATCH_TYPE_MOUNT_NOTIFY,
+		.watch.subtype	= subtype,
+		.watch.info	= watch_sizeof(n),
+		.mnt_id		= mnt->mnt_id_unique,
+		.parent_id	= parent->mnt_id_unique,
+		.mnt_ns_id	= ns->seq,
+		.sb_id		= sb->s_notify_id,
+		.dev_major	= MAJOR(sb->s_dev),
+		.dev_minor	= MINOR(sb->s_dev),
+	};
+
+	strscpy(n.fs_type, sb->s_type->name);
+	if (mnt->mnt.mnt_flags & MNT_READONLY)
+		n.watch.info |= NOTIFY_MOUNT_IS_RDONLY;
+	if (mnt->mnt.mnt_flags & MNT_SHRINKABLE)
+		n.watch.info |= NOTIFY_MOUNT_AUTOMOUNT;
+	if (sb_rejects_changes(sb))
+		n.watch.info |= NOTIFY_MOUNT_FS_RDONLY;
+	if (propagated)
+		n.watch.info |= NOTIFY_MOUNT_PROPAGATED;
+	return n;
+}
+
+static void mount_post_direct(const struct mount *at,
+			      const struct mount_notification *n)
+{
+	/* Pairs with cmpxchg() in watch_list_get_or_create() */
+	post_watch_notification(smp_load_acquire(&at->mnt_watches.watches),
+				&n->watch, NULL, at->mnt_id_unique);
+}
+
+/* @named: the record contains the ID of @at */
+static void mount_post_subtree(const struct mount *at,
+			       const struct mount_notification *n, bool named)
+{
+	struct mount_notification copy = *n;
+
+	if (!mount_has_subtree_watch(at))
+		return;
+	if (!named)
+		copy.watch.info |= NOTIFY_MOUNT_IN_SUBTREE;
+	/* Pairs with cmpxchg() in watch_list_get_or_create() */
+	post_watch_notification(smp_load_acquire(&at->mnt_watches.subtree_watches),
+				&copy.watch, NULL, at->mnt_id_unique);
+}
+
+static void mount_post_ns(const struct mnt_namespace *ns,
+			  const struct mount_notification *n)
+{
+	/* Pairs with cmpxchg() in watch_list_get_or_create() */
+	post_watch_notification(smp_load_acquire(&ns->watches.watches),
+				&n->watch, NULL, ns->seq);
+}
+
+/* Post an event about a mount that has one parent in @tree */
+static void mount_post(struct mount *mnt, const struct mnt_namespace *ns,
+		       const struct mount_notification *n, enum mount_tree tree)
+{
+	struct mount *parent = mount_parent(mnt, tree), *at = mnt;
+
+	mount_post_ns(ns, n);
+	mount_post_direct(mnt, n);
+	if (parent != mnt)
+		mount_post_direct(parent, n);
+	mount_post_subtree(mnt, n, true);
+	while ((at = mount_watched_ancestor(ns, at, tree)))
+		mount_post_subtree(at, n, at == parent);
+}
+
+static void mount_post_change(struct mount *mnt, u8 subtype, bool propagated)
+{
+	struct mount_notification n = mount_record(mnt, mnt->mnt_parent, mnt->mnt_ns,
+						   subtype, propagated);
+
+	mount_post(mnt, mnt->mnt_ns, &n, TREE_AFTER);
+}
+
+/* Check for another root after all changes are posted */
+static void mount_tree_changed(struct mnt_namespace *ns)
+{
+	if (ns->watches.tree_changed)
+		return;
+	ns->watches.tree_changed = true;
+	ns->watches.next_changed = mount_changed_ns;
+	mount_changed_ns = ns;
+}
+
+static void mount_post_roots(void)
+{
+	struct mount_notification n;
+	struct mnt_namespace *ns;
+	struct mount *root;
+
+	while ((ns = mount_changed_ns)) {
+		mount_changed_ns = ns->watches.next_changed;
+		ns->watches.tree_changed = false;
+		if (!ns->watches.watches)
+			continue;
+		root = mount_ns_root(ns);
+		if (!root || root->mnt_id_unique == READ_ONCE(ns->watches.root_id))
+			continue;
+		WRITE_ONCE(ns->watches.root_id, root->mnt_id_unique);
+		n = mount_record(root, root->mnt_parent, ns, NOTIFY_MOUNT_ROOT, false);
+		mount_post_ns(ns, &n);
+	}
+}
+
+static void mount_post_new(struct mount *mnt)
+{
+	struct mount_watches *w = &mnt->mnt_watches;
+	u32 changes;
+
+	if (!(w->changes & MOUNT_NOTED_NEW))
+		return;
+	/* The record includes all other changes so far */
+	scoped_guard(spinlock, &mount_note_lock) {
+		changes = w->changes;
+		w->changes = MOUNT_NOTED;
+	}
+	if ((changes & MOUNT_NOTED_UMOUNT) || !mount_in_watched_ns(mnt))
+		return;
+	mount_tree_changed(mnt->mnt_ns);
+	mount_post_change(mnt, NOTIFY_MOUNT_NEW,
+			  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_NEW));
+}
+
+static void mount_post_umount(struct mount *mnt, u32 changes)
+{
+	struct mnt_namespace *ns = mnt->mnt_watches.old_ns;
+	struct mount_notification n;
+
+	n = mount_record(mnt, mount_parent(mnt, TREE_BEFORE), ns, NOTIFY_MOUNT_UNMOUNT,
+			 changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
+	if (changes & MOUNT_NOTED_EXPIRED)
+		n.watch.info |= NOTIFY_MOUNT_EXPIRED;
+	mount_tree_changed(ns);
+	mount_post(mnt, ns, &n, TREE_BEFORE);
+}
+
+static void mount_post_flags(struct mount *mnt, int old_flags)
+{
+	int flags = READ_ONCE(mnt->mnt.mnt_flags);
+	int changed = (flags ^ old_flags) & MNT_USER_SETTABLE_MASK;
+
+	if (changed & MNT_READONLY)
+		mount_post_change(mnt, flags & MNT_READONLY ? NOTIFY_MOUNT_RDONLY :
+							      NOTIFY_MOUNT_RDWR, false);
+	if (changed & ~MNT_READONLY)
+		mount_post_change(mnt, NOTIFY_MOUNT_SETATTR, false);
+}
+
+/*
+ * Each watch gets one record: MOVE_TO if the mount is visible to it after the move,
+ * and otherwise MOVE_FROM
+ */
+static void mount_post_move(struct mount *mnt, bool propagated)
+{
+	struct mount *from = mnt->mnt_watches.old_parent, *to = mnt->mnt_parent, *at;
+	struct mnt_namespace *ns = mnt->mnt_ns;
+	struct mount_notification n;
+	u64 event = ++mount_last_nr;
+
+	n = mount_record(mnt, to, ns, NOTIFY_MOUNT_MOVE_TO, propagated);
+	n.old_parent_id = from->mnt_id_unique;
+	mount_tree_changed(ns);
+	mount_post_ns(ns, &n);
+	mount_post_direct(mnt, &n);
+	mount_post_direct(to, &n);
+	for (at = mnt; at; at = mount_watched_ancestor(ns, at, TREE_AFTER)) {
+		mount_post_subtree(at, &n, at == mnt || at == to || at == from);
+		at->mnt_watches.event = event;
+	}
+
+	n.watch.subtype = NOTIFY_MOUNT_MOVE_FROM;
+	if (from != to)
+		mount_post_direct(from, &n);
+	for (at = from; at; at = mount_watched_ancestor(ns, at, TREE_BEFORE)) {
+		if (at->mnt_watches.event != event)
+			mount_post_subtree(at, &n, at == from);
+	}
+}
+
+/* One record for each watch, whatever the number of mounts of the filesystem */
+static void mount_post_fs(struct mount *mnt)
+{
+	struct mnt_namespace *ns = mnt->mnt_ns;
+	struct mount_notification n;
+	struct mount *at;
+
+	n = mount_record(mnt, mnt->mnt_parent, ns, NOTIFY_MOUNT_FS_CHANGED, false);
+	mount_post_direct(mnt, &n);
+	if (ns->watches.event != mount_fs_event) {
+		ns->watches.event = mount_fs_event;
+		mount_post_ns(ns, &n);
+	}
+	/* If @at got the event, so did the watches further up */
+	for (at = mnt; at && at->mnt_watches.event != mount_fs_event;
+	     at = mount_watched_ancestor(ns, at, TREE_AFTER)) {
+		at->mnt_watches.event = mount_fs_event;
+		mount_post_subtree(at, &n, at == mnt || at == mnt->mnt_parent);
+	}
+}
+
+/* All changes but NEW */
+static void mount_post_changes(struct mount *mnt)
+{
+	struct mount_watches *w = &mnt->mnt_watches;
+	int old_flags;
+	u32 changes;
+
+	scoped_guard(spinlock, &mount_note_lock) {
+		changes = w->changes;
+		w->changes = MOUNT_NOTED;
+		old_flags = w->old_flags;
+	}
+	if (changes & MOUNT_NOTED_UMOUNT) {
+		mount_post_umount(mnt, changes);
+		return;
+	}
+	/* The last watch may have been removed before the mount was unmounted */
+	if (!mount_in_watched_ns(mnt))
+		return;
+	/* The other records have the new parent */
+	if (changes & MOUNT_NOTED_MOVE)
+		mount_post_move(mnt, changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_MOVE));
+	if (changes & MOUNT_NOTED_FLAGS)
+		mount_post_flags(mnt, old_flags);
+	if (changes & MOUNT_NOTED_PROPAGATION)
+		mount_post_change(mnt, NOTIFY_MOUNT_PROPAGATION,
+				  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_PROPAGATION));
+	if (changes & MOUNT_NOTED_FS)
+		mount_post_fs(mnt);
+}
+
+static void mount_posted(struct mount *mnt)
+{
+	struct mount_watches *w = &mnt->mnt_watches;
+
+	w->old_parent = NULL;
+	w->old_ns = NULL;
+	guard(spinlock)(&mount_note_lock);
+	/* Flags may have changed while the record was posted */
+	if (w->changes != MOUNT_NOTED) {
+		list_move_tail(&w->noted, &mount_noted);
+	} else {
+		w->changes = 0;
+		list_del(&w->noted);
+	}
+}
+
+void __mount_notify_unlock(void)
+{
+	struct mount *mnt, *next;
+	LIST_HEAD(noted);
+
+	if (mount_moved || READ_ONCE(mount_walk_outdated)) {
+		WRITE_ONCE(mount_walk_outdated, false);
+		mount_walk = ++mount_last_nr;
+	}
+	downgrade_write(&namespace_sem);
+	scoped_guard(spinlock, &mount_note_lock)
+		list_splice_init(&mount_noted, &noted);
+
+	/* A mount may be the parent of one that moved earlier in the section */
+	list_for_each_entry(mnt, &noted, mnt_watches.noted)
+		mount_post_new(mnt);
+	list_for_each_entry(mnt, &noted, mnt_watches.noted) {
+		cond_resched();
+		mount_post_changes(mnt);
+	}
+	mount_post_roots();
+	list_for_each_entry_safe(mnt, next, &noted, mnt_watches.noted)
+		mount_posted(mnt);
+	if (mount_moved) {
+		mount_moved = false;
+		WRITE_ONCE(mount_walk_outdated, true);
+	}
+	up_read(&namespace_sem);
+}
+
+/*
+ * Adding a watch
+ */
+
+/*
+ * Prepare for a watch, before it is added.  No section is running, so each section notes
+ * all of its changes or none.  See "Ordering" in the banner.
+ */
+void mount_notify_adding(struct mnt_namespace *ns, bool subtree)
+{
+	const struct mount *root = mount_ns_root(ns);
+
+	/* If there is a watch, the root is up to date or is about to be reported */
+	if (!mount_is_watched(ns->watches.watches))
+		WRITE_ONCE(ns->watches.root_id, root ? root->mnt_id_unique : 0);
+
 	read_seqlock_excl(&mount_lock);
-	if (!atomic_read(&mount_nr_watches))
-		mount_ancestor_gen++;
+	WRITE_ONCE(ns->watches.watched, true);
+	if (subtree)
+		WRITE_ONCE(ns->watches.subtree_watched, true);
+	/* While nothing is watched, moves are not noted */
+	WRITE_ONCE(mount_walk_outdated, true);
 	atomic_inc(&mount_nr_watches);
 	read_sequnlock_excl(&mount_lock);
 }
 
-static int mount_find(struct file *file, u32 flags, bool add,
-		      struct watch_target *target)
+void mount_notify_added(void)
 {
-	struct watch_list **slot;
-	struct mount *mnt;
-	int ret;
-
-	if (!file)
-		return -EBADF;
-	if (!path_mounted(&file->f_path))
-		return -EINVAL;
-
-	mnt = real_mount(file->f_path.mnt);
-	slot = flags & WATCH_SUBTREE ? &mnt->mnt_watches.subtree_watches :
-				       &mnt->mnt_watches.watches;
-	target->id = mnt->mnt_id_unique;
-	if (!add) {
-		/* Pairs with cmpxchg() in watch_list_get_or_create() */
-		target->list = smp_load_acquire(slot);
-		return 0;
-	}
-
-	ret = mount_may_watch(&file->f_path);
-	if (ret)
-		return ret;
-	target->list = watch_list_get_or_create(slot, mount_release_watch);
-	if (!target->list)
-		return -ENOMEM;
-	mount_watch_begin();
-	return 0;
+	guard(rwsem_read)(&namespace_sem);
+	WRITE_ONCE(mount_walk_outdated, true);
 }
-
-/* After this, the caller sees any change that was not reported to the new watch */
-static void mount_watch_added(const struct watch_target *target,
-			      struct watch_queue *wqueue)
-{
-	read_seqlock_excl(&mount_lock);
-	mount_ancestor_gen++;
-	read_sequnlock_excl(&mount_lock);
-}
-
-static const struct watch_source mount_source = {
-	.type	= WATCH_TYPE_MOUNT_NOTIFY,
-	.flags	= WATCH_SUBTREE,
-	.find	= mount_find,
-	.added	= mount_watch_added,
-};
-
-static int __init mount_notify_init(void)
-{
-	return register_watch_source(&mount_source);
-}
-fs_initcall(mount_notify_init);

@@ -6,49 +6,119 @@
 #define _FS_MOUNT_NOTIFY_H
 
 #include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/rwsem.h>
 #include <linux/types.h>
 
-struct list_head;
+struct mnt_namespace;
 struct mount;
+struct super_block;
 struct watch_list;
+
+extern struct rw_semaphore namespace_sem;
 
 #ifdef CONFIG_MOUNT_NOTIFICATIONS
 
 /**
- * struct mount_watches - watches on a mount, and its cached watched ancestor
+ * struct mount_watches - watches on a mount, and its changes that are not posted yet
  * @watches: watches on this mount alone; NULL until the first one is added
  * @subtree_watches: watches with WATCH_SUBTREE, likewise
- * @watched_ancestor: cached nearest ancestor with @subtree_watches, or NULL
- * @ancestor_gen: generation of @watched_ancestor, see mount_notify.c
- * @cached_gen: generation in which other mounts last cached this mount
- * @visit_seq: number of the last walk that visited this mount
+ * @noted: link in the list of mounts with changes
+ * @changes: MOUNT_NOTED_* bits
+ * @old_flags: mnt_flags before the first change of flags
+ * @old_parent: parent before the first move or the unmount, else NULL
+ * @old_ns: namespace before the unmount
+ * @walk: number of the last walk to the root over this mount
+ * @watched_above: nearest ancestor with @subtree_watches, found by this walk, in the
+ *	tree after and before the changes
+ * @event: number of the last event that was posted to @subtree_watches and must not
+ *	be posted there again
  *
- * The last four are protected by mount_lock.
+ * See the banner of fs/mount_notify.c for the protection of the members.
  */
 struct mount_watches {
 	struct watch_list *watches;
 	struct watch_list *subtree_watches;
-	struct mount *watched_ancestor;
-	u64 ancestor_gen;
-	u64 cached_gen;
-	u64 visit_seq;
+	struct list_head noted;
+	u32 changes;
+	int old_flags;
+	struct mount *old_parent;
+	struct mnt_namespace *old_ns;
+	u64 walk;
+	struct mount *watched_above[2];
+	u64 event;
+};
+
+/**
+ * struct mount_ns_watches - watches on a mount namespace
+ * @watches: watches on the namespace; NULL until the first one is added
+ * @watched: a watch on the namespace, or on a mount in it, was added once
+ * @subtree_watched: a watch with WATCH_SUBTREE was added once
+ * @tree_changed: its tree has changes that are being posted
+ * @next_changed: next namespace with @tree_changed
+ * @root_id: ID of the mount that is the root of the namespace, as last reported
+ * @event: number of the last event that must not be posted to @watches again
+ */
+struct mount_ns_watches {
+	struct watch_list *watches;
+	bool watched;
+	bool subtree_watched;
+	bool tree_changed;
+	struct mnt_namespace *next_changed;
+	u64 root_id;
+	u64 event;
 };
 
 extern atomic_t mount_nr_watches;
+extern struct list_head mount_noted;
 
-void __mount_notify_new(struct mount *tree, bool propagated);
-void __mount_notify_move(struct mount *mnt, struct mount *from,
-			 struct mount *to, bool propagated);
+void __mount_notify_new(struct mount *mnt, bool propagated);
+void __mount_notify_move(struct mount *mnt, bool propagated);
 void __mount_notify_umount(struct list_head *list, bool expired);
-void __mount_notify_attr(struct mount *mnt, unsigned int old_flags);
+void __mount_notify_attr(struct mount *mnt, int old_flags);
 void __mount_notify_propagation(struct mount *mnt, int type);
 void __mount_notify_group(struct mount *mnt);
+void __mount_notify_unlock(void);
+void mount_notify_adding(struct mnt_namespace *ns, bool subtree);
+void mount_notify_added(void);
 void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id);
+void mount_notify_destroy_ns(struct mnt_namespace *ns);
+void __mount_notify_fs(struct super_block *sb);
+void mount_note_fs(struct super_block *sb);
+void mount_notify_destroy_fs(struct super_block *sb);
 
 /* The hooks cost no more than this check while no mount is watched */
 static inline bool mount_watched(void)
 {
 	return unlikely(atomic_read(&mount_nr_watches));
+}
+
+/**
+ * mount_notify_unlock - release namespace_sem and post the changes that were noted
+ *
+ * namespace_sem is downgraded before the records are posted.
+ *
+ * Context: Process context, namespace_sem held for writing.  May sleep.
+ */
+static inline void mount_notify_unlock(void)
+{
+	if (likely(list_empty(&mount_noted)))
+		up_write(&namespace_sem);
+	else
+		__mount_notify_unlock();
+}
+
+/**
+ * mount_notify_flush - post changes of flags that were noted without namespace_sem
+ *
+ * Context: Process context, namespace_sem not held.  May sleep.
+ */
+static inline void mount_notify_flush(void)
+{
+	if (mount_watched()) {
+		down_write(&namespace_sem);
+		mount_notify_unlock();
+	}
 }
 
 /**
@@ -69,17 +139,19 @@ static inline void mount_notify_destroy(struct mount_watches *watches, u64 mnt_i
 struct mount_watches {
 };
 
+struct mount_ns_watches {
+};
+
 static inline bool mount_watched(void)
 {
 	return false;
 }
 
-static inline void __mount_notify_new(struct mount *tree, bool propagated)
+static inline void __mount_notify_new(struct mount *mnt, bool propagated)
 {
 }
 
-static inline void __mount_notify_move(struct mount *mnt, struct mount *from,
-				       struct mount *to, bool propagated)
+static inline void __mount_notify_move(struct mount *mnt, bool propagated)
 {
 }
 
@@ -87,8 +159,7 @@ static inline void __mount_notify_umount(struct list_head *list, bool expired)
 {
 }
 
-static inline void __mount_notify_attr(struct mount *mnt,
-				       unsigned int old_flags)
+static inline void __mount_notify_attr(struct mount *mnt, int old_flags)
 {
 }
 
@@ -100,52 +171,67 @@ static inline void __mount_notify_group(struct mount *mnt)
 {
 }
 
+static inline void mount_notify_unlock(void)
+{
+	up_write(&namespace_sem);
+}
+
+static inline void mount_notify_flush(void)
+{
+}
+
 static inline void mount_notify_destroy(struct mount_watches *watches, u64 mnt_id)
+{
+}
+
+static inline void mount_notify_destroy_ns(struct mnt_namespace *ns)
+{
+}
+
+static inline void __mount_notify_fs(struct super_block *sb)
+{
+}
+
+static inline void mount_notify_destroy_fs(struct super_block *sb)
 {
 }
 
 #endif /* CONFIG_MOUNT_NOTIFICATIONS */
 
 /**
- * mount_notify_new - notify watchers of a tree of new mounts
- * @tree: the root; its parent is set, and none of the new mounts is in the
- *	namespace yet.  If the tree was mounted beneath another mount, this other
- *	mount is already on top of it
- * @propagated: the tree is a copy made by propagation
+ * mount_notify_new - note that a mount was added to a namespace
+ * @mnt: the mount, in the namespace; its parent is set
+ * @propagated: it is a copy made by propagation
  *
- * Context: mount_lock held for write.
+ * Context: namespace_sem held for writing.
  */
-static inline void mount_notify_new(struct mount *tree, bool propagated)
+static inline void mount_notify_new(struct mount *mnt, bool propagated)
 {
 	if (mount_watched())
-		__mount_notify_new(tree, propagated);
+		__mount_notify_new(mnt, propagated);
 }
 
 /**
- * mount_notify_move - notify watchers that a mount moves to another parent
- * @mnt: the mount, before or after the move; neither parent may be below it
- * @from: the old parent
- * @to: the new parent
+ * mount_notify_move - note that a mount moves to another parent
+ * @mnt: the mount, before the change
  * @propagated: the move is a consequence of another operation
  *
- * Context: mount_lock held for write.
+ * Context: namespace_sem held for writing.
  */
-static inline void mount_notify_move(struct mount *mnt, struct mount *from,
-				     struct mount *to, bool propagated)
+static inline void mount_notify_move(struct mount *mnt, bool propagated)
 {
 	if (mount_watched())
-		__mount_notify_move(mnt, from, to, propagated);
+		__mount_notify_move(mnt, propagated);
 }
 
 /**
- * mount_notify_umount - notify watchers of mounts that are being unmounted
- * @list: the mounts, linked by mnt_list, with their parents still set: first the tree
- *	that umount_tree() was called for, then the mounts that propagation adds
+ * mount_notify_umount - note that mounts are unmounted
+ * @list: the mounts, linked by mnt_list, with their parents and namespace still set:
+ *	first the tree that umount_tree() was called for, then the mounts that
+ *	propagation adds
  * @expired: true if the mounts expired
  *
- * Mounts without a namespace were never visible and are skipped.
- *
- * Context: mount_lock held for write.
+ * Context: namespace_sem held for writing.
  */
 static inline void mount_notify_umount(struct list_head *list, bool expired)
 {
@@ -154,26 +240,28 @@ static inline void mount_notify_umount(struct list_head *list, bool expired)
 }
 
 /**
- * mount_notify_attr - notify watchers of changed flags of a mount
+ * mount_notify_attr - note that the flags of a mount changed
  * @mnt: the mount
  * @old_flags: the old mnt_flags
  *
- * Context: mount_lock held for write.
+ * The caller calls mount_notify_flush() or namespace_unlock() afterwards.
+ *
+ * Context: mount_lock held for writing.
  */
-static inline void mount_notify_attr(struct mount *mnt, unsigned int old_flags)
+static inline void mount_notify_attr(struct mount *mnt, int old_flags)
 {
 	if (mount_watched())
 		__mount_notify_attr(mnt, old_flags);
 }
 
 /**
- * mount_notify_propagation - notify watchers of a new propagation type
+ * mount_notify_propagation - note that the propagation type of a mount changes
  * @mnt: the mount, before the change
  * @type: MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE
  *
- * Reports the mount if its type changes, and its slaves if they lose their master.
+ * Notes the mount if its type changes, and its slaves if they lose their master.
  *
- * Context: mount_lock held for write.
+ * Context: namespace_sem held for writing.
  */
 static inline void mount_notify_propagation(struct mount *mnt, int type)
 {
@@ -182,15 +270,29 @@ static inline void mount_notify_propagation(struct mount *mnt, int type)
 }
 
 /**
- * mount_notify_group - notify watchers that a mount joined a peer group
+ * mount_notify_group - note that a mount joined a peer group
  * @mnt: the mount
  *
- * Context: namespace_sem held for write, mount_lock not held.
+ * Context: namespace_sem held for writing.
  */
 static inline void mount_notify_group(struct mount *mnt)
 {
 	if (mount_watched())
 		__mount_notify_group(mnt);
+}
+
+/**
+ * mount_notify_fs - notify watchers that the filesystem of mounts changed
+ * @sb: the superblock; it was remounted, became read-only or was shut down
+ *
+ * The records are posted by a work item.  Changes before it runs are one event.
+ *
+ * Context: Any but NMI.
+ */
+static inline void mount_notify_fs(struct super_block *sb)
+{
+	if (mount_watched())
+		__mount_notify_fs(sb);
 }
 
 #endif /* _FS_MOUNT_NOTIFY_H */

@@ -113,7 +113,9 @@
 #include <linux/watch_ratelimit.h>
 
 #include "internal.h"
+#include "mount_notify.h"
 #include "sb_notify_internal.h"
+#include "sb_state.h"
 
 static_assert(sizeof(struct superblock_notification) == 40);
 static_assert(sizeof(struct superblock_error_notification) == 88);
@@ -121,14 +123,6 @@ static_assert(sizeof(struct sb_error) <= WATCH_RATELIMIT_EVENT_SIZE);
 
 /* Object ID of watches on all filesystems, and sb_id of the end of their list */
 #define SB_ALL	0
-
-/* Bits of sb->s_notify_state */
-#define SB_NOTIFY_BORN		0x01	/* vfs_get_tree() has completed once */
-#define SB_NOTIFY_DEAD		0x02	/* no sb_watchers are created */
-#define SB_NOTIFY_RDONLY	0x04	/* accepts no changes, by itself */
-#define SB_NOTIFY_ERROR		0x08	/* ... because of an error */
-#define SB_NOTIFY_FINAL		0x10	/* ... whatever a remount does */
-#define SB_NOTIFY_SHUTDOWN	0x20	/* was shut down */
 
 /*
  * Permission of a watch; watch->private is not NULL if the watch is privileged
@@ -153,7 +147,7 @@ static u32 sb_state(const struct super_block *sb)
 {
 	u32 state = READ_ONCE(sb->s_notify_state), info = 0;
 
-	if (sb_rdonly(sb) || (state & SB_NOTIFY_RDONLY))
+	if (sb_rejects_changes(sb))
 		info |= NOTIFY_SB_IS_RDONLY;
 	if (state & SB_NOTIFY_ERROR)
 		info |= NOTIFY_SB_BY_ERROR;
@@ -292,6 +286,7 @@ void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 		}
 		sb_post_event(sb, subtype, 0, current_cred(), NULL);
 	}
+	mount_notify_fs(sb);
 }
 
 /**
@@ -332,6 +327,7 @@ void sb_notify_rdonly(struct super_block *sb)
 				    (sb_rdonly(sb) ? 0 : SB_NOTIFY_FINAL));
 		sb_post_event(sb, NOTIFY_SB_RDONLY, 0, NULL, NULL);
 	}
+	mount_notify_fs(sb);
 }
 EXPORT_SYMBOL_GPL(sb_notify_rdonly);
 
@@ -360,6 +356,7 @@ void sb_notify_shutdown(struct super_block *sb, bool by_error)
 		sb_set_state(sb, 0, SB_NOTIFY_SHUTDOWN);
 		sb_post_event(sb, NOTIFY_SB_SHUTDOWN, 0, NULL, NULL);
 	}
+	mount_notify_fs(sb);
 }
 EXPORT_SYMBOL_GPL(sb_notify_shutdown);
 
@@ -461,14 +458,13 @@ static void sb_errors_init(struct sb_errors *errors, struct sb_watchers *owner,
 
 static struct sb_watchers *sb_watchers_alloc(struct super_block *sb, gfp_t gfp)
 {
-	static atomic64_t last_id = ATOMIC64_INIT(SB_ALL);
 	struct sb_watchers *sbw = kzalloc(sizeof(*sbw), gfp);
 
 	if (!sbw)
 		return NULL;
 	init_watch_list(&sbw->watchers, NULL);
 	sbw->sb = sb;
-	sbw->id = atomic64_inc_return(&last_id);
+	sbw->id = sb->s_notify_id;
 	sb_errors_init(&sbw->metadata_errors, sbw, NOTIFY_SB_ERROR);
 	sb_errors_init(&sbw->data_errors, sbw, NOTIFY_SB_ERROR);
 	sb_errors_init(&sbw->wb_errors, sbw, NOTIFY_SB_WRITEBACK_ERROR);
@@ -514,6 +510,7 @@ static struct sb_watchers *sb_watchers_get(struct super_block *sb, gfp_t gfp)
 void sb_notify_init(struct super_block *sb)
 {
 	spin_lock_init(&sb->s_notify_lock);
+	INIT_LIST_HEAD(&sb->s_mounts_changed);
 }
 
 static void sb_errors_apply(struct sb_watchers *sbw,
@@ -541,6 +538,7 @@ void sb_notify_destroy(struct super_block *sb)
 		sbw = rcu_dereference_protected(sb->s_watchers,
 						lockdep_is_held(&sb->s_notify_lock));
 	}
+	mount_notify_destroy_fs(sb);
 	if (!sbw)
 		return;
 

@@ -29,7 +29,7 @@
 
 /*
  * Default of user.max_watch_queue_watches.  It is low because each watch adds to
- * the cost of every event on its object, for mounts under mount_lock.
+ * the cost of every event on its object, for mounts under namespace_sem.
  */
 #define WATCH_QUEUE_DEFAULT_MAX_WATCHES 128
 

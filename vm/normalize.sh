@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Compare stdin with FILE, except for values that differ from run to run: times, serial
-# numbers of keys, IDs of mounts and processes, anonymous device numbers, and the events
-# of the devices that belong to a disk, whose order varies.
+# numbers of keys, IDs of mounts, mount namespaces, filesystems and processes, anonymous
+# device numbers, and the events of the devices that belong to a disk, whose order varies.
 #
 # Usage: ... | normalize.sh FILE
 #
@@ -10,8 +10,9 @@
 
 cat >/tmp/input
 cat /tmp/input
-sed -E 's/\b(mount|on) [0-9a-f]{8,}/\1 MOUNT/g; s/"time":"[^"]*"/"time":TIME/; s/\b[0-9]{5,}\b/KEY/g
-	s/\bdev=0:[0-9]+/dev=0:NUMBER/; s/(-USR1|-STOP|-CONT) [0-9]+/\1 PID/
+sed -E 's/"(sb|mount_ns)":[0-9]+/"\1":NUMBER/g
+	s/\b(mount|on) [0-9a-f]{8,}/\1 MOUNT/g; s/"time":"[^"]*"/"time":TIME/; s/\b[0-9]{5,}\b/KEY/g
+	s/\bdev(=|":")0:[0-9]+/dev\10:NUMBER/; s/(-USR1|-STOP|-CONT) [0-9]+/\1 PID/
 	/ (scsi(_disk|_device)?|bdi) device /d
 	/device .*subsystem=(scsi|bdi)/d; s/\b[0-9]{2} events/MANY events/' /tmp/input >/tmp/normalized
 diff -u "$1" /tmp/normalized

@@ -45,7 +45,7 @@ mkdir -p /home /run/systemd/journal /run/log /var/log mnt
 mount -t tmpfs mnt mnt && mkdir mnt/a || exit
 
 echo 'KTAP version 1'
-echo 1..9
+echo 1..10
 
 start mounts
 mount -t tmpfs cargo mnt/a
@@ -67,30 +67,39 @@ fail() {
 	good_reads
 }
 
+# A process in another mount namespace, like that of a container
+unshare -m sleep 1000 &
+export PID=$!
+until [ "$(readlink /proc/$PID/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ]; do :; done
 start watchq-2.sh
+nsenter -t $PID -m mount -t ramfs cargo /tmp/pages/mnt/a
+finish ' fs_type=ramfs' out
+kill $PID
+
+start watchq-3.sh
 fail
 wait $pid
 finish "block  medium          ${disk##*/}" out
 
 # jq writes when it ends
-start watchq-3.sh
+start watchq-4.sh
 mount -t tmpfs cargo mnt/a
 finish /tmp/pages/mnt/a out
 umount mnt/a
 
 truncate -s 8M image && mkfs.ext4 -q image && losetup /dev/loop0 image &&
 	mount -t ext4 -o errors=continue /dev/loop0 /home || exit
-start watchq-4.sh
+start watchq-5.sh
 echo provoked >/sys/fs/ext4/loop0/trigger_fs_error
 finish 'sb     error           loop0 ' out
 
 mount -t tmpfs -o ro cargo mnt/a
-start watchq-5.sh
+start watchq-6.sh
 wait $pid
 finish /tmp/pages/mnt/a out
 umount mnt/a
 
-start watchq-6.sh
+start watchq-7.sh
 echo provoked >/sys/fs/ext4/loop0/trigger_fs_error
 until [ -s /var/log/trouble ]; do :; done
 finish 'error /home' /var/log/trouble
@@ -100,7 +109,7 @@ echo 0123456789abcdef0123456789abcdef >/etc/machine-id
 systemd-journald 2>journald &
 journald=$!
 until [ -S /run/systemd/journal/stdout ]; do :; done
-start watchq-7.sh
+start watchq-8.sh
 fail
 finish '\"event\":\"medium\"' journal journal
 
@@ -127,7 +136,7 @@ stop_rsyslog() {
 	kill $rsyslog
 	wait $rsyslog
 }
-start watchq-8.sh
+start watchq-9.sh
 fail
 finish 'block medium 0' /var/log/watchq stop_rsyslog
 [ "$failed" = 0 ]

@@ -82,7 +82,7 @@ mkdir -p tree && mount -t tmpfs tree tree && mkdir tree/old tree/new || exit
 watch mount=tree/
 try 'event 0' mount -t tmpfs cargo tree/old
 try 'event 3' mount --move tree/old tree/new
-try 'event 4' mount -o remount,ro tree/new
+try 'event 4' mount -o remount,bind,ro tree/new
 try 'event 1' umount tree/new
 finish
 umount tree || exit

@@ -159,7 +159,42 @@ static const char * const mount_events[] = {
 	[NOTIFY_MOUNT_RDWR]	= "rdwr",
 	[NOTIFY_MOUNT_SETATTR]	= "setattr",
 	[NOTIFY_MOUNT_PROPAGATION] = "propagation",
+	[NOTIFY_MOUNT_FS_CHANGED] = "fs-changed",
+	[NOTIFY_MOUNT_ROOT]	= "root",
 };
+
+/*
+ * Add the ID of a mount and, if known, its path.  The mount is valid until the next one
+ * is looked up.
+ */
+static const struct mount *add_mount(struct event *ev, const char *id_name,
+				     const char *path_name, unsigned long long id,
+				     unsigned long long ns)
+{
+	const struct mount *mount = mount_find(id, ns);
+
+	add_number(ev, id_name, id);
+	if (mount) {
+		hide(ev);
+		add_text(ev, path_name, mount->path);
+	}
+	return mount;
+}
+
+/* Hidden unless they changed and the name of the event does not imply how */
+static void add_options(struct event *ev, const char *options, const char *old,
+			unsigned int event)
+{
+	bool changed = old && strcmp(old, options);
+	bool hidden = !changed || event == NOTIFY_MOUNT_RDONLY || event == NOTIFY_MOUNT_RDWR;
+
+	add_text(ev, "options", options);
+	if (hidden)
+		hide(ev);
+	add_text(ev, "old_options", changed ? old : NULL);
+	if (hidden)
+		hide(ev);
+}
 
 static void decode_mount(struct event *ev, const union watch_record *rec)
 {
@@ -172,41 +207,45 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
 		{ NOTIFY_MOUNT_AUTOMOUNT, "automount" },
 		{ NOTIFY_MOUNT_PROPAGATED, "propagated" },
 		{ NOTIFY_MOUNT_EXPIRED, "expired" },
+		{ NOTIFY_MOUNT_FS_RDONLY, "fs_rdonly" },
 	};
+	const struct mount_notification *n = &rec->mount;
 	unsigned int event = rec->watch.subtype;
-	const struct mount *mount, *parent;
+	bool moved = event == NOTIFY_MOUNT_MOVE_FROM || event == NOTIFY_MOUNT_MOVE_TO ||
+		     event == NOTIFY_MOUNT_ROOT;
+	const struct mount *mount = mount_cached(n->mnt_id);
+	const char *old_options = mount ? format_text(ev, "%s", mount->options) : NULL;
 	size_t i;
 
 	/* The mounts below have new paths, too */
-	if (event == NOTIFY_MOUNT_MOVE_FROM || event == NOTIFY_MOUNT_MOVE_TO)
+	if (moved)
 		watches_read_mounts();
-	mount = mount_find(rec->mount.mnt_id);
-	set_subject(ev, mount ? mount->path : NULL, rec->mount.mnt_id);
-	add_number(ev, "mount", rec->mount.mnt_id);
+	mount = add_mount(ev, "mount", "path", n->mnt_id, n->mnt_ns_id);
+	hide(ev);
+	set_subject(ev, mount ? mount->path : NULL, n->mnt_id);
+	add_text(ev, "fs_type", n->fs_type);
+	add_number(ev, "sb", n->sb_id);
+	hide(ev);
+	add_device(ev, n->dev_major, n->dev_minor);
+	/* The number of a filesystem without a device */
+	if (!n->dev_major)
+		hide(ev);
+	add_number(ev, "mount_ns", n->mnt_ns_id);
 	hide(ev);
 	if (mount) {
-		add_text(ev, "path", mount->path);
+		add_text(ev, "fs_root", mount->fs_root);
 		hide(ev);
-		add_text(ev, "fs_type", mount->fs_type);
-	}
-	add_number(ev, "parent", rec->mount.parent_id);
-	parent = mount_find(rec->mount.parent_id);
-	if (parent) {
+		add_text(ev, "fs_source", mount->fs_source);
 		hide(ev);
-		add_text(ev, "parent_path", parent->path);
+		add_options(ev, mount->options, old_options, event);
 	}
-	if (rec->mount.old_parent_id) {
-		add_number(ev, "old_parent", rec->mount.old_parent_id);
-		parent = mount_find(rec->mount.old_parent_id);
-		if (parent) {
-			hide(ev);
-			add_text(ev, "old_parent_path", parent->path);
-		}
-	}
+	add_mount(ev, "parent", "parent_path", n->parent_id, n->mnt_ns_id);
+	if (n->old_parent_id)
+		add_mount(ev, "old_parent", "old_parent_path", n->old_parent_id, n->mnt_ns_id);
 	for (i = 0; i < ARRAY_SIZE(flags); i++)
 		add_flag(ev, flags[i].name, rec->watch.info & flags[i].flag);
 	if (event == NOTIFY_MOUNT_UNMOUNT)
-		mount_gone(rec->mount.mnt_id);
+		mount_gone(n->mnt_id);
 }
 
 /*

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * watchq: paths of mounts
+ * watchq: paths and options of mounts
  *
  * statmount() fails for a mount that is gone, so the last path of each mount is
  * cached.  Queued records may be about mounts that are gone.  Therefore an entry is
  * not freed before the queue is empty.
  */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/nsfs.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "watchq.h"
@@ -24,6 +28,10 @@
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE	0x4000
 #endif
+
+/* Linux 6.13; the offset of the string follows mnt_ns_id and another offset */
+#define STATMOUNT_SB_SOURCE	0x200U
+#define SB_SOURCE_OFFSET	(offsetof(struct statmount, mnt_ns_id) + 12)
 
 #define NR_CHAINS	1024
 
@@ -53,12 +61,67 @@ static void uncache_mount(struct mount **p)
 	free(mount);
 }
 
-static void cache_mount(unsigned long long id, const char *path, const char *fs_type)
+/* Append a string at *@end, and return the copy */
+static const char *append(char **end, const char *text)
 {
-	size_t len = strlen(path) + 1, type_len = strlen(fs_type) + 1;
-	struct mount *mount = malloc(sizeof(*mount) + len + type_len);
-	struct mount **p = find(id);
+	char *copy = *end;
 
+	*end = stpcpy(copy, text) + 1;
+	return copy;
+}
+
+#define MAX_FLAGS	128		/* length of all names in append_options() */
+
+/* Append the options of the mount and of its filesystem, in the format of findmnt */
+static const char *append_options(char **end, const struct statmount *stat)
+{
+	static const struct {
+		unsigned int attr, flag;	/* of the mount, of the filesystem */
+		const char *name;
+	} flags[] = {
+		{ MOUNT_ATTR_NOSUID, 0, ",nosuid" },
+		{ MOUNT_ATTR_NODEV, 0, ",nodev" },
+		{ MOUNT_ATTR_NOEXEC, 0, ",noexec" },
+		{ MOUNT_ATTR_NOATIME, 0, ",noatime" },
+		{ MOUNT_ATTR_NODIRATIME, 0, ",nodiratime" },
+		{ MOUNT_ATTR_NOSYMFOLLOW, 0, ",nosymfollow" },
+		{ MOUNT_ATTR_IDMAP, 0, ",idmapped" },
+		{ 0, MS_SYNCHRONOUS, ",sync" },
+		{ 0, MS_DIRSYNC, ",dirsync" },
+		{ 0, MS_LAZYTIME, ",lazytime" },
+	};
+	bool rdonly = stat->mnt_attr & MOUNT_ATTR_RDONLY || stat->sb_flags & MS_RDONLY;
+	char *options = *end, *p = stpcpy(options, rdonly ? "ro" : "rw");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		if (stat->mnt_attr & flags[i].attr || stat->sb_flags & flags[i].flag)
+			p = stpcpy(p, flags[i].name);
+	if ((stat->mnt_attr & MOUNT_ATTR__ATIME) == MOUNT_ATTR_RELATIME)
+		p = stpcpy(p, ",relatime");
+	if (stat->str[stat->mnt_opts])
+		*p++ = ',';
+	*end = stpcpy(p, stat->str + stat->mnt_opts) + 1;
+	return options;
+}
+
+/* A kernel that does not report the source has 0, the offset of an empty string */
+static const char *source_of(const struct statmount *stat)
+{
+	unsigned int offset;
+
+	memcpy(&offset, (const char *)stat + SB_SOURCE_OFFSET, sizeof(offset));
+	return stat->str + (stat->mask & STATMOUNT_SB_SOURCE ? offset : 0);
+}
+
+static void cache_mount(unsigned long long id, const struct statmount *stat)
+{
+	const char *source = source_of(stat);
+	struct mount **p = find(id), *mount;
+	char *end;
+
+	/* The strings, each with a 0 byte */
+	mount = malloc(sizeof(*mount) + MAX_FLAGS + stat->size - sizeof(*stat) + 4);
 	if (!mount)
 		die(EXIT_FAILED, "out of memory");
 	if (*p)
@@ -66,36 +129,43 @@ static void cache_mount(unsigned long long id, const char *path, const char *fs_
 	mount->id = id;
 	mount->gone = !tracked;
 	any_gone |= mount->gone;
-	memcpy(mount->path, path, len);
-	mount->fs_type = memcpy(mount->path + len, fs_type, type_len);
+	end = stpcpy(mount->path, stat->str + stat->mnt_point) + 1;
+	mount->fs_root = append(&end, stat->str + stat->mnt_root);
+	mount->options = append_options(&end, stat);
+	mount->fs_source = *source ? append(&end, source) : NULL;
 	mount->next = *chain(id);
 	*chain(id) = mount;
 }
 
-static void query_mount(unsigned long long id)
+static void query_mount(unsigned long long id, unsigned long long ns)
 {
 	static union {
 		struct statmount mount;
-		char bytes[sizeof(struct statmount) + 8192];
+		char bytes[sizeof(struct statmount) + 65536];
 	} stat;
 	struct mnt_id_req req = {
-		.size = MNT_ID_REQ_SIZE_VER0,
+		.size = MNT_ID_REQ_SIZE_VER1,
 		.mnt_id = id,
-		.param = STATMOUNT_MNT_POINT | STATMOUNT_FS_TYPE,
+		.mnt_ns_id = ns,
+		.param = STATMOUNT_SB_BASIC | STATMOUNT_MNT_BASIC | STATMOUNT_MNT_ROOT |
+			 STATMOUNT_MNT_POINT | STATMOUNT_MNT_OPTS | STATMOUNT_SB_SOURCE,
 	};
 
-	/* The path is empty if the mount is not reachable from our root */
+	/* The path is empty if the mount is not reachable from the root directory */
 	if (!syscall(__NR_statmount, &req, &stat, sizeof(stat), 0) &&
-	    (stat.mount.mask & req.param) == req.param &&
 	    stat.mount.str[stat.mount.mnt_point])
-		cache_mount(id, stat.mount.str + stat.mount.mnt_point,
-			    stat.mount.str + stat.mount.fs_type);
+		cache_mount(id, &stat.mount);
 }
 
-const struct mount *mount_find(unsigned long long id)
+const struct mount *mount_cached(unsigned long long id)
 {
-	query_mount(id);
 	return *find(id);
+}
+
+const struct mount *mount_find(unsigned long long id, unsigned long long ns)
+{
+	query_mount(id, ns);
+	return mount_cached(id);
 }
 
 void mount_gone(unsigned long long id)
@@ -108,25 +178,35 @@ void mount_gone(unsigned long long id)
 	any_gone = true;
 }
 
-void mounts_read(bool events)
+void mounts_forget(bool events)
 {
-	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0, .mnt_id = LSMT_ROOT };
-	unsigned long long ids[256];
 	struct mount *mount;
 	size_t i;
-	long nr;
 
 	tracked = events;
-	if (!tracked)
-		return;
 	for (i = 0; i < NR_CHAINS; i++)
 		for (mount = chains[i]; mount; mount = mount->next)
 			mount->gone = true;
 	any_gone = true;
+}
+
+void mounts_read(unsigned long long ns)
+{
+	struct mnt_id_req req = {
+		.size = MNT_ID_REQ_SIZE_VER1,
+		.mnt_id = LSMT_ROOT,
+		.mnt_ns_id = ns,
+	};
+	unsigned long long ids[256];
+	size_t i;
+	long nr;
+
+	if (!tracked)
+		return;
 	do {
 		nr = syscall(__NR_listmount, &req, ids, ARRAY_SIZE(ids), 0);
 		for (i = 0; nr > 0 && i < (size_t)nr; i++)
-			query_mount(ids[i]);
+			query_mount(ids[i], ns);
 		if (nr > 0)
 			req.param = ids[nr - 1];
 	} while (nr == ARRAY_SIZE(ids));
@@ -224,4 +304,21 @@ unsigned long long filesystem_of(int fd)
 	    !(mount.mask & STATMOUNT_SB_BASIC))
 		return 0;
 	return makedev(mount.sb_dev_major, mount.sb_dev_minor);
+}
+
+/* A file of another type, such as a FIFO, is not opened: that may have side effects */
+int open_namespace(const char *path, unsigned long long *id)
+{
+	struct statfs fs;
+	int fd;
+
+	if (statfs(path, &fs) || fs.f_type != NSFS_MAGIC)
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNS && !ioctl(fd, NS_GET_MNTNS_ID, id))
+		return fd;
+	close(fd);
+	return -1;
 }

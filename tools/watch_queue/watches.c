@@ -39,6 +39,8 @@ static const struct {
 	{ "--key", ENOKEY, EXIT_FAILED, "no such key" },
 	{ "--mount", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "MOUNT_NOTIFICATIONS" },
 	{ "--mount", EINVAL, EXIT_FAILED, "not the root of a mount" },
+	{ "--mount", EPERM, EXIT_PERMISSION,
+	  "outside of your mount namespace or root directory, CAP_SYS_ADMIN required" },
 	{ "--sb", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "SB_NOTIFICATIONS" },
 	{ "--block", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "BLOCK_NOTIFICATIONS" },
 	{ "--block", EINVAL, EXIT_FAILED, "not a block device" },
@@ -229,6 +231,19 @@ static void warn_twin(const struct watch *watch)
 	warn("--sb %s: the same filesystem as another --sb, watched once", watch->object);
 }
 
+/* Returns -1 with errno if it fails */
+static int open_object(struct watch *watch)
+{
+	int fd = -1;
+
+	/* Only a block device and a namespace must be open for reading */
+	if (watch->source->type == WATCH_TYPE_BLOCK_NOTIFY)
+		return open(watch->object, O_CLOEXEC | O_RDONLY | O_NONBLOCK);
+	if (watch->source->type == WATCH_TYPE_MOUNT_NOTIFY)
+		fd = open_namespace(watch->object, &watch->namespace);
+	return fd >= 0 ? fd : open(watch->object, O_CLOEXEC | O_PATH);
+}
+
 static void watch_object(int queue, struct watch *watch, unsigned int id)
 {
 	struct watch_queue_watch how = {
@@ -238,15 +253,15 @@ static void watch_object(int queue, struct watch *watch, unsigned int id)
 		.flags	= watch->subtree ? WATCH_SUBTREE : 0,
 	};
 	bool devices = how.type == WATCH_TYPE_DEVICE_NOTIFY;
-	bool block = how.type == WATCH_TYPE_BLOCK_NOTIFY;
 	bool sb = how.type == WATCH_TYPE_SB_NOTIFY && !watch->all;
 	char option[16];
 
 	snprintf(option, sizeof(option), "--%s%s", watch->source->name, devices ? "s" : "");
-	/* Only a block device must be open for reading */
 	if (!watch->all)
-		how.fd = open(watch->object,
-			      O_CLOEXEC | (block ? O_RDONLY | O_NONBLOCK : O_PATH));
+		how.fd = open_object(watch);
+	/* A namespace includes all mounts */
+	if (watch->namespace)
+		how.flags = 0;
 	if (sb && how.fd >= 0)
 		watch->filesystem = filesystem_of(how.fd);
 	if ((!watch->all && how.fd < 0) || ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how)) {
@@ -319,14 +334,33 @@ static void set_filter(int queue)
 		die_errno("--filter", "");
 }
 
+/* Is this the first watch on a mount of its namespace? */
+static bool first_of_namespace(const struct watch *watch)
+{
+	const struct watch *other;
+
+	if (watch->source->type != WATCH_TYPE_MOUNT_NOTIFY)
+		return false;
+	for (other = watches; other < watch; other++)
+		if (other->source == watch->source && other->namespace == watch->namespace)
+			return false;
+	return true;
+}
+
 void watches_read_mounts(void)
 {
 	const struct watch_notification_type_filter *rule = &rules[WATCH_TYPE_MOUNT_NOTIFY];
 	unsigned int all = 1 << NOTIFY_MOUNT_UNMOUNT | 1 << NOTIFY_MOUNT_MOVE_FROM |
 			   1 << NOTIFY_MOUNT_MOVE_TO;
+	unsigned int i;
 
-	if (watches_any(WATCH_TYPE_MOUNT_NOTIFY))
-		mounts_read(!rule->type || (rule->subtype_filter[0] & all) == all);
+	for (i = 0; i < nr_watches; i++)
+		if (watches[i].namespace)
+			all |= 1 << NOTIFY_MOUNT_ROOT;
+	mounts_forget(!rule->type || (rule->subtype_filter[0] & all) == all);
+	for (i = 0; i < nr_watches; i++)
+		if (first_of_namespace(&watches[i]))
+			mounts_read(watches[i].namespace);
 }
 
 /* A watch on all filesystems starts with a record for each of them */

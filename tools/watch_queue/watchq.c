@@ -73,7 +73,7 @@ static void __noreturn print_help(void)
 	     "\n"
 	     "Watches, each of which can be specified several times:\n"
 	     "  --key KEY        a key or keyring: a serial number, @s, @u or @us\n"
-	     "  --mount PATH     the mount at PATH\n"
+	     "  --mount PATH     the mount at PATH, or a mount namespace: /proc/PID/ns/mnt\n"
 	     "    --subtree      ... and all mounts below it\n"
 	     "  --sb PATH        the filesystem of PATH, or \"all\": errors, read-only, quota\n"
 	     "    --no-user-ns   ... unless a user mounted it in a user namespace\n"

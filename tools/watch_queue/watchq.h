@@ -41,7 +41,7 @@ struct field {
 };
 
 #define MAX_FIELDS	24
-#define MAX_TEXT	65536		/* per event, which may have six paths */
+#define MAX_TEXT	65536		/* per event, which may have five paths */
 
 struct event {
 	const char *source, *name;	/* as in --filter */
@@ -84,19 +84,30 @@ const char *name_of_owner(unsigned int type, unsigned int id);
 
 /*
  * mounts.c: current and former paths of mounts
+ *
+ * A mount namespace is specified by its ID, that of the caller also by 0.
  */
 struct mount {
 	unsigned long long id;
 	struct mount *next;		/* in the hash chain */
 	bool gone;			/* free it when the queue is empty */
-	const char *fs_type;		/* stored after @path */
+	const char *fs_root;		/* stored after @path, like the other strings */
+	const char *options;		/* of the mount and of the filesystem */
+	const char *fs_source;		/* NULL if it is unknown */
 	char path[];
 };
 
-/* Cache all mounts; @events: unmounts and moves are reported by events */
-void mounts_read(bool events);
+/*
+ * Mark all cached mounts as gone, before they are read again; @events: unmounts and
+ * moves are reported by events
+ */
+void mounts_forget(bool events);
+/* Cache all mounts of a namespace, unless mounts_forget() was called without events */
+void mounts_read(unsigned long long ns);
 /* The mount with its last known path, or NULL */
-const struct mount *mount_find(unsigned long long id);
+const struct mount *mount_find(unsigned long long id, unsigned long long ns);
+/* The same as of the previous mount_find() or mounts_read() */
+const struct mount *mount_cached(unsigned long long id);
 void mount_gone(unsigned long long id);
 /* Free the mounts that are gone if the queue is empty */
 void mounts_settle(int queue);
@@ -107,6 +118,11 @@ void mounts_settle(int queue);
 const char *mount_path_of(unsigned int major, unsigned int minor);
 /* Device number of the filesystem of an open file, 0 if it is unknown */
 unsigned long long filesystem_of(int fd);
+/*
+ * Open the file of a mount namespace and store the ID of the namespace.  Returns -1 if
+ * the path is not that of such a file.
+ */
+int open_namespace(const char *path, unsigned long long *id);
 
 /*
  * watches.c: the queue, its watches and its filter
@@ -118,6 +134,7 @@ struct watch {
 	bool subtree;			/* include the mounts below */
 	bool unprivileged;		/* the user was warned of missing events */
 	unsigned long long filesystem;	/* see filesystem_of() */
+	unsigned long long namespace;	/* ID of the watched mount namespace, or 0 */
 };
 
 void add_watch(const char *source, const char *object);
@@ -136,7 +153,7 @@ const struct watch *watch_by_id(unsigned int id);
 /* Have the states of the watched filesystems reported again */
 void watches_report_states(int queue);
 bool watches_any(unsigned int type);
-/* Cache all mounts if a mount is watched */
+/* Cache all mounts of the namespaces with a watched mount */
 void watches_read_mounts(void);
 
 /*

@@ -226,6 +226,11 @@ struct key_notification {
  * @NOTIFY_MOUNT_SETATTR: another attribute of the mount changed
  * @NOTIFY_MOUNT_PROPAGATION: the mount became shared, private, unbindable or a slave,
  *	or its master changed
+ * @NOTIFY_MOUNT_FS_CHANGED: the filesystem of the mount was remounted, became
+ *	read-only or writable, or was shut down.  One record for each filesystem in
+ *	the watched tree, about any of its mounts there
+ * @NOTIFY_MOUNT_ROOT: the mount is the new root of the mount namespace.  Only for a
+ *	watch on a namespace
  */
 enum mount_notification_subtype {
 	NOTIFY_MOUNT_NEW	= 0,
@@ -236,6 +241,8 @@ enum mount_notification_subtype {
 	NOTIFY_MOUNT_RDWR	= 5,
 	NOTIFY_MOUNT_SETATTR	= 6,
 	NOTIFY_MOUNT_PROPAGATION = 7,
+	NOTIFY_MOUNT_FS_CHANGED	= 8,
+	NOTIFY_MOUNT_ROOT	= 9,
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_MOUNT_NOTIFY */
@@ -244,22 +251,36 @@ enum mount_notification_subtype {
 #define NOTIFY_MOUNT_AUTOMOUNT	WATCH_INFO_FLAG_2 /* Mounted by the kernel; may expire */
 #define NOTIFY_MOUNT_PROPAGATED	WATCH_INFO_FLAG_3 /* Caused by a change of another mount */
 #define NOTIFY_MOUNT_EXPIRED	WATCH_INFO_FLAG_4 /* Unmounted because it was unused */
+#define NOTIFY_MOUNT_FS_RDONLY	WATCH_INFO_FLAG_5 /* Its filesystem accepts no changes now */
+
+#define NOTIFY_FS_TYPE_LEN	16
 
 /**
  * struct mount_notification - WATCH_TYPE_MOUNT_NOTIFY
  * @watch: header; subtype is an enum mount_notification_subtype
  * @mnt_id: ID of the mount
  * @parent_id: ID of the parent mount or, if the mount was unmounted, of its last
- *	parent; equal to @mnt_id for the root of a namespace
+ *	parent; equal to @mnt_id for the first mount of a namespace
  * @old_parent_id: ID of the parent before a move, 0 for all other events
+ * @mnt_ns_id: ID of the mount namespace
+ * @sb_id: ID of the filesystem, as in struct superblock_notification
+ * @dev_major: major device number of the filesystem, as in /proc/self/mountinfo
+ * @dev_minor: minor device number
+ * @fs_type: type of the filesystem, as in /proc/filesystems.  Ends with a null byte;
+ *	a longer name is truncated
  *
- * The IDs are the unique mount IDs that statmount() takes.  They are not reused.
+ * statmount() takes @mnt_id together with @mnt_ns_id.  No ID is reused.
  */
 struct mount_notification {
 	struct watch_notification watch;
 	__u64	mnt_id;
 	__u64	parent_id;
 	__u64	old_parent_id;
+	__u64	mnt_ns_id;
+	__u64	sb_id;
+	__u32	dev_major;
+	__u32	dev_minor;
+	char	fs_type[NOTIFY_FS_TYPE_LEN];
 };
 
 /**
@@ -323,8 +344,6 @@ enum superblock_notification_subtype {
 /* Only in NOTIFY_SB_FROZEN and NOTIFY_SB_THAWED */
 #define NOTIFY_SB_BY_SUSPEND	WATCH_INFO_FLAG_6 /* For a suspend or hibernation */
 
-#define NOTIFY_SB_FS_TYPE_LEN	16
-
 /**
  * struct superblock_notification - WATCH_TYPE_SB_NOTIFY
  * @watch: header; subtype is an enum superblock_notification_subtype
@@ -343,7 +362,7 @@ struct superblock_notification {
 	__u64	sb_id;
 	__u32	dev_major;
 	__u32	dev_minor;
-	char	fs_type[NOTIFY_SB_FS_TYPE_LEN];
+	char	fs_type[NOTIFY_FS_TYPE_LEN];
 };
 
 /**

@@ -3,12 +3,17 @@
  * Watch queue: a model of the mount tree that is updated from events only
  *
  * model: There are two mount namespaces with random propagation between them.  In each,
- * a queue watches BASE with WATCH_SUBTREE, and its records update the model.  Each step
- * is a random operation on mounts.  After a step, both models must agree with
- * listmount(), statmount() and mountinfo.  An attribute may only differ from the state
- * before the step if there was a record, and must differ if there was one.
+ * one queue watches BASE with WATCH_SUBTREE, another one the whole namespace.  A third
+ * namespace, which a queue watches as a whole, also gets other roots.  The records of
+ * each queue update a model.  Each step is a random operation on mounts.  After a step,
+ * all models must agree with listmount(), statmount() and mountinfo.  An attribute may
+ * only differ from the state before the step if there was a record, and must differ if
+ * there was one.
  *
  * concurrent: Two threads mount and unmount, and each event is read or counted as lost.
+ *
+ * burst: Thousands of mounts are made and unmounted, one by one or by one system call.
+ * Each has its records in one queue; in a small queue they are read or counted as lost.
  *
  *	mount_model_test [--seed N] [--steps N]
  */
@@ -26,9 +31,12 @@
 #define STEPS		5000
 #define MOUNTS		2500	/* mounts by each of two threads */
 #define SMALL_DEPTH	32
+#define BURST		5000	/* mounts */
+#define FANOUT		8	/* mounts on each of them */
 
 struct node {
-	__u64 id, parent;
+	__u64 id, parent, sb_id;
+	__u32 dev_major, dev_minor;
 	bool read_only;
 	bool new_attr, new_type;	/* there was a record in this step */
 	__u64 attr;			/* last result of statmount() */
@@ -36,15 +44,26 @@ struct node {
 	bool found;
 };
 
-struct space {
-	int ns, base_fd;
-	__u64 base;
+/* A watch and the model made from its records */
+struct view {
+	bool whole;		/* watches the namespace, and the model has all mounts */
+	__u64 ns_id;
+	__u64 top;		/* watched mount, or first mount of the namespace */
+	__u64 root;		/* root of the namespace, with @whole */
 	struct reader q;
 	struct node nodes[MAX_NODES];
-	int nr;
+	int nr, nr_start;
 };
 
-static struct space spaces[2];
+struct space {
+	int ns, base_fd;
+	int root_fd;		/* its first root, if there are steps that change it */
+	struct view views[2];
+	int nr_views;
+};
+
+static struct space spaces[3];
+static unsigned int fs_changes, remounts, roots;
 static unsigned int seed, steps = STEPS, step;
 static unsigned long long state;
 static char last_op[256];
@@ -77,7 +96,7 @@ static void fail(const char *format, ...)
  * The model
  */
 
-static struct node *find(struct space *s, __u64 id)
+static struct node *find(struct view *s, __u64 id)
 {
 	int i;
 
@@ -87,74 +106,132 @@ static struct node *find(struct space *s, __u64 id)
 	return NULL;
 }
 
-static void check_record(struct space *s, const struct mount_notification *n,
+static void check_record(struct view *s, const struct mount_notification *n,
 			 __u32 subtype, __u32 bits)
 {
 	bool below = bits & NOTIFY_MOUNT_IN_SUBTREE;
-	bool named = n->mnt_id == s->base || n->parent_id == s->base ||
-		     n->old_parent_id == s->base;
+	bool named = s->whole || n->mnt_id == s->top || n->parent_id == s->top ||
+		     n->old_parent_id == s->top;
 
 	if (below == named)
 		fail("IN_SUBTREE is wrong for mount %llx", n->mnt_id);
+	if (n->mnt_ns_id != s->ns_id)
+		fail("mount %llx is in namespace %llx, not %llx", n->mnt_id, n->mnt_ns_id,
+		     s->ns_id);
 	/* A propagated unmount may precede that of the mounts on it */
-	if (n->mnt_id != s->base && n->parent_id != s->base &&
+	if (n->mnt_id != s->top && n->parent_id != s->top &&
 	    subtype != NOTIFY_MOUNT_UNMOUNT && !find(s, n->parent_id))
 		fail("mount %llx is on %llx, which had no record", n->mnt_id,
 		     n->parent_id);
 }
 
-static void apply_record(struct space *s, const union watch_record *r)
+static struct node *add_node(struct view *s, __u64 id, __u64 parent)
+{
+	struct node *node = &s->nodes[s->nr++];
+
+	if (s->nr > MAX_NODES)
+		fail("too many mounts");
+	memset(node, 0, sizeof(*node));
+	node->id = id;
+	node->parent = parent;
+	/* The first compare() sets the attributes */
+	node->type = ~0ULL;
+	return node;
+}
+
+static void apply_new(struct view *s, const struct mount_notification *n)
+{
+	struct node *node;
+
+	if (find(s, n->mnt_id))
+		fail("second NEW of mount %llx", n->mnt_id);
+	node = add_node(s, n->mnt_id, n->parent_id);
+	node->sb_id = n->sb_id;
+	node->dev_major = n->dev_major;
+	node->dev_minor = n->dev_minor;
+	node->read_only = n->watch.info & NOTIFY_MOUNT_IS_RDONLY;
+}
+
+/* The record must agree with the model as it is before the record */
+static void check_node(struct node *node, const struct mount_notification *n)
+{
+	__u32 subtype = n->watch.subtype;
+
+	/* FS_CHANGED may be posted after an attribute changes, and before its record */
+	if (!!(n->watch.info & NOTIFY_MOUNT_IS_RDONLY) != node->read_only &&
+	    subtype != NOTIFY_MOUNT_RDONLY && subtype != NOTIFY_MOUNT_RDWR &&
+	    subtype != NOTIFY_MOUNT_FS_CHANGED)
+		fail("subtype %u of mount %llx: wrong IS_RDONLY", subtype, n->mnt_id);
+	if (node->parent != (n->old_parent_id ?: n->parent_id))
+		fail("subtype %u of mount %llx: parent was %llx, not %llx",
+		     subtype, n->mnt_id, node->parent, n->old_parent_id ?: n->parent_id);
+	/* The ID of a filesystem is only in records */
+	if (!node->sb_id)
+		node->sb_id = n->sb_id;
+	if (node->sb_id != n->sb_id || node->dev_major != n->dev_major ||
+	    node->dev_minor != n->dev_minor)
+		fail("subtype %u of mount %llx: another filesystem", subtype, n->mnt_id);
+}
+
+static void apply_umount(struct view *s, struct node *node,
+			 const struct mount_notification *n)
+{
+	int i;
+
+	for (i = 0; !(n->watch.info & NOTIFY_MOUNT_PROPAGATED) && i < s->nr; i++)
+		if (s->nodes[i].parent == node->id && &s->nodes[i] != node)
+			fail("UNMOUNT of mount %llx before that of %llx on it", node->id,
+			     s->nodes[i].id);
+	*node = s->nodes[--s->nr];
+}
+
+static void apply_readonly(struct node *node, const struct mount_notification *n)
+{
+	bool rdonly = n->watch.subtype == NOTIFY_MOUNT_RDONLY;
+
+	if (node->read_only == rdonly)
+		fail("RDONLY or RDWR of mount %llx without a change", n->mnt_id);
+	node->read_only = !node->read_only;
+	if (!!(n->watch.info & NOTIFY_MOUNT_IS_RDONLY) != node->read_only)
+		fail("mount %llx: IS_RDONLY contradicts the subtype", n->mnt_id);
+}
+
+static void apply_root(struct view *s, const struct mount_notification *n)
+{
+	if (!s->whole || n->mnt_id == s->root)
+		fail("ROOT of mount %llx without a change", n->mnt_id);
+	s->root = n->mnt_id;
+	roots++;
+}
+
+static void apply_record(struct view *s, const union watch_record *r)
 {
 	const struct mount_notification *n = &r->mount;
 	struct node *node = find(s, n->mnt_id);
-	__u32 bits = r->watch.info & WATCH_INFO_TYPE_INFO;
-	bool rdonly = r->watch.subtype == NOTIFY_MOUNT_RDONLY;
 
 	if (r->watch.type != MOUNT || record_len(r) != sizeof(*n) || watch_record_id(r) != 1)
 		fail("type %u subtype %u info %08x", r->watch.type,
 		     r->watch.subtype, r->watch.info);
-	check_record(s, n, r->watch.subtype, bits);
+	check_record(s, n, r->watch.subtype, r->watch.info & WATCH_INFO_TYPE_INFO);
 	if (r->watch.subtype == NOTIFY_MOUNT_NEW) {
-		if (node)
-			fail("second NEW of mount %llx", n->mnt_id);
-		if (s->nr == MAX_NODES)
-			fail("too many mounts");
-		node = &s->nodes[s->nr++];
-		memset(node, 0, sizeof(*node));
-		node->id = n->mnt_id;
-		node->parent = n->parent_id;
-		node->read_only = bits & NOTIFY_MOUNT_IS_RDONLY;
-		/* The first compare() sets the attributes */
-		node->type = ~0ULL;
+		apply_new(s, n);
 		return;
 	}
 	if (!node)
 		fail("subtype %u of mount %llx, which had no NEW",
 		     r->watch.subtype, n->mnt_id);
-	if (!!(bits & NOTIFY_MOUNT_IS_RDONLY) != node->read_only &&
-	    r->watch.subtype != NOTIFY_MOUNT_RDONLY &&
-	    r->watch.subtype != NOTIFY_MOUNT_RDWR)
-		fail("subtype %u of mount %llx: wrong IS_RDONLY",
-		     r->watch.subtype, n->mnt_id);
-	if (node->parent != (n->old_parent_id ?: n->parent_id))
-		fail("subtype %u of mount %llx: parent was %llx, not %llx",
-		     r->watch.subtype, n->mnt_id, node->parent,
-		     n->old_parent_id ?: n->parent_id);
+	check_node(node, n);
 
 	switch (r->watch.subtype) {
 	case NOTIFY_MOUNT_UNMOUNT:
-		*node = s->nodes[--s->nr];
+		apply_umount(s, node, n);
 		break;
 	case NOTIFY_MOUNT_MOVE_TO:
 		node->parent = n->parent_id;
 		break;
 	case NOTIFY_MOUNT_RDONLY:
 	case NOTIFY_MOUNT_RDWR:
-		if (node->read_only == rdonly)
-			fail("RDONLY or RDWR of mount %llx without a change", n->mnt_id);
-		node->read_only = !node->read_only;
-		if (!!(bits & NOTIFY_MOUNT_IS_RDONLY) != node->read_only)
-			fail("mount %llx: IS_RDONLY contradicts the subtype", n->mnt_id);
+		apply_readonly(node, n);
 		break;
 	case NOTIFY_MOUNT_SETATTR:
 		node->new_attr = true;
@@ -162,19 +239,25 @@ static void apply_record(struct space *s, const union watch_record *r)
 	case NOTIFY_MOUNT_PROPAGATION:
 		node->new_type = true;
 		break;
+	case NOTIFY_MOUNT_FS_CHANGED:
+		fs_changes++;
+		break;
+	case NOTIFY_MOUNT_ROOT:
+		apply_root(s, n);
+		break;
 	default:
 		fail("subtype %u of mount %llx", r->watch.subtype, n->mnt_id);
 	}
 }
 
-static void drain(struct space *s)
+static void drain(struct view *s)
 {
 	union watch_record r;
 	int ret;
 
 	while ((ret = next_record(&s->q, &r)) == 1) {
-		/* BASE itself is not part of the model */
-		if (r.watch.type == MOUNT && r.mount.mnt_id == s->base)
+		/* BASE itself is not part of the model of the tree on it */
+		if (!s->whole && r.watch.type == MOUNT && r.mount.mnt_id == s->top)
 			continue;
 		apply_record(s, &r);
 	}
@@ -188,16 +271,14 @@ static void drain(struct space *s)
 
 static void stat_mount(__u64 id, struct statmount *sm)
 {
-	struct mnt_id_req req = {
-		.size = MNT_ID_REQ_SIZE_VER0, .mnt_id = id,
-		.param = STATMOUNT_MNT_BASIC,
-	};
+	int ret = do_statmount(id, 0, STATMOUNT_MNT_BASIC | STATMOUNT_SB_BASIC, sm,
+			       sizeof(*sm));
 
-	if (syscall(__NR_statmount, &req, sm, sizeof(*sm), 0))
-		fail("statmount of %llx: errno %d", id, errno);
+	if (ret)
+		fail("statmount of %llx: errno %d", id, -ret);
 }
 
-static void compare(struct space *s, struct node *node, const struct statmount *sm)
+static void compare(struct node *node, const struct statmount *sm)
 {
 	__u64 attr = sm->mnt_attr & ~MOUNT_ATTR_RDONLY;
 	bool first = node->type == ~0ULL, attr_same = attr == node->attr;
@@ -208,6 +289,9 @@ static void compare(struct space *s, struct node *node, const struct statmount *
 	if (node->parent != sm->mnt_parent_id)
 		fail("mount %llx is on %llx, not %llx", node->id,
 		     sm->mnt_parent_id, node->parent);
+	if (node->dev_major != sm->sb_dev_major || node->dev_minor != sm->sb_dev_minor)
+		fail("mount %llx is of device %u:%u, not %u:%u", node->id, sm->sb_dev_major,
+		     sm->sb_dev_minor, node->dev_major, node->dev_minor);
 	if (node->read_only != !!(sm->mnt_attr & MOUNT_ATTR_RDONLY))
 		fail("mount %llx is %sread-only", node->id, node->read_only ? "not " : "");
 	if (!first && node->new_attr == attr_same)
@@ -257,35 +341,69 @@ static int mountinfo_below(unsigned int base)
 	return below;
 }
 
-static void verify(struct space *s)
+/* Gets the IDs of the mounts that the model should have */
+static long list_mounts(const struct view *s, __u64 *ids)
 {
-	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0, .mnt_id = s->base };
+	long nr = do_listmount(s->top, 0, ids, MAX_NODES - 1);
+
+	if (nr < 0)
+		fail("listmount: errno %ld", -nr);
+	if (s->whole)
+		ids[nr++] = s->top;
+	return nr;
+}
+
+/* The model of a tree agrees with mountinfo; that of a namespace with its root */
+static void verify_place(struct view *s)
+{
+	struct statmount sm;
+	int nr;
+
+	if (s->whole) {
+		if (mnt_id("/") != s->root)
+			fail("%llx is the root, not %llx", mnt_id("/"), s->root);
+		return;
+	}
+	stat_mount(s->top, &sm);
+	nr = mountinfo_below(sm.mnt_id_old);
+	if (nr != s->nr)
+		fail("%d mounts in mountinfo, %d in the model", nr, s->nr);
+}
+
+static void verify(struct view *s)
+{
 	static __u64 ids[MAX_NODES];
 	struct statmount sm;
 	long nr, i;
 
-	MUST(neg(setns(s->ns, CLONE_NEWNS)));
 	drain(s);
-	nr = neg(syscall(__NR_listmount, &req, ids, MAX_NODES, 0));
-	if (nr < 0)
-		fail("listmount: errno %ld", -nr);
+	nr = list_mounts(s, ids);
 	for (i = 0; i < nr; i++) {
 		struct node *node = find(s, ids[i]);
 
 		if (!node)
 			fail("mount %llx exists without NEW", ids[i]);
 		stat_mount(ids[i], &sm);
-		compare(s, node, &sm);
+		compare(node, &sm);
 	}
 	for (i = 0; i < s->nr; i++) {
 		if (!s->nodes[i].found)
 			fail("mount %llx is gone without UNMOUNT", s->nodes[i].id);
 		s->nodes[i].found = false;
 	}
-	stat_mount(s->base, &sm);
-	i = mountinfo_below(sm.mnt_id_old);
-	if (i != s->nr)
-		fail("%ld mounts in mountinfo, %d in the model", i, s->nr);
+	verify_place(s);
+}
+
+static void verify_all(void)
+{
+	struct space *s;
+	int i;
+
+	for (s = spaces; s < spaces + ARRAY_SIZE(spaces); s++) {
+		MUST(neg(setns(s->ns, CLONE_NEWNS)));
+		for (i = 0; i < s->nr_views; i++)
+			verify(&s->views[i]);
+	}
 }
 
 /*
@@ -393,15 +511,71 @@ static void step_pivot(const char *root)
 	child_status(pid);
 }
 
+static void step_remount(const char *to)
+{
+	static const char * const flags[] = { NULL, "ro", "rw", "rw" };
+
+	remounts += !do_reconfigure(to, flags[random_below(4)]);
+}
+
+/* Is this mount below "/"? */
+static bool is_below_root(__u64 id)
+{
+	__u64 root = mnt_id("/"), parent;
+
+	while (id != root) {
+		parent = parent_mnt_id(id, 0);
+		if (!parent || parent == id)
+			return false;
+		id = parent;
+	}
+	return true;
+}
+
+/* Changes the root of the namespace, to a mount on it or below it, or back */
+static void step_root(struct space *s, const char *from)
+{
+	char put[80];
+
+	/* Uncover the mounts that the other steps need; never unmount these */
+	if (random_below(2) && !is_below_root(fd_mnt_id(s->base_fd, ""))) {
+		do_umount("/", MNT_DETACH);
+		return;
+	}
+	/* A mount on a shared one cannot become the root, and the root cannot be put there */
+	if (random_below(2)) {
+		do_mount(NULL, ".", NULL, MS_PRIVATE, NULL);
+		step_tmpfs(from);
+	}
+	switch (random_below(4)) {
+	case 0:
+		do_mount(from, "/", NULL, MS_MOVE, NULL);
+		break;
+	case 1:
+		do_mount("model", "/", "tmpfs", MS_NODEV, NULL);
+		break;
+	case 2:
+		snprintf(put, sizeof(put), "%s/a", from);
+		do_pivot_root(from, put);
+		break;
+	default:
+		snprintf(put, sizeof(put), "mnt/%s", from);
+		MUST(neg(fchdir(s->root_fd)));
+		do_pivot_root(".", put);
+	}
+}
+
 static void one_step(struct space *s)
 {
 	char from[64], to[64];
-	unsigned int op = random_below(20);
+	unsigned int op = random_below(21);
 
 	random_path(from);
 	random_path(to);
-	if (s->nr > GROWTH_LIMIT && random_below(3))
+	if (s->views[0].nr > s->views[0].nr_start + GROWTH_LIMIT && random_below(3))
 		op = 18;
+	if (s->root_fd && !random_below(8))
+		op = 21;
 	snprintf(last_op, sizeof(last_op), "op %u in %d from %s to %s", op,
 		 (int)(s - spaces), from, to);
 	switch (op) {
@@ -441,55 +615,136 @@ static void one_step(struct space *s)
 		do_mount(NULL, ".", NULL, random_below(2) ? MS_SHARED :
 			 random_below(2) ? MS_SLAVE : MS_PRIVATE, NULL);
 		break;
+	case 20:
+		step_remount(to);
+		break;
+	case 21:
+		step_root(s, from);
+		break;
 	default:
 		step_umount(to);
 	}
 }
 
-static void space_open(struct space *s)
+static struct view *view_open(struct space *s, int object, __u32 flags)
 {
+	struct view *view = &s->views[s->nr_views++];
 	int fd[2];
 
 	MUST(neg(pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC)));
 	MUST(queue_size(fd[0], DEPTH));
-	s->q.fd = fd[0];
-	s->q.write_fd = fd[1];
-	s->ns = neg(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+	view->q.fd = fd[0];
+	view->q.write_fd = fd[1];
+	view->ns_id = mnt_ns_id(s->ns);
+	MUST(queue_watch(fd[0], MOUNT, object, 1, flags));
+	return view;
+}
+
+/* The queue does not report the mounts that exist */
+static void load_mounts(struct view *s)
+{
+	static __u64 ids[MAX_NODES];
+	long nr = list_mounts(s, ids), i;
+	struct statmount sm;
+
+	for (i = 0; i < nr; i++) {
+		struct node *node;
+
+		stat_mount(ids[i], &sm);
+		node = add_node(s, ids[i], sm.mnt_parent_id);
+		node->read_only = sm.mnt_attr & MOUNT_ATTR_RDONLY;
+		node->dev_major = sm.sb_dev_major;
+		node->dev_minor = sm.sb_dev_minor;
+	}
+	s->nr_start = s->nr;
+}
+
+static void watch_whole(struct space *s)
+{
+	struct view *view = view_open(s, s->ns, 0);
+
+	view->whole = true;
+	view->root = mnt_id("/");
+	view->top = first_mnt_id(view->root, 0);
+	load_mounts(view);
+}
+
+static void space_open(struct space *s)
+{
+	struct view *view;
+
+	s->ns = open_ns(getpid());
 	MUST(s->ns);
 	s->base_fd = open_path(BASE);
 	MUST(s->base_fd);
-	s->base = fd_mnt_id(s->base_fd, "");
-	MUST(queue_watch(s->q.fd, MOUNT, s->base_fd, 1, WATCH_SUBTREE));
+	view = view_open(s, s->base_fd, WATCH_SUBTREE);
+	view->top = fd_mnt_id(s->base_fd, "");
+	watch_whole(s);
 }
 
-static void model(void)
+/*
+ * Opens a namespace with a root that can be moved, as it has a parent.  The steps are in
+ * a filesystem on /mnt.
+ */
+static void space_open_root(struct space *s)
 {
-	unsigned int peak = 0, total = 0;
+	MUST(neg(unshare(CLONE_NEWNS)));
+	s->ns = open_ns(getpid());
+	MUST(s->ns);
+	MUST(do_mount("model", BASE, "tmpfs", 0, NULL));
+	MUST(neg(mkdir(BASE "/mnt", 0755)));
+	MUST(do_mount("model", BASE "/mnt", "tmpfs", 0, NULL));
+	make_dirs(BASE "/mnt");
+	MUST(do_mount(BASE, "/", NULL, MS_MOVE, NULL));
+	MUST(neg(setns(s->ns, CLONE_NEWNS)));
+	s->root_fd = open_path("/");
+	MUST(s->root_fd);
+	s->base_fd = open_path("/mnt");
+	MUST(s->base_fd);
+	watch_whole(s);
+}
 
+static void spaces_open(void)
+{
+	int ns = open_ns(getpid());
+
+	MUST(ns);
 	mkdir(BASE, 0755);
+	space_open_root(&spaces[2]);
+	MUST(neg(setns(ns, CLONE_NEWNS)));
+	close(ns);
 	MUST(do_mount("model", BASE, "tmpfs", 0, NULL));
 	make_dirs(BASE);
 	MUST(do_mount(NULL, BASE, NULL, MS_SHARED, NULL));
 	space_open(&spaces[0]);
 	MUST(neg(unshare(CLONE_NEWNS)));
 	space_open(&spaces[1]);
+}
 
+static void model(void)
+{
+	unsigned int peak = 0, total = 0, nr;
+
+	spaces_open();
 	for (step = 0; step < steps; step++) {
-		struct space *s = &spaces[random_below(2)];
+		struct space *s = &spaces[random_below(ARRAY_SIZE(spaces))];
 
 		MUST(neg(setns(s->ns, CLONE_NEWNS)));
 		MUST(neg(fchdir(s->base_fd)));
 		one_step(s);
-		verify(&spaces[0]);
-		verify(&spaces[1]);
-		total += spaces[0].nr + spaces[1].nr;
-		if (spaces[0].nr + spaces[1].nr > peak)
-			peak = spaces[0].nr + spaces[1].nr;
+		verify_all();
+		nr = spaces[0].views[0].nr + spaces[1].views[0].nr;
+		total += nr;
+		if (nr > peak)
+			peak = nr;
 	}
 	printf("# %u steps, at most %u mounts, %u on average\n", steps, peak,
 	       total / steps);
+	printf("# %u remounts with %u records, %u roots\n", remounts, fs_changes, roots);
 	if (total / steps < 4)
 		fail("too few mounts for a test");
+	if (steps >= STEPS && (!fs_changes || !roots))
+		fail("no remounts or no roots");
 }
 
 /*
@@ -581,6 +836,153 @@ static void concurrent(void)
 		fail("an event has two records");
 }
 
+/*
+ * Bursts
+ */
+
+static __u64 burst_ids[BURST], burst_base;
+static bool burst_gone[BURST];
+
+/* The directory for a mount: in "x" for the first ones, and then on other mounts */
+static void burst_path(char *path, int i)
+{
+	if (i >= FANOUT)
+		burst_path(path, i / FANOUT - 1);
+	else
+		sprintf(path, BASE "/x");
+	sprintf(path + strlen(path), "/%d", i % FANOUT);
+}
+
+static __u64 burst_parent(int i)
+{
+	return i >= FANOUT ? burst_ids[i / FANOUT - 1] : burst_base;
+}
+
+static void burst_mount(void)
+{
+	char path[128];
+	int i;
+
+	for (i = 0; i < BURST; i++) {
+		burst_path(path, i);
+		MUST(do_mount(BASE "/x", path, NULL, MS_BIND, NULL));
+		burst_ids[i] = mnt_id(path);
+		burst_gone[i] = false;
+	}
+}
+
+static void burst_umount(void)
+{
+	char path[128];
+	int i;
+
+	for (i = BURST - 1; i >= 0; i--) {
+		burst_path(path, i);
+		MUST(do_umount(path, 0));
+	}
+}
+
+static void must_read(struct reader *q, __u32 subtype, __u64 mnt, __u64 parent)
+{
+	if (!got_mount(q, subtype, 1, mnt, parent, 0, 0))
+		fail("no record of mount %llx", mnt);
+}
+
+/* Reads BURST records of mounts that are unmounted together, children before parents */
+static void read_umounts(struct reader *q)
+{
+	union watch_record r;
+	__u64 *id;
+	int n, i;
+
+	for (n = 0; n < BURST; n++) {
+		if (next_record(q, &r) != 1 || r.watch.type != MOUNT ||
+		    r.watch.subtype != NOTIFY_MOUNT_UNMOUNT)
+			fail("%d of %d records", n, BURST);
+		/* The kernel assigns the IDs in ascending order */
+		id = bsearch(&r.mount.mnt_id, burst_ids, BURST, sizeof(*id), by_value);
+		if (!id)
+			fail("UNMOUNT of mount %llx", r.mount.mnt_id);
+		i = id - burst_ids;
+		if (burst_gone[i] || (i >= FANOUT && burst_gone[i / FANOUT - 1]) ||
+		    r.mount.parent_id != burst_parent(i))
+			fail("UNMOUNT of mount %d on %llx", i, r.mount.parent_id);
+		burst_gone[i] = true;
+	}
+}
+
+/* All records are in the queue and are those of the burst */
+static void read_burst(struct reader *q, bool together)
+{
+	int i;
+
+	for (i = 0; i < BURST; i++)
+		must_read(q, NOTIFY_MOUNT_NEW, burst_ids[i], burst_parent(i));
+	if (together)
+		read_umounts(q);
+	for (i = BURST - 1; !together && i >= 0; i--)
+		must_read(q, NOTIFY_MOUNT_UNMOUNT, burst_ids[i], burst_parent(i));
+}
+
+/* Reads all records, and returns how many were read or lost */
+static unsigned long long read_or_lost(struct reader *q)
+{
+	unsigned long long nr = 0;
+	struct queue_info info;
+	union watch_record r;
+	int ret;
+
+	while ((ret = next_record(q, &r)) == 1)
+		nr += is_loss(&r) ? record_bits(&r) : 1;
+	if (ret != -EAGAIN)
+		fail("read: errno %d", -ret);
+	if (!queue_info(q->fd, &info) || info.posted != nr || !info.lost)
+		fail("fdinfo: %llu posted %llu lost", info.posted, info.lost);
+	return nr;
+}
+
+static void open_queue(struct reader *q, unsigned int depth, int ns)
+{
+	int fd[2];
+
+	MUST(neg(pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC)));
+	MUST(queue_size(fd[0], depth));
+	MUST(queue_watch(fd[0], MOUNT, ns, 1, 0));
+	q->fd = fd[0];
+	q->write_fd = fd[1];
+}
+
+static void burst(void)
+{
+	struct reader large = {}, small = {};
+	unsigned long long posted = 4 * BURST + 1;
+	int ns = open_ns(getpid()), i;
+	char path[64];
+
+	MUST(ns);
+	mkdir(BASE, 0755);
+	MUST(do_mount("burst", BASE, "tmpfs", 0, NULL));
+	burst_base = mnt_id(BASE);
+	MUST(neg(mkdir(BASE "/x", 0755)));
+	for (i = 0; i < FANOUT; i++) {
+		snprintf(path, sizeof(path), BASE "/x/%d", i);
+		MUST(neg(mkdir(path, 0755)));
+	}
+	open_queue(&large, 2 * BURST + 1, ns);
+	open_queue(&small, SMALL_DEPTH, ns);
+	burst_mount();
+	burst_umount();
+	read_burst(&large, false);
+	burst_mount();
+	MUST(do_umount(BASE, MNT_DETACH));
+	read_burst(&large, true);
+	must_read(&large, NOTIFY_MOUNT_UNMOUNT, burst_base, mnt_id("/tmp"));
+	if (!got_no_more(&large))
+		fail("another record");
+	if (read_or_lost(&small) != posted)
+		fail("not all of %llu records", posted);
+}
+
 static void run(const char *name, void (*test)(void))
 {
 	pid_t pid;
@@ -630,12 +1032,13 @@ int main(int argc, char **argv)
 	if (mount_watch(fd[0], "/", 1, 0) == -EOPNOTSUPP)
 		ksft_exit_skip("CONFIG_MOUNT_NOTIFICATIONS is not set\n");
 	queue_close(fd);
-	ksft_set_plan(2);
+	ksft_set_plan(3);
 	ksft_print_msg("--seed %u --steps %u\n", seed, steps);
 	peak = sysctl_get(MOUNT_MAX);
 	sysctl_set(MOUNT_MAX, MAX_MOUNTS);
 	run("model", model);
 	sysctl_set(MOUNT_MAX, peak);
 	run("concurrent", concurrent);
+	run("burst", burst);
 	ksft_finished();
 }

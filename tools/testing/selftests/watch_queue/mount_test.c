@@ -5,42 +5,16 @@
  * Each test has its own mount namespace with private mounts, and a tmpfs at BASE as its
  * working directory.
  */
-#include "mounts.h"
+#include "mount_fixture.h"
 
-#define BASE		"/tmp/mount_test"
-#define ID		7	/* watch on BASE with WATCH_SUBTREE */
 #define SOME_USER	64331
 #define MOUNT_MAX	"/proc/sys/fs/mount-max"
-#define PATH_LEN	128
 
 FIXTURE(mounts)
 {
 	struct reader q;
 	__u64 base;
 };
-
-/* Opens a queue that watches a new tmpfs at BASE; returns the ID of the mount */
-static __u64 watch_base(struct __test_metadata *_metadata, struct reader *q)
-{
-	__u64 base;
-	int ret;
-
-	if (geteuid())
-		SKIP(_exit(KSFT_SKIP), "needs root, to mount");
-	reader_open(_metadata, q, 256);
-	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, do_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	mkdir(BASE, 0755);
-	ASSERT_EQ(0, do_mount("base", BASE, "tmpfs", 0, NULL));
-	ASSERT_EQ(0, chdir(BASE));
-	base = mnt_id(BASE);
-	ASSERT_NE(0, base);
-	ret = mount_watch(q->fd, BASE, ID, WATCH_SUBTREE);
-	if (ret == -EOPNOTSUPP)
-		SKIP(_exit(KSFT_SKIP), "CONFIG_MOUNT_NOTIFICATIONS is not set");
-	ASSERT_EQ(0, ret);
-	return base;
-}
 
 FIXTURE_SETUP(mounts)
 {
@@ -51,26 +25,6 @@ FIXTURE_TEARDOWN(mounts)
 {
 	reader_close(&self->q);
 }
-
-/* Mounts a tmpfs on a new directory; returns the ID of the mount, or 0 */
-static __u64 tmpfs(const char *where, unsigned long flags)
-{
-	mkdir(where, 0755);
-	return do_mount(where, where, "tmpfs", flags, NULL) ? 0 : mnt_id(where);
-}
-
-/* Bind-mounts a directory on itself; returns the ID of the mount, or 0 */
-static __u64 bound(const char *where)
-{
-	mkdir(where, 0755);
-	return do_mount(where, where, NULL, MS_BIND, NULL) ? 0 : mnt_id(where);
-}
-
-#define GOT(subtype, mnt, parent, old, flags)				\
-	EXPECT_TRUE(got_mount(&self->q, NOTIFY_MOUNT_##subtype, ID, mnt, parent, old, flags))
-#define GOT_BY(id, subtype, mnt, parent, old, flags)			\
-	EXPECT_TRUE(got_mount(&self->q, NOTIFY_MOUNT_##subtype, id, mnt, parent, old, flags))
-#define GOT_NO_MORE()	EXPECT_TRUE(got_no_more(&self->q))
 
 /* The values and layouts of the user ABI do not change. */
 TEST(header)
@@ -85,15 +39,24 @@ TEST(header)
 	EXPECT_EQ(5, NOTIFY_MOUNT_RDWR);
 	EXPECT_EQ(6, NOTIFY_MOUNT_SETATTR);
 	EXPECT_EQ(7, NOTIFY_MOUNT_PROPAGATION);
+	EXPECT_EQ(8, NOTIFY_MOUNT_FS_CHANGED);
+	EXPECT_EQ(9, NOTIFY_MOUNT_ROOT);
 	EXPECT_EQ(0x010000, NOTIFY_MOUNT_IN_SUBTREE);
 	EXPECT_EQ(0x020000, NOTIFY_MOUNT_IS_RDONLY);
 	EXPECT_EQ(0x040000, NOTIFY_MOUNT_AUTOMOUNT);
 	EXPECT_EQ(0x080000, NOTIFY_MOUNT_PROPAGATED);
 	EXPECT_EQ(0x100000, NOTIFY_MOUNT_EXPIRED);
-	EXPECT_EQ(32, sizeof(struct mount_notification));
+	EXPECT_EQ(0x200000, NOTIFY_MOUNT_FS_RDONLY);
+	EXPECT_EQ(16, NOTIFY_FS_TYPE_LEN);
+	EXPECT_EQ(72, sizeof(struct mount_notification));
 	EXPECT_EQ(8, offsetof(struct mount_notification, mnt_id));
 	EXPECT_EQ(16, offsetof(struct mount_notification, parent_id));
 	EXPECT_EQ(24, offsetof(struct mount_notification, old_parent_id));
+	EXPECT_EQ(32, offsetof(struct mount_notification, mnt_ns_id));
+	EXPECT_EQ(40, offsetof(struct mount_notification, sb_id));
+	EXPECT_EQ(48, offsetof(struct mount_notification, dev_major));
+	EXPECT_EQ(52, offsetof(struct mount_notification, dev_minor));
+	EXPECT_EQ(56, offsetof(struct mount_notification, fs_type));
 }
 
 /* NEW and UNMOUNT are posted for children of the watched mount, and for descendants. */
@@ -107,11 +70,11 @@ TEST_F(mounts, new_and_unmount)
 	ASSERT_NE(0, c);
 	GOT(NEW, a, self->base, 0, 0);
 	GOT(NEW, b, a, 0, BY_SUBTREE);
-	GOT(NEW, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
+	GOT(NEW, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY | NOTIFY_MOUNT_FS_RDONLY);
 	ASSERT_EQ(0, do_umount("a/b/c", 0));
 	ASSERT_EQ(0, do_umount("a/b", 0));
 	ASSERT_EQ(0, do_umount("a", 0));
-	GOT(UNMOUNT, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
+	GOT(UNMOUNT, c, b, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY | NOTIFY_MOUNT_FS_RDONLY);
 	GOT(UNMOUNT, b, a, 0, BY_SUBTREE);
 	GOT(UNMOUNT, a, self->base, 0, 0);
 	GOT_NO_MORE();
@@ -153,10 +116,10 @@ TEST_F(mounts, many_watches)
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a/b", 3, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a/b", 4, 0));
 	c = tmpfs("a/b/c", 0);
-	GOT_BY(4, NEW, c, b, 0, 0);
-	GOT_BY(3, NEW, c, b, 0, 0);
-	GOT_BY(1, NEW, c, b, 0, BY_SUBTREE);
-	GOT(NEW, c, b, 0, BY_SUBTREE);
+	GOT_EACH(BY(4, NEW, c, b, 0, 0),
+		 BY(3, NEW, c, b, 0, 0),
+		 BY(1, NEW, c, b, 0, BY_SUBTREE),
+		 BY(ID, NEW, c, b, 0, BY_SUBTREE));
 	GOT_NO_MORE();
 }
 
@@ -175,24 +138,24 @@ TEST_F(mounts, watched_ancestors)
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
 	ASSERT_EQ(0, do_setattr("a/b/c", false, MOUNT_ATTR_NODEV, 0, 0));
-	GOT_BY(1, SETATTR, c, b, 0, BY_SUBTREE);
-	GOT(SETATTR, c, b, 0, BY_SUBTREE);
+	GOT_EACH(BY(1, SETATTR, c, b, 0, BY_SUBTREE),
+		 BY(ID, SETATTR, c, b, 0, BY_SUBTREE));
 
 	/* Move away: the cached watched ancestor becomes stale */
 	ASSERT_EQ(0, do_mount("a/b", "other/b", NULL, MS_MOVE, NULL));
-	GOT(MOVE_TO, b, other, a, BY_SUBTREE);
-	GOT_BY(1, MOVE_FROM, b, other, a, 0);
+	GOT_EACH(BY(ID, MOVE_TO, b, other, a, BY_SUBTREE),
+		 BY(1, MOVE_FROM, b, other, a, 0));
 	ASSERT_EQ(0, do_setattr("other/b/c", false, MOUNT_ATTR_NOSUID, 0, 0));
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 
 	/* Move back below a watched mount */
 	ASSERT_EQ(0, do_mount("other/b", "a/b", NULL, MS_MOVE, NULL));
-	GOT_BY(1, MOVE_TO, b, a, other, 0);
-	GOT(MOVE_TO, b, a, other, BY_SUBTREE);
+	GOT_EACH(BY(1, MOVE_TO, b, a, other, 0),
+		 BY(ID, MOVE_TO, b, a, other, BY_SUBTREE));
 	ASSERT_EQ(0, do_setattr("a/b/c", false, 0, MOUNT_ATTR_NODEV, 0));
-	GOT_BY(1, SETATTR, c, b, 0, BY_SUBTREE);
-	GOT(SETATTR, c, b, 0, BY_SUBTREE);
+	GOT_EACH(BY(1, SETATTR, c, b, 0, BY_SUBTREE),
+		 BY(ID, SETATTR, c, b, 0, BY_SUBTREE));
 
 	/* Move away from a mount that is no longer watched, and unmount that */
 	ASSERT_EQ(0, mount_unwatch(self->q.fd, "a", WATCH_SUBTREE));
@@ -233,9 +196,9 @@ TEST_F(mounts, does_not_pin)
 	ASSERT_TRUE(queue_info(self->q.fd, &info));
 	EXPECT_EQ(3, info.watches);
 	ASSERT_EQ(0, do_umount("a", 0));
-	GOT_BY(2, UNMOUNT, a, self->base, 0, 0);
-	GOT_BY(1, UNMOUNT, a, self->base, 0, 0);
-	GOT(UNMOUNT, a, self->base, 0, 0);
+	GOT_EACH(BY(2, UNMOUNT, a, self->base, 0, 0),
+		 BY(1, UNMOUNT, a, self->base, 0, 0),
+		 BY(ID, UNMOUNT, a, self->base, 0, 0));
 	EXPECT_TRUE(got_mount_removal(&self->q, 2, a));
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
 	GOT_NO_MORE();
@@ -261,10 +224,10 @@ TEST_F(mounts, lazy)
 	EXPECT_EQ(-EBUSY, do_umount("a/b", 0));
 	GOT_NO_MORE();
 	ASSERT_EQ(0, do_umount("a", MNT_DETACH));
-	GOT_BY(1, UNMOUNT, c, b, 0, 0);
-	GOT(UNMOUNT, c, b, 0, BY_SUBTREE);
-	GOT_BY(1, UNMOUNT, b, a, 0, 0);
-	GOT(UNMOUNT, b, a, 0, BY_SUBTREE);
+	GOT_EACH(BY(1, UNMOUNT, c, b, 0, 0),
+		 BY(ID, UNMOUNT, c, b, 0, BY_SUBTREE));
+	GOT_EACH(BY(1, UNMOUNT, b, a, 0, 0),
+		 BY(ID, UNMOUNT, b, a, 0, BY_SUBTREE));
 	GOT(UNMOUNT, a, self->base, 0, 0);
 	GOT_NO_MORE();
 	close(fd);
@@ -353,7 +316,7 @@ TEST_F(mounts, attributes)
 	GOT_NO_MORE();
 	close(fd);
 
-	/* mount(2) changes the mount, or the mount and its superblock */
+	/* mount(2) changes the mount */
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY |
 			      MS_NODEV | MS_RELATIME, NULL));
 	GOT(RDONLY, a, self->base, 0, NOTIFY_MOUNT_IS_RDONLY);
@@ -361,14 +324,41 @@ TEST_F(mounts, attributes)
 			      MS_RELATIME, NULL));
 	GOT(RDWR, a, self->base, 0, 0);
 	GOT(SETATTR, a, self->base, 0, 0);
-	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV |
-			      MS_RELATIME, NULL));
-	GOT(RDONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
-	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV |
-			      MS_RELATIME, NULL));
-	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT | MS_RELATIME, NULL));
-	GOT(RDWR, b, a, 0, BY_SUBTREE);
-	GOT(SETATTR, b, a, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
+/*
+ * Without MS_BIND, mount(2) changes the mount and its filesystem.  The filesystem is
+ * changed first, and FS_CHANGED may be posted before or after the other records.
+ */
+TEST_F(mounts, attributes_by_remount)
+{
+	const __u32 rdonly = NOTIFY_MOUNT_IS_RDONLY | NOTIFY_MOUNT_FS_RDONLY;
+	__u64 a = tmpfs("a", 0);
+	union watch_record r;
+	int i, seen = 0;
+
+	GOT(NEW, a, self->base, 0, 0);
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY | MS_RELATIME, NULL));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(1, await_record(&self->q, &r));
+		EXPECT_EQ(a, r.mount.mnt_id);
+		seen |= 1 << r.watch.subtype;
+		EXPECT_NE(0, r.watch.info & NOTIFY_MOUNT_FS_RDONLY);
+	}
+	EXPECT_EQ(1 << NOTIFY_MOUNT_RDONLY | 1 << NOTIFY_MOUNT_FS_CHANGED, seen);
+
+	/* Nothing changes but, maybe, an option of the filesystem */
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY | MS_RELATIME, NULL));
+	GOT_EACH(BY(ID, FS_CHANGED, a, self->base, 0, rdonly));
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_NODEV | MS_RELATIME, NULL));
+	for (i = 0, seen = 0; i < 3; i++) {
+		ASSERT_EQ(1, await_record(&self->q, &r));
+		EXPECT_EQ(0, r.watch.info & NOTIFY_MOUNT_FS_RDONLY);
+		seen |= 1 << r.watch.subtype;
+	}
+	EXPECT_EQ(1 << NOTIFY_MOUNT_RDWR | 1 << NOTIFY_MOUNT_SETATTR |
+		  1 << NOTIFY_MOUNT_FS_CHANGED, seen);
 	GOT_NO_MORE();
 }
 
@@ -568,31 +558,31 @@ TEST_F(mounts, move)
 	/* To another subtree */
 	mkdir("b/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "a/c/m", "b/m", 0));
-	GOT_BY(8, MOVE_TO, m, b, c, 0);
-	GOT_BY(6, MOVE_TO, m, b, c, 0);
-	GOT_BY(5, MOVE_TO, m, b, c, 0);
-	GOT(MOVE_TO, m, b, c, BY_SUBTREE);
-	GOT_BY(4, MOVE_FROM, m, b, c, 0);
-	GOT_BY(3, MOVE_FROM, m, b, c, 0);
-	GOT_BY(1, MOVE_FROM, m, b, c, BY_SUBTREE);
+	GOT_EACH(BY(8, MOVE_TO, m, b, c, 0),
+		 BY(6, MOVE_TO, m, b, c, 0),
+		 BY(5, MOVE_TO, m, b, c, 0),
+		 BY(ID, MOVE_TO, m, b, c, BY_SUBTREE),
+		 BY(4, MOVE_FROM, m, b, c, 0),
+		 BY(3, MOVE_FROM, m, b, c, 0),
+		 BY(1, MOVE_FROM, m, b, c, BY_SUBTREE));
 	GOT_NO_MORE();
 
 	/* Later events go to the watches at the new place */
 	ASSERT_EQ(0, do_setattr("b/m/n", false, MOUNT_ATTR_NOSUID, 0, 0));
-	GOT_BY(9, SETATTR, n, m, 0, 0);
-	GOT_BY(10, SETATTR, n, m, 0, 0);
-	GOT_BY(8, SETATTR, n, m, 0, 0);
-	GOT_BY(5, SETATTR, n, m, 0, BY_SUBTREE);
-	GOT(SETATTR, n, m, 0, BY_SUBTREE);
+	GOT_EACH(BY(9, SETATTR, n, m, 0, 0),
+		 BY(10, SETATTR, n, m, 0, 0),
+		 BY(8, SETATTR, n, m, 0, 0),
+		 BY(5, SETATTR, n, m, 0, BY_SUBTREE),
+		 BY(ID, SETATTR, n, m, 0, BY_SUBTREE));
 	GOT_NO_MORE();
 
 	/* Within one mount */
 	mkdir("b/m2", 0755);
 	ASSERT_EQ(0, do_mount("b/m", "b/m2", NULL, MS_MOVE, NULL));
-	GOT_BY(8, MOVE_TO, m, b, b, 0);
-	GOT_BY(6, MOVE_TO, m, b, b, 0);
-	GOT_BY(5, MOVE_TO, m, b, b, 0);
-	GOT(MOVE_TO, m, b, b, BY_SUBTREE);
+	GOT_EACH(BY(8, MOVE_TO, m, b, b, 0),
+		 BY(6, MOVE_TO, m, b, b, 0),
+		 BY(5, MOVE_TO, m, b, b, 0),
+		 BY(ID, MOVE_TO, m, b, b, BY_SUBTREE));
 	GOT_NO_MORE();
 
 	/* From a mount to its parent, and back */
@@ -602,25 +592,25 @@ TEST_F(mounts, move)
 	drop_records(&self->q);
 	mkdir("a/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "a/c/m", "a/m", 0));
-	GOT_BY(8, MOVE_TO, m, a, c, 0);
-	GOT_BY(2, MOVE_TO, m, a, c, 0);
-	GOT_BY(1, MOVE_TO, m, a, c, 0);
-	GOT(MOVE_TO, m, a, c, BY_SUBTREE);
-	GOT_BY(4, MOVE_FROM, m, a, c, 0);
-	GOT_BY(3, MOVE_FROM, m, a, c, 0);
+	GOT_EACH(BY(8, MOVE_TO, m, a, c, 0),
+		 BY(2, MOVE_TO, m, a, c, 0),
+		 BY(1, MOVE_TO, m, a, c, 0),
+		 BY(ID, MOVE_TO, m, a, c, BY_SUBTREE),
+		 BY(4, MOVE_FROM, m, a, c, 0),
+		 BY(3, MOVE_FROM, m, a, c, 0));
 	GOT_NO_MORE();
 	ASSERT_EQ(0, do_move(AT_FDCWD, "a/m", "a/c/m", 0));
-	GOT_BY(8, MOVE_TO, m, c, a, 0);
-	GOT_BY(4, MOVE_TO, m, c, a, 0);
-	GOT_BY(3, MOVE_TO, m, c, a, 0);
-	GOT_BY(1, MOVE_TO, m, c, a, 0);
-	GOT(MOVE_TO, m, c, a, BY_SUBTREE);
+	GOT_EACH(BY(8, MOVE_TO, m, c, a, 0),
+		 BY(4, MOVE_TO, m, c, a, 0),
+		 BY(3, MOVE_TO, m, c, a, 0),
+		 BY(1, MOVE_TO, m, c, a, 0),
+		 BY(ID, MOVE_TO, m, c, a, BY_SUBTREE));
 	/* The mount left "a" itself, but not its subtree */
 	GOT_BY(2, MOVE_FROM, m, c, a, 0);
 	GOT_NO_MORE();
 }
 
-/* A move to a shared mount makes the tree shared, which posts PROPAGATION first. */
+/* A move to a shared mount makes the tree shared, which also posts PROPAGATION. */
 TEST_F(mounts, move_to_shared)
 {
 	__u64 a = tmpfs("a", 0), m = tmpfs("m", 0), n = tmpfs("m/n", 0);
@@ -629,13 +619,13 @@ TEST_F(mounts, move_to_shared)
 	drop_records(&self->q);
 	mkdir("a/m", 0755);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "m", "a/m", 0));
-	GOT(PROPAGATION, m, self->base, 0, 0);
-	GOT(PROPAGATION, n, m, 0, BY_SUBTREE);
-	GOT(MOVE_TO, m, a, self->base, 0);
+	GOT_EACH(BY(ID, PROPAGATION, m, a, 0, BY_SUBTREE),
+		 BY(ID, PROPAGATION, n, m, 0, BY_SUBTREE),
+		 BY(ID, MOVE_TO, m, a, self->base, 0));
 	GOT_NO_MORE();
 }
 
-/* A mount beneath another one posts MOVE_TO for the upper one. */
+/* A mount beneath another one posts NEW, and then MOVE_TO for the upper one. */
 TEST_F(mounts, beneath)
 {
 	__u64 a = tmpfs("a", 0), on = tmpfs("a/on", 0), b, c;
@@ -654,8 +644,8 @@ TEST_F(mounts, beneath)
 	c = tmpfs("c", 0);
 	GOT(NEW, c, self->base, 0, 0);
 	ASSERT_EQ(0, do_move(AT_FDCWD, "c", "a", MOVE_MOUNT_BENEATH));
-	GOT(MOVE_TO, c, b, self->base, 0);
-	GOT(MOVE_TO, a, c, b, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT_EACH(BY(ID, MOVE_TO, c, b, self->base, 0),
+		 BY(ID, MOVE_TO, a, c, b, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED));
 	GOT_NO_MORE();
 	ASSERT_EQ(0, do_umount("a", MNT_DETACH));
 	GOT(UNMOUNT, on, a, 0, BY_SUBTREE);
@@ -663,7 +653,10 @@ TEST_F(mounts, beneath)
 	GOT_NO_MORE();
 }
 
-/* pivot_root() posts the move of the new root, then that of the old root. */
+/*
+ * pivot_root() moves two mounts.  A watch that has a mount in its tree afterwards gets
+ * MOVE_TO; one that had it in its tree only before gets MOVE_FROM.
+ */
 TEST_F(mounts, pivot_root)
 {
 	__u64 root = tmpfs("root", 0), new = tmpfs("root/dir", 0), new_root, sub;
@@ -692,17 +685,16 @@ TEST_F(mounts, pivot_root)
 		_exit(0);
 	}
 	EXPECT_EQ(0, child_status(pid));
-	GOT(MOVE_TO, new_root, self->base, new, 0);
-	GOT(MOVE_TO, root, new_root, self->base, 0);
+	GOT_EACH(BY(ID, MOVE_TO, new_root, self->base, new, 0),
+		 BY(ID, MOVE_TO, root, new_root, self->base, 0));
 	GOT_NO_MORE();
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 4, new_root, self->base, new, 0));
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 3, new_root, self->base, new, 0));
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_FROM, 2, new_root, self->base, new, 0));
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_FROM, 1, new_root, self->base, new,
-			      BY_SUBTREE));
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 1, root, new_root, self->base, 0));
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 4, root, new_root, self->base, 0));
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_MOVE_TO, 3, root, new_root, self->base, 0));
+	GOT_EACH_IN(&q, BY(4, MOVE_TO, new_root, self->base, new, 0),
+		    BY(3, MOVE_TO, new_root, self->base, new, 0),
+		    BY(2, MOVE_FROM, new_root, self->base, new, 0),
+		    BY(1, MOVE_FROM, new_root, self->base, new, BY_SUBTREE),
+		    BY(1, MOVE_TO, root, new_root, self->base, 0),
+		    BY(4, MOVE_TO, root, new_root, self->base, 0),
+		    BY(3, MOVE_TO, root, new_root, self->base, 0));
 	EXPECT_TRUE(got_no_more(&q));
 	reader_close(&q);
 }
@@ -714,8 +706,7 @@ TEST_F(mounts, pivot_root)
 TEST_F(mounts, propagated)
 {
 	__u64 a = tmpfs("a", 0), b, s, p, x[4], y[4];
-	unsigned int seen = 0, i;
-	union watch_record r;
+	struct statmount sm;
 
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
 	ASSERT_EQ(0, mkdir("a/x", 0755));
@@ -743,12 +734,12 @@ TEST_F(mounts, propagated)
 	x[2] = mnt_id("s/x");
 	y[2] = mnt_id("s/x/y");
 	EXPECT_EQ(p, mnt_id("p/x"));
-	GOT(NEW, x[0], b, 0, BY_SUBTREE);
-	GOT(NEW, y[0], x[0], 0, BY_SUBTREE);
-	GOT(NEW, x[2], s, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
-	GOT(NEW, y[2], x[2], 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
-	GOT(NEW, x[1], a, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
-	GOT(NEW, y[1], x[1], 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
+	GOT_EACH(BY(ID, NEW, x[0], b, 0, BY_SUBTREE),
+		 BY(ID, NEW, y[0], x[0], 0, BY_SUBTREE),
+		 BY(ID, NEW, x[2], s, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED),
+		 BY(ID, NEW, y[2], x[2], 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED),
+		 BY(ID, NEW, x[1], a, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED),
+		 BY(ID, NEW, y[1], x[1], 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED));
 	GOT_NO_MORE();
 
 	/* A mount on the slave has no copies; one on the master is copied beneath it */
@@ -759,62 +750,22 @@ TEST_F(mounts, propagated)
 	GOT_NO_MORE();
 	x[0] = tmpfs("a/x", 0);
 	x[1] = mnt_id("b/x");
-	GOT(NEW, x[0], a, 0, BY_SUBTREE);
-	/* The ID of a covered mount cannot be found by path */
-	ASSERT_EQ(1, next_record(&self->q, &r));
-	EXPECT_EQ(NOTIFY_MOUNT_NEW, r.watch.subtype + 0);
-	EXPECT_EQ(s, r.mount.parent_id);
-	x[2] = r.mount.mnt_id;
+	ASSERT_EQ(0, do_statmount(x[3], 0, STATMOUNT_MNT_BASIC, &sm, sizeof(sm)));
+	x[2] = sm.mnt_parent_id;
+	GOT_EACH(BY(ID, NEW, x[0], a, 0, BY_SUBTREE),
+		 BY(ID, NEW, x[1], b, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED),
+		 BY(ID, NEW, x[2], s, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED));
 	GOT(MOVE_TO, x[3], x[2], s, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
-	GOT(NEW, x[1], b, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
 	GOT_NO_MORE();
 
 	/* Unmounting the mount beneath moves the upper one back */
 	ASSERT_EQ(0, do_umount("a/x", 0));
-	GOT(MOVE_TO, x[3], s, x[2], BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED);
-	/* The copies are first, in any order, and then the unmounted one */
-	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(1, next_record(&self->q, &r));
-		EXPECT_EQ(NOTIFY_MOUNT_UNMOUNT, r.watch.subtype + 0);
-		EXPECT_NE(0, r.watch.info & NOTIFY_MOUNT_PROPAGATED);
-		seen |= (r.mount.mnt_id == x[1] && r.mount.parent_id == b) |
-			(r.mount.mnt_id == x[2] && r.mount.parent_id == s) << 1;
-	}
-	EXPECT_EQ(3, seen);
-	GOT(UNMOUNT, x[0], a, 0, BY_SUBTREE);
+	GOT_EACH(BY(ID, MOVE_TO, x[3], s, x[2], BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED),
+		 BY(ID, UNMOUNT, x[0], a, 0, BY_SUBTREE),
+		 BY(ID, UNMOUNT, x[1], b, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED),
+		 BY(ID, UNMOUNT, x[2], s, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED));
 	GOT_NO_MORE();
 	EXPECT_EQ(x[3], mnt_id("s/x"));
-}
-
-/* Like ASSERT_TRUE(), in a child that has its own namespace */
-#define CHECK(condition) do {						\
-	if (!(condition)) {						\
-		ksft_print_msg("line %d: " #condition "\n", __LINE__);	\
-		_exit(1);						\
-	}								\
-} while (0)
-
-static void child_queue(struct reader *q)
-{
-	int fd[2];
-
-	memset(q, 0, sizeof(*q));
-	CHECK(!pipe2(fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC));
-	CHECK(!queue_size(fd[0], 64));
-	q->fd = fd[0];
-	q->write_fd = fd[1];
-}
-
-static void sync_send(int fd)
-{
-	CHECK(write(fd, "", 1) == 1);
-}
-
-static void sync_wait(int fd)
-{
-	char c;
-
-	CHECK(read(fd, &c, 1) == 1);
 }
 
 FIXTURE(two_namespaces)
@@ -979,10 +930,9 @@ TEST_F(mounts, namespace_death)
 	sync_send(down[1]);
 	EXPECT_EQ(0, child_status(pid));
 	/* A process leaves its namespace before it can be reaped */
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 2, ids[2], ids[1], 0, 0));
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 1, ids[2], ids[1], 0, 0));
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 1, ids[1], ids[0], 0, 0));
-	EXPECT_TRUE(got_mount(&q, NOTIFY_MOUNT_UNMOUNT, 0, ids[1], ids[0], 0, 0));
+	for (i = 2; i; i--)
+		GOT_EACH_IN(&q, BY(i, UNMOUNT, ids[i], ids[i - 1], 0, 0),
+			    BY(i - 1, UNMOUNT, ids[i], ids[i - 1], 0, 0));
 	ASSERT_EQ(1, next_record(&q, &r));
 	EXPECT_EQ(NOTIFY_MOUNT_UNMOUNT, r.watch.subtype + 0);
 	EXPECT_EQ(ids[0], r.mount.mnt_id);
@@ -1149,8 +1099,8 @@ TEST_F(mounts, file)
 	EXPECT_EQ(0, queue_watch(self->q.fd, MOUNT, fd, 1, 0));
 	close(fd);
 	ASSERT_EQ(0, do_umount("g", 0));
-	GOT_BY(1, UNMOUNT, id, self->base, 0, 0);
-	GOT(UNMOUNT, id, self->base, 0, 0);
+	GOT_EACH(BY(1, UNMOUNT, id, self->base, 0, 0),
+		 BY(ID, UNMOUNT, id, self->base, 0, 0));
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, id));
 	GOT_NO_MORE();
 }
@@ -1398,23 +1348,39 @@ TEST_F(mounts, loss)
 	reader_close(&q);
 }
 
-/* The ID in NEW can be passed to statmount(), which fails after UNMOUNT. */
+/*
+ * The record has the IDs that statmount() takes, and identifies the filesystem as
+ * statmount() does.  After UNMOUNT, statmount() fails.
+ */
 TEST_F(mounts, statmount)
 {
-	struct mnt_id_req req = { .size = MNT_ID_REQ_SIZE_VER0 };
-	struct statmount sm;
+	__u64 mask = STATMOUNT_MNT_BASIC | STATMOUNT_SB_BASIC | STATMOUNT_FS_TYPE;
+	__u64 a = tmpfs("a", 0), id, ns;
+	int ns_fd = open_ns(getpid());
 	union watch_record r;
-	__u64 a = tmpfs("a", 0);
+	struct {
+		struct statmount sm;
+		char strings[256];
+	} s;
 
+	ASSERT_GE(ns_fd, 0);
 	ASSERT_EQ(1, next_record(&self->q, &r));
-	req.mnt_id = r.mount.mnt_id;
-	req.param = STATMOUNT_MNT_BASIC;
-	ASSERT_EQ(0, neg(syscall(__NR_statmount, &req, &sm, sizeof(sm), 0)));
-	EXPECT_EQ(a, sm.mnt_id);
-	EXPECT_EQ(r.mount.parent_id, sm.mnt_parent_id);
+	id = r.mount.mnt_id;
+	ns = r.mount.mnt_ns_id;
+	EXPECT_EQ(a, id);
+	EXPECT_EQ(mnt_ns_id(ns_fd), ns);
+	close(ns_fd);
+	ASSERT_EQ(0, do_statmount(id, ns, mask, &s.sm, sizeof(s)));
+	EXPECT_EQ(a, s.sm.mnt_id);
+	EXPECT_EQ(r.mount.parent_id, s.sm.mnt_parent_id);
+	EXPECT_EQ(r.mount.dev_major, s.sm.sb_dev_major);
+	EXPECT_EQ(r.mount.dev_minor, s.sm.sb_dev_minor);
+	EXPECT_STREQ(r.mount.fs_type, s.sm.str + s.sm.fs_type);
+	EXPECT_STREQ("tmpfs", r.mount.fs_type);
 	ASSERT_EQ(0, do_umount("a", 0));
 	ASSERT_EQ(1, next_record(&self->q, &r));
-	EXPECT_EQ(-ENOENT, neg(syscall(__NR_statmount, &req, &sm, sizeof(sm), 0)));
+	EXPECT_EQ(ns, r.mount.mnt_ns_id);
+	EXPECT_EQ(-ENOENT, do_statmount(id, ns, mask, &s.sm, sizeof(s)));
 }
 
 TEST_HARNESS_MAIN

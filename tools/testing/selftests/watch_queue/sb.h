@@ -39,7 +39,7 @@
 struct expected_sb {
 	__u64 sb_id;
 	__u32 major, minor;
-	char type[NOTIFY_SB_FS_TYPE_LEN];
+	char type[NOTIFY_FS_TYPE_LEN];
 	__u32 state;		/* WATCH_INFO_TYPE_INFO */
 };
 

@@ -11,7 +11,7 @@
 
 if [ "$1" != inside ]; then
 	[ "$(id -u)" = 0 ] || skip_all 'needs root, to mount'
-	need jq keyctl losetup mkfs.ext4 script su unshare
+	need chroot jq keyctl losetup mkfs.ext4 pivot_root script su unshare
 	id nobody >/dev/null 2>&1 || skip_all 'no unprivileged user'
 	WATCHQ=${WATCHQ:-$(command -v watchq)}
 	WATCHQ=$(realpath "${WATCHQ:-$(dirname "$0")/../../../watch_queue/watchq}")
@@ -79,8 +79,8 @@ holds() {
 
 # fields: remove from lines of JSON what differs from run to run
 fields() {
-	jq -ac 'del(.time, .key, .other, .mount, .parent, .old_parent, .sb, .disk_seq, .seqnum,
-		.sysfs_ino, .error_time_ns)'
+	jq -ac 'del(.time, .key, .other, .mount, .parent, .old_parent, .mount_ns, .sb,
+		.disk_seq, .seqnum, .sysfs_ino, .error_time_ns)'
 }
 
 # relative: remove the path of the directory of this test
@@ -91,6 +91,27 @@ relative() {
 # as_nobody COMMAND: run the command without privilege. su may set another PATH.
 as_nobody() {
 	su nobody -s /bin/sh -c "PATH='$PATH'; $1"
+}
+
+# container: start a shell in a mount namespace with another root, and set $container to
+# its process. The only mount on the first one is the root: Linux 6.12 resolves the paths
+# of another namespace from the oldest mount there.
+container() {
+	mkdir root && mkfifo commands replies || exit
+	exec 5<>commands 6<>replies
+	unshare -m sh -c 'mount --bind / root && cd root && mount --move . / && {
+		umount -l /sys /dev /tmp /proc
+		exec chroot . sh
+	} || echo failed >&6' <&5 >other 2>&1 &
+	container=$!
+	inside 'mount -t proc proc /proc && mount -t tmpfs top /tmp && mkdir /tmp/a /tmp/b'
+}
+
+# inside COMMAND: run a command in the container
+inside() {
+	printf '%s\necho $? >&6\n' "$1" >&5
+	read -r reply <&6
+	[ "$reply" = 0 ] || echo "# inside $1: $reply"
 }
 
 # refused STATUS MESSAGE ARGUMENT...: watchq fails with a message and no output
@@ -124,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..100
+echo 1..112
 
 #
 # Wrong use
@@ -155,6 +176,7 @@ refused 1 'No such file' --sb ./all
 refused 1 'No such file' --block ''
 refused 1 'no such key' --key 1
 refused 1 'not the root of a mount' --mount .
+refused 1 'not the root of a mount' --mount /proc/self/ns/net
 refused 1 'not a block device' --block /dev/null
 watchq --devices >&- 2>err
 [ $? = 2 ] && grep -q 'standard output is closed' err
@@ -480,6 +502,104 @@ $PWD/tree/a 1 0
 END
 umount tree
 
+mount -t tmpfs top tree && mkdir tree/a || exit
+start --mount /proc/self/ns/mnt --subtree
+mount -t ramfs cargo tree/a
+printed 1
+mount -o remount,bind,nosuid tree/a
+printed 2
+umount tree/a
+finish
+relative <out >got
+same 'mount namespace of the caller, and options that change' got <<END
+mount  new             tree/a fs_type=ramfs parent_path=tree
+mount  setattr         tree/a fs_type=ramfs options=rw,nosuid,relatime \
+old_options=rw,relatime parent_path=tree
+mount  unmount         tree/a fs_type=ramfs parent_path=tree
+END
+umount tree
+as_nobody 'watchq --mount /proc/self/ns/mnt --timeout 1' >out 2>err
+[ $? = 5 ]
+result 'mount namespace of the caller, without privilege' $? err
+
+container
+namespace=/proc/$container/ns/mnt
+as_nobody 'watchq --mount /proc/self/fd/7' 7<"$namespace" >out 2>err
+[ $? = 4 ] && grep -q 'CAP_SYS_ADMIN required' err
+result 'refused to nobody: another mount namespace' $? err
+
+start --mount "$namespace" --json
+inside 'mount -t ramfs cargo /tmp/a'
+printed 1
+inside 'mkdir /tmp/a/sub && mount --bind /tmp/a/sub /tmp/b'
+printed 2
+inside 'umount /tmp/b && umount /tmp/a'
+finish
+jq -c '[.event, .path, .fs_type, .fs_root, .options, .parent_path]' <out >got
+same 'another mount namespace' got <<'END'
+["new","/tmp/a","ramfs","/","rw,relatime","/tmp"]
+["new","/tmp/b","ramfs","/sub","rw,relatime","/tmp"]
+["unmount","/tmp/b","ramfs","/sub","rw,relatime","/tmp"]
+["unmount","/tmp/a","ramfs","/","rw,relatime","/tmp"]
+END
+# shellcheck disable=SC2016 # of jq
+holds 'numbers of a namespace and a filesystem' '.[0] as $first | $first.mount_ns > 0 and
+	$first.sb > 0 and all(.mount_ns == $first.mount_ns and .sb == $first.sb and
+	.dev == $first.dev)'
+
+# Without all events, no path is kept for a mount that is gone
+start --mount "$namespace" --json --filter mount=new,unmount
+inside 'mount -t tmpfs cargo /tmp/a'
+printed 1
+inside 'umount /tmp/a'
+finish
+jq -c '[.event, .path, .fs_type, .dev[:2]]' <out >got
+same 'a filter for another mount namespace' got <<'END'
+["new","/tmp/a","tmpfs","0:"]
+["unmount",null,"tmpfs","0:"]
+END
+
+inside 'mount -t tmpfs cargo /tmp/a'
+start --mount "$namespace" --json --filter mount=fs-changed
+inside 'mount -o remount,ro /tmp/a'
+inside 'mount -o remount,rw /tmp/a'
+finish
+jq -c '[.event, .path, .fs_type, .fs_rdonly]' <out >got
+same 'a remount in another mount namespace' got <<'END'
+["fs-changed","/tmp/a","tmpfs",true]
+["fs-changed","/tmp/a","tmpfs",false]
+END
+inside 'umount /tmp/a'
+
+# The old root is on the new one, and its mounts have new paths
+start --mount "$namespace" --json
+inside 'mount --bind / /tmp/a'
+printed 1
+inside 'cd /tmp/a && pivot_root . tmp'
+await '"event":"root"' out
+kill -STOP $pid
+inside 'umount /tmp/proc'
+kill -CONT $pid
+finish
+jq -c 'select(.event == "new" or .event == "root" or .event == "unmount") |
+	[.event, .path]' <out >got
+same 'a new root' got <<'END'
+["new","/tmp/a"]
+["root","/"]
+["unmount","/tmp/proc"]
+END
+holds 'number of a new root' 'map(select(.event == "new" or .event == "root") | .mount) |
+	unique | length == 1'
+
+start --mount "$namespace"
+echo exit >&5
+ended
+exec 5<&- 6<&-
+tail -n 1 out >got
+[ $status = 0 ] && grep -q 'no watch is left' err &&
+	[ "$(cat got)" = "queue  removed         $namespace" ]
+result 'the end of a mount namespace' $? out err
+
 # mount_disk OPTION: mount a filesystem, and set $loop and $dev to its device. The loop
 # device is released when the filesystem is unmounted.
 mount_disk() {
@@ -519,6 +639,17 @@ holds 'number of a filesystem' \
 	'.[0].sb > 0 and all(.[]; .sb) and ([.[].sb] | unique | length) == 1'
 holds 'time of an error' ".[2].error_time_ns / 1000000000 |
 	. >= $before and . < $after + 1"
+
+start --mount tree --sb tree --json
+mount -o remount,ro tree
+await '"event":"fs-changed"' out
+mount -o remount,rw tree
+finish
+# shellcheck disable=SC2016 # of jq
+holds 'a mount and its filesystem' 'map(select(.event == "fs-changed") | .fs_rdonly) ==
+	[true, false] and (map([.sb, .dev, .dev_name, .fs_type]) | unique | length) == 1 and
+	any(.[]; .source == "mount" and (.options | startswith("ro,")) and
+		(.old_options // "" | startswith("rw,")))'
 
 start --sb tree --count 1
 mount -o remount tree

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Notifications about mounts: changes of their filesystems
+ *
+ * A filesystem can become read-only in any context, but its mounts can only be walked in
+ * process context.  So the superblock is put on a list, and a work item notes the
+ * change in all its mounts and posts the records.  This takes a step for each mount of
+ * the filesystem under mount_lock, as remounting it read-only does.
+ *
+ * mount_fs_lock protects the list, which s_mounts_changed links.  The work item holds
+ * mount_lock from taking a superblock off the list until it has walked its mounts.  The
+ * superblock is not freed during this, as mount_notify_destroy_fs() takes mount_lock.
+ * Noted mounts are in a namespace, and hold a reference on the superblock, as long as
+ * namespace_sem is held.
+ */
+
+#include <linux/cleanup.h>
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "mount.h"
+
+static LIST_HEAD(mount_fs_changed);
+static DEFINE_SPINLOCK(mount_fs_lock);
+
+static struct super_block *mount_fs_take(void)
+{
+	struct super_block *sb;
+
+	guard(spinlock_irqsave)(&mount_fs_lock);
+	sb = list_first_entry_or_null(&mount_fs_changed, struct super_block,
+				      s_mounts_changed);
+	if (sb)
+		list_del_init(&sb->s_mounts_changed);
+	return sb;
+}
+
+/* Post the records about one superblock.  Returns false if there was none. */
+static bool mount_fs_post(void)
+{
+	struct super_block *sb;
+
+	down_write(&namespace_sem);
+	read_seqlock_excl(&mount_lock);
+	sb = mount_fs_take();
+	if (sb)
+		mount_note_fs(sb);
+	read_sequnlock_excl(&mount_lock);
+	mount_notify_unlock();
+	return sb;
+}
+
+static void mount_fs_work_fn(struct work_struct *work)
+{
+	while (mount_fs_post())
+		cond_resched();
+}
+
+static DECLARE_WORK(mount_fs_work, mount_fs_work_fn);
+
+void __mount_notify_fs(struct super_block *sb)
+{
+	guard(spinlock_irqsave)(&mount_fs_lock);
+	if (!list_empty(&sb->s_mounts_changed))
+		return;
+	list_add_tail(&sb->s_mounts_changed, &mount_fs_changed);
+	queue_work(system_unbound_wq, &mount_fs_work);
+}
+
+/**
+ * mount_notify_destroy_fs - drop the changes of a superblock that are not posted
+ * @sb: the superblock, after the last change
+ *
+ * Context: Process context.
+ */
+void mount_notify_destroy_fs(struct super_block *sb)
+{
+	read_seqlock_excl(&mount_lock);
+	scoped_guard(spinlock_irqsave, &mount_fs_lock)
+		list_del_init(&sb->s_mounts_changed);
+	read_sequnlock_excl(&mount_lock);
+}

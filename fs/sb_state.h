@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What notifications about superblocks and mounts say about a superblock
+ */
+#ifndef _FS_SB_STATE_H
+#define _FS_SB_STATE_H
+
+#include <linux/atomic.h>
+#include <linux/fs.h>
+
+#ifdef CONFIG_WATCH_QUEUE
+
+/* Bits of sb->s_notify_state */
+#define SB_NOTIFY_BORN		0x01	/* vfs_get_tree() has completed once */
+#define SB_NOTIFY_DEAD		0x02	/* no sb_watchers are created */
+#define SB_NOTIFY_RDONLY	0x04	/* accepts no changes, by itself */
+#define SB_NOTIFY_ERROR		0x08	/* ... because of an error */
+#define SB_NOTIFY_FINAL		0x10	/* ... whatever a remount does */
+#define SB_NOTIFY_SHUTDOWN	0x20	/* was shut down */
+
+/* Called for each superblock, by alloc_super() only */
+static inline void sb_assign_id(struct super_block *sb)
+{
+	static atomic64_t last_id = ATOMIC64_INIT(0);
+
+	sb->s_notify_id = atomic64_inc_return(&last_id);
+}
+
+/* SB_RDONLY is not set by each filesystem that stops accepting changes */
+static inline bool sb_rejects_changes(const struct super_block *sb)
+{
+	return sb_rdonly(sb) || (READ_ONCE(sb->s_notify_state) & SB_NOTIFY_RDONLY);
+}
+
+#else /* !CONFIG_WATCH_QUEUE */
+
+static inline void sb_assign_id(struct super_block *sb)
+{
+}
+
+#endif /* CONFIG_WATCH_QUEUE */
+
+#endif /* _FS_SB_STATE_H */
