@@ -715,7 +715,12 @@ static int check_concurrent(struct watcher *w)
 				break;
 			seen->new = true;
 		} else if (is_plain(&r, NOTIFY_SB_GONE)) {
-			if (!seen || seen->gone)
+			/* Not seen if it was being unmounted when the watch was added */
+			if (seen && seen->gone)
+				break;
+			if (!seen)
+				seen = see_sb(w, &r);
+			if (!seen)
 				break;
 			seen->gone = true;
 		} else {
