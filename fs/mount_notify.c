@@ -58,7 +58,7 @@
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
  *	noted, changes, old_flags	mount_note_lock
- *	old_parent, old_ns		namespace_sem for writing, and the task that posts
+ *	old_parent, old_ns, old_group	namespace_sem for writing, and the task that posts
  *	walk, watched_above, event	likewise
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
@@ -135,6 +135,12 @@ static struct mnt_namespace *mount_changed_ns;	/* linked by next_changed */
 /* A new walk is due: there may be another watched ancestor */
 static bool mount_walk_outdated = true;
 
+/* The ID that statmount() and listmount() take */
+u64 mount_ns_id(const struct mnt_namespace *ns)
+{
+	return ns->seq;
+}
+
 /*
  * Noting
  */
@@ -207,6 +213,7 @@ static struct mount *mount_note_old_places(struct list_head *list)
 			requested = false;
 		if (requested)
 			last = mnt;
+		mnt->mnt_watches.old_group = mnt->mnt_group_id;
 		if (!mount_in_watched_ns(mnt))
 			continue;
 		mount_note_old_parent(mnt);
@@ -267,17 +274,24 @@ static bool mount_propagation_changes(struct mount *mnt, int type)
 
 void __mount_notify_propagation(struct mount *mnt, int type)
 {
-	struct mount *slave;
-
 	lockdep_assert_held_write(&namespace_sem);
 
 	guard(spinlock)(&mount_note_lock);
 	if (mount_in_watched_ns(mnt) && mount_propagation_changes(mnt, type))
 		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
-	/* If there are peers, the slaves remain slaves of the peer group */
-	if (type == MS_SHARED || !list_empty(&mnt->mnt_share))
-		return;
+	mnt->mnt_watches.old_group = mnt->mnt_group_id;
+}
 
+void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
+{
+	struct mount *slave;
+
+	lockdep_assert_held_write(&namespace_sem);
+
+	/* The slaves of a peer group remain slaves of the group while it has a mount */
+	if (master && master->mnt_group_id == mnt->mnt_watches.old_group)
+		return;
+	guard(spinlock)(&mount_note_lock);
 	list_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
 		if (mount_in_watched_ns(slave))
 			mount_note(slave, MOUNT_NOTED_PROPAGATION, true);
@@ -406,7 +420,7 @@ mount_record(const struct mount *mnt, const struct mount *parent,
 		.watch.info	= watch_sizeof(n),
 		.mnt_id		= mnt->mnt_id_unique,
 		.parent_id	= parent->mnt_id_unique,
-		.mnt_ns_id	= ns->seq,
+		.mnt_ns_id	= mount_ns_id(ns),
 		.sb_id		= sb->s_notify_id,
 		.dev_major	= MAJOR(sb->s_dev),
 		.dev_minor	= MINOR(sb->s_dev),
@@ -452,7 +466,7 @@ static void mount_post_ns(const struct mnt_namespace *ns,
 {
 	/* Pairs with cmpxchg() in watch_list_get_or_create() */
 	post_watch_notification(smp_load_acquire(&ns->watches.watches),
-				&n->watch, NULL, ns->seq);
+				&n->watch, NULL, mount_ns_id(ns));
 }
 
 /* Post an event about a mount that has one parent in @tree */
@@ -651,16 +665,21 @@ static void mount_posted(struct mount *mnt)
 	}
 }
 
-void __mount_notify_unlock(void)
+void mount_notify_prepare(void)
 {
-	struct mount *mnt, *next;
-	LIST_HEAD(noted);
+	lockdep_assert_held_write(&namespace_sem);
 
 	if (mount_moved || READ_ONCE(mount_walk_outdated)) {
 		WRITE_ONCE(mount_walk_outdated, false);
 		mount_walk = ++mount_last_nr;
 	}
-	downgrade_write(&namespace_sem);
+}
+
+void __mount_notify_post(void)
+{
+	struct mount *mnt, *next;
+	LIST_HEAD(noted);
+
 	scoped_guard(spinlock, &mount_note_lock)
 		list_splice_init(&mount_noted, &noted);
 
@@ -678,7 +697,6 @@ void __mount_notify_unlock(void)
 		mount_moved = false;
 		WRITE_ONCE(mount_walk_outdated, true);
 	}
-	up_read(&namespace_sem);
 }
 
 /*
