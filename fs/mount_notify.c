@@ -138,7 +138,7 @@ static bool mount_walk_outdated = true;
 /* The ID that statmount() and listmount() take */
 u64 mount_ns_id(const struct mnt_namespace *ns)
 {
-	return ns->seq;
+	return ns->ns.ns_id;
 }
 
 /*
@@ -292,7 +292,7 @@ void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
 	if (master && master->mnt_group_id == mnt->mnt_watches.old_group)
 		return;
 	guard(spinlock)(&mount_note_lock);
-	list_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
+	hlist_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
 		if (mount_in_watched_ns(slave))
 			mount_note(slave, MOUNT_NOTED_PROPAGATION, true);
 	}
@@ -316,7 +316,7 @@ void mount_note_fs(struct super_block *sb)
 
 	mount_fs_event = ++mount_last_nr;
 	guard(spinlock)(&mount_note_lock);
-	list_for_each_entry(mnt, &sb->s_mounts, mnt_instance) {
+	for (mnt = sb->s_mounts; mnt; mnt = mnt->mnt_next_for_sb) {
 		if (mount_in_watched_ns(mnt))
 			mount_note(mnt, MOUNT_NOTED_FS, false);
 	}
