@@ -23,6 +23,21 @@ die() {
 	exit 1
 }
 
+# kernel_base TREE: print the base that a tree belongs to, for example 6.12
+kernel_base() {
+	local BASES PACKAGE v
+
+	[[ -f $1/Makefile && -f $1/Kbuild ]] || die "$1 is not a kernel tree"
+	# shellcheck source=BASE
+	. "$top/BASE"
+	v=$(awk -F ' *= *' '$1 == "VERSION" { v = $2 }
+		$1 == "PATCHLEVEL" { print v "." $2; exit }' "$1/Makefile")
+	[[ " $BASES " == *" $v "* ]] ||
+		die "$1 is Linux $v, but the series is for Linux ${BASES// / or }." \
+			"Set KSRC to such a tree, or unset it"
+	echo "$v"
+}
+
 # usage [STATUS]: print the comment at the top of the script, and exit
 usage() {
 	sed -n '3,${/^#/!q;s/^# \{0,1\}//p}' "$0"

@@ -11,10 +11,22 @@ if [[ ! ${OVERLAY_LOCKED:-} ]]; then
 	flock -n 9 || { echo "$me: waiting for another invocation" >&2; flock 9; }
 fi
 
-# overlay: print the files below those top-level directories that the kernel has, too,
-# whether tracked or not: PATH is a whole file, PATH.patch edits the kernel's PATH. If
-# several commits edit it, there are several PATH.NN.patch, to be applied in order.
-overlay() {
+# shellcheck source=BASE
+. "$top/BASE"
+
+# unpack: update build/stock, and set version to its base, for example 6.12
+unpack() {
+	"$top/bin/unpack"
+	version=$(kernel_base "$stock")
+}
+version=$(kernel_base "$stock" 2>/dev/null) || true
+
+# overlay_all: print the files below those top-level directories that the kernel has,
+# too, whether tracked or not: PATH is a whole file, PATH.patch edits the kernel's PATH.
+# If several commits edit it, there are several PATH.NN.patch, to be applied in order.
+# PATH.BASE.patch or PATH.NN.BASE.patch is for one base: it takes the place of the patch
+# without BASE, or edits our own PATH. If it is empty, this base needs no such edit.
+overlay_all() {
 	local f
 
 	git -C "$top" ls-files -co --exclude-standard | while read -r f; do
@@ -25,14 +37,79 @@ overlay() {
 	done | sort
 }
 
-# patched: print the kernel paths that the overlay has patches for
+# overlay: print those files that are for the base of build/stock
+overlay() {
+	local f
+
+	overlay_all | awk -v bases="$BASES" -v version="$version" '
+		BEGIN { split(bases, base, " ") }
+		{
+			general = $0
+			for (i in base) {
+				end = length($0) - length("." base[i] ".patch")
+				if (substr($0, end + 1) != "." base[i] ".patch")
+					continue
+				if (base[i] != version)
+					next
+				general = substr($0, 1, end) ".patch"
+				special[general] = 1
+			}
+			file[++n] = $0
+			of[n] = general
+		}
+		END {
+			for (i = 1; i <= n; i++)
+				if (file[i] != of[i] || !(file[i] in special))
+					print file[i]
+		}' | while read -r f; do
+		[[ $f == *.patch && ! -s $top/$f ]] || echo "$f"
+	done
+}
+
+# general: in a list of files, replace PATH.BASE.patch by PATH.patch
+general() {
+	sed "s/\\.${version//./\\.}\\.patch\$/.patch/"
+}
+
+# parse FILE: set path to the kernel path of a file of the overlay, and number to the NN
+# of PATH.NN.patch
+parse() {
+	path=$1 number=''
+	[[ $1 == *.patch ]] || return 0
+	path=${1%.patch} path=${path%".$version"}
+	[[ $path != *.[0-9][0-9] ]] || { number=${path##*.}; path=${path%.*}; }
+}
+
+# patched: print the paths of the kernel's files that the overlay has patches for
 patched() {
-	overlay | sed -nE 's/(\.[0-9]{2})?\.patch$//p' | sort -u
+	local path
+
+	overlay | general | sed -nE 's/(\.[0-9]{2})?\.patch$//p' | sort -u |
+		while read -r path; do [[ -e $top/$path ]] || echo "$path"; done
+}
+
+# backported: print our own files that have a patch for this base
+backported() {
+	local path
+
+	overlay | general | sed -n 's/\.patch$//p' |
+		while read -r path; do [[ ! -e $top/$path ]] || echo "$path"; done
 }
 
 # patches PATH: print the patches for PATH, in order
 patches() {
-	(cd "$top" && ls "$1".[0-9][0-9].patch 2>/dev/null) || echo "$1.patch"
+	local p names=()
+
+	mapfile -t names < <(
+		for p in "$top/$1".[0-9][0-9]{,".$version"}.patch; do
+			[[ ! -e $p ]] || { p=${p#"$top/"}; p=${p%.patch}; echo "${p%".$version"}"; }
+		done | sort -u
+	)
+	((${#names[@]})) || names=("$1")
+	for p in "${names[@]}"; do
+		[[ ! -e $top/$p.$version.patch ]] || p+=.$version
+		[[ -e $top/$p.patch && ! -s $top/$p.patch ]] || echo "$p.patch"
+	done
 }
 
 # make_base: update build/base, the stock files that the series edits, without the 6.12
@@ -80,7 +157,7 @@ write_patch() {
 	mapfile -t below < <(patches "$1")
 	last=${below[-1]}
 	unset 'below[-1]'
-	cp "$base/$1" "$old"
+	if [[ -e $top/$1 ]]; then cp "$top/$1" "$old"; else cp "$base/$1" "$old"; fi
 	for p in "${below[@]}"; do
 		patch_file "$top/$p" "$old" >/dev/null || die "$p does not apply; fix it manually"
 	done

@@ -61,7 +61,7 @@
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
  *	noted, changes, old_flags	mount_note_lock
- *	old_parent, old_ns		namespace_sem for writing, and the task that posts
+ *	old_parent, old_ns, old_group	namespace_sem for writing, and the task that posts
  *	walk, watched_above, event	likewise
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
@@ -145,6 +145,12 @@ static struct mnt_namespace *mount_changed_ns;	/* linked by next_changed */
 /* A new walk is due: there may be another watched ancestor */
 static bool mount_walk_outdated = true;
 
+/* The ID that statmount() and listmount() take */
+u64 mount_ns_id(const struct mnt_namespace *ns)
+{
+	return ns->ns.ns_id;
+}
+
 /*
  * Noting
  */
@@ -220,6 +226,7 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 
 	guard(spinlock)(&mount_note_lock);
 	list_for_each_entry(mnt, list, mnt_list) {
+		mnt->mnt_watches.old_group = mnt->mnt_group_id;
 		/* The tree that umount_tree() was called for comes first, from its root */
 		if (!list_is_first(&mnt->mnt_list, list) &&
 		    !mnt->mnt_parent->mnt_watches.old_ns)
@@ -270,24 +277,26 @@ static bool mount_propagation_changes(struct mount *mnt, int type)
 
 void __mount_notify_propagation(struct mount *mnt, int type)
 {
-	bool changes = mount_in_watched_ns(mnt) && mount_propagation_changes(mnt, type);
+	lockdep_assert_held_write(&namespace_sem);
+
+	mnt->mnt_watches.old_group = mnt->mnt_group_id;
+	if (!mount_in_watched_ns(mnt) || !mount_propagation_changes(mnt, type))
+		return;
+	guard(spinlock)(&mount_note_lock);
+	mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
+}
+
+void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
+{
 	struct mount *slave;
-	bool orphans;
 
 	lockdep_assert_held_write(&namespace_sem);
 
-	/* If there are peers, the slaves remain slaves of the peer group */
-	orphans = type != MS_SHARED && list_empty(&mnt->mnt_share) &&
-		  !list_empty(&mnt->mnt_slave_list);
-	if (!changes && !orphans)
+	/* The slaves of a peer group remain slaves of the group while it has a mount */
+	if (master && master->mnt_group_id == mnt->mnt_watches.old_group)
 		return;
-
 	guard(spinlock)(&mount_note_lock);
-	if (changes)
-		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
-	if (!orphans)
-		return;
-	list_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
+	hlist_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
 		if (mount_in_watched_ns(slave))
 			mount_note(slave, MOUNT_NOTED_PROPAGATION, true);
 	}
@@ -311,7 +320,7 @@ void mount_note_fs(struct super_block *sb)
 
 	mount_fs_event = ++mount_last_nr;
 	guard(spinlock)(&mount_note_lock);
-	list_for_each_entry(mnt, &sb->s_mounts, mnt_instance) {
+	for (mnt = sb->s_mounts; mnt; mnt = mnt->mnt_next_for_sb) {
 		if (mount_in_watched_ns(mnt))
 			mount_note(mnt, MOUNT_NOTED_FS, false);
 	}
@@ -427,7 +436,7 @@ static void mount_record(struct mount_notification *n, const struct mount *mnt,
 	n->mnt_id = mnt->mnt_id_unique;
 	n->parent_id = parent->mnt_id_unique;
 	n->old_parent_id = 0;
-	n->mnt_ns_id = ns->seq;
+	n->mnt_ns_id = mount_ns_id(ns);
 	n->sb_id = sb->s_notify_id;
 	n->dev_major = MAJOR(sb->s_dev);
 	n->dev_minor = MINOR(sb->s_dev);
@@ -460,7 +469,7 @@ static void mount_post_ns(const struct mnt_namespace *ns,
 {
 	/* Pairs with cmpxchg() in watch_list_get_or_create() */
 	post_watch_notification(smp_load_acquire(&ns->watches.watches),
-				&n->watch, NULL, ns->seq);
+				&n->watch, NULL, mount_ns_id(ns));
 }
 
 /* Post an event about a mount that has one parent in @tree */
@@ -683,16 +692,21 @@ static void mount_post_all(struct list_head *added, struct list_head *changed)
 	}
 }
 
-void __mount_notify_unlock(void)
+void mount_notify_prepare(void)
 {
-	LIST_HEAD(added);
-	LIST_HEAD(changed);
+	lockdep_assert_held_write(&namespace_sem);
 
 	if (mount_moved || READ_ONCE(mount_walk_outdated)) {
 		WRITE_ONCE(mount_walk_outdated, false);
 		mount_walk = ++mount_last_nr;
 	}
-	downgrade_write(&namespace_sem);
+}
+
+void __mount_notify_post(void)
+{
+	LIST_HEAD(added);
+	LIST_HEAD(changed);
+
 	scoped_guard(spinlock, &mount_note_lock) {
 		list_splice_init(&mount_noted_new, &added);
 		list_splice_init(&mount_noted, &changed);
@@ -702,7 +716,6 @@ void __mount_notify_unlock(void)
 		mount_moved = false;
 		WRITE_ONCE(mount_walk_outdated, true);
 	}
-	up_read(&namespace_sem);
 }
 
 void __mount_notify_flush(void)

@@ -26,6 +26,7 @@ extern struct rw_semaphore namespace_sem;
  * @noted: link in the list of mounts with changes
  * @changes: MOUNT_NOTED_* bits
  * @old_flags: mnt_flags before the first change of flags
+ * @old_group: peer group before the mount leaves it
  * @old_parent: parent before the first move or the unmount, else NULL
  * @old_ns: namespace before the unmount
  * @walk: number of the last walk to the root over this mount
@@ -42,6 +43,7 @@ struct mount_watches {
 	struct list_head noted;
 	u32 changes;
 	int old_flags;
+	int old_group;
 	struct mount *old_parent;
 	struct mnt_namespace *old_ns;
 	u64 walk;
@@ -77,9 +79,12 @@ void __mount_notify_move(struct mount *mnt, bool propagated);
 void __mount_notify_umount(struct list_head *list, bool expired);
 void __mount_notify_attr(struct mount *mnt, int old_flags);
 void __mount_notify_propagation(struct mount *mnt, int type);
+void __mount_notify_slaves(struct mount *mnt, const struct mount *master);
 void __mount_notify_group(struct mount *mnt);
-void __mount_notify_unlock(void);
+void __mount_notify_post(void);
 void __mount_notify_flush(void);
+void mount_notify_prepare(void);
+u64 mount_ns_id(const struct mnt_namespace *ns);
 void mount_notify_adding(struct mnt_namespace *ns, bool subtree);
 void mount_notify_adding_ns(struct mnt_namespace *ns);
 void mount_notify_added(void);
@@ -96,6 +101,25 @@ static inline bool mount_watched(void)
 	return unlikely(atomic_read(&mount_nr_watches));
 }
 
+/* Are there changes to post?  Then the task that downgrades namespace_sem posts them. */
+static inline bool mount_notify_pending(void)
+{
+	return unlikely(!list_empty(&mount_noted_new) || !list_empty(&mount_noted));
+}
+
+/**
+ * mount_notify_post - post the changes that were noted
+ *
+ * The caller called mount_notify_prepare() before it downgraded namespace_sem.
+ *
+ * Context: Process context, namespace_sem held for reading.  May sleep.
+ */
+static inline void mount_notify_post(void)
+{
+	if (mount_notify_pending())
+		__mount_notify_post();
+}
+
 /**
  * mount_notify_unlock - release namespace_sem and post the changes that were noted
  *
@@ -105,10 +129,14 @@ static inline bool mount_watched(void)
  */
 static inline void mount_notify_unlock(void)
 {
-	if (likely(list_empty(&mount_noted_new) && list_empty(&mount_noted)))
+	if (!mount_notify_pending()) {
 		up_write(&namespace_sem);
-	else
-		__mount_notify_unlock();
+		return;
+	}
+	mount_notify_prepare();
+	downgrade_write(&namespace_sem);
+	mount_notify_post();
+	up_read(&namespace_sem);
 }
 
 /**
@@ -171,7 +199,24 @@ static inline void __mount_notify_propagation(struct mount *mnt, int type)
 {
 }
 
+static inline void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
+{
+}
+
 static inline void __mount_notify_group(struct mount *mnt)
+{
+}
+
+static inline bool mount_notify_pending(void)
+{
+	return false;
+}
+
+static inline void mount_notify_prepare(void)
+{
+}
+
+static inline void mount_notify_post(void)
 {
 }
 
@@ -263,14 +308,26 @@ static inline void mount_notify_attr(struct mount *mnt, int old_flags)
  * @mnt: the mount, before the change
  * @type: MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE
  *
- * Notes the mount if its type changes, and its slaves if they lose their master.
- *
  * Context: namespace_sem held for writing.
  */
 static inline void mount_notify_propagation(struct mount *mnt, int type)
 {
 	if (mount_watched())
 		__mount_notify_propagation(mnt, type);
+}
+
+/**
+ * mount_notify_slaves - note that the slaves of a mount get another master
+ * @mnt: the mount, which was passed to mount_notify_propagation() or to
+ *	mount_notify_umount() before it left its peer group
+ * @master: their new master, or NULL
+ *
+ * Context: namespace_sem held for writing.
+ */
+static inline void mount_notify_slaves(struct mount *mnt, const struct mount *master)
+{
+	if (mount_watched())
+		__mount_notify_slaves(mnt, master);
 }
 
 /**

@@ -104,7 +104,7 @@ static int mount_find_ns(struct file *file, u32 flags, bool add,
 
 	if (flags)
 		return -EINVAL;
-	target->id = ns->seq;
+	target->id = mount_ns_id(ns);
 	if (!add) {
 		/* Pairs with cmpxchg() in watch_list_get_or_create() */
 		target->list = smp_load_acquire(&ns->watches.watches);
@@ -192,7 +192,7 @@ void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id)
 
 void mount_notify_destroy_ns(struct mnt_namespace *ns)
 {
-	remove_watch_list(ns->watches.watches, ns->seq);
+	remove_watch_list(ns->watches.watches, mount_ns_id(ns));
 }
 
 static int __init mount_watch_init(void)

@@ -242,8 +242,9 @@ void sb_post(struct sb_watchers *sbw, const struct watch_notification *n,
 	sb_post_to_all(sbw, n, cred, may_notify, data);
 }
 
-/* Post a record about the state */
-static void sb_post_event(struct super_block *sb, u32 subtype, const struct cred *cred,
+/* Post a record about the state, with more bits of info */
+static void sb_post_event(struct super_block *sb, u32 subtype, u32 info,
+			  const struct cred *cred,
 			  bool (*may_notify)(const struct watch *watch, const void *data))
 {
 	struct superblock_notification n;
@@ -255,7 +256,7 @@ static void sb_post_event(struct super_block *sb, u32 subtype, const struct cred
 		return;
 	sbw = rcu_dereference_protected(sb->s_watchers,
 					lockdep_is_held(&sb->s_notify_lock));
-	n = sb_record(sbw, subtype, watch_sizeof(n));
+	n = sb_record(sbw, subtype, watch_sizeof(n) | info);
 	sb_post(sbw, &n.watch, cred, may_notify, NULL);
 }
 
@@ -283,7 +284,7 @@ void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 				subtype = NOTIFY_SB_RDONLY;
 			}
 		}
-		sb_post_event(sb, subtype, current_cred(), NULL);
+		sb_post_event(sb, subtype, 0, current_cred(), NULL);
 	}
 	mount_notify_fs(sb);
 }
@@ -292,15 +293,17 @@ void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
  * sb_notify_frozen - notify watchers that a filesystem was frozen or thawed
  * @sb: the superblock
  * @frozen: true if it was frozen
+ * @by_suspend: true if all filesystems are frozen or thawed for a suspend
  *
  * Context: Process context, sb->s_umount held for writing.
  */
-void sb_notify_frozen(struct super_block *sb, bool frozen)
+void sb_notify_frozen(struct super_block *sb, bool frozen, bool by_suspend)
 {
 	lockdep_assert_held_write(&sb->s_umount);
 
 	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
-		sb_post_event(sb, frozen ? NOTIFY_SB_FROZEN : NOTIFY_SB_THAWED, current_cred(),
+		sb_post_event(sb, frozen ? NOTIFY_SB_FROZEN : NOTIFY_SB_THAWED,
+			      by_suspend ? NOTIFY_SB_BY_SUSPEND : 0, current_cred(),
 			      sb_watch_privileged);
 	}
 }
@@ -322,7 +325,7 @@ void sb_notify_rdonly(struct super_block *sb)
 			return;
 		sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR |
 				    (sb_rdonly(sb) ? 0 : SB_NOTIFY_FINAL));
-		sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
+		sb_post_event(sb, NOTIFY_SB_RDONLY, 0, NULL, NULL);
 	}
 	mount_notify_fs(sb);
 }
@@ -349,9 +352,9 @@ void sb_notify_shutdown(struct super_block *sb, bool by_error)
 		sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_FINAL |
 				    (by_error ? SB_NOTIFY_ERROR : 0));
 		if (!was_ro)
-			sb_post_event(sb, NOTIFY_SB_RDONLY, NULL, NULL);
+			sb_post_event(sb, NOTIFY_SB_RDONLY, 0, NULL, NULL);
 		sb_set_state(sb, 0, SB_NOTIFY_SHUTDOWN);
-		sb_post_event(sb, NOTIFY_SB_SHUTDOWN, NULL, NULL);
+		sb_post_event(sb, NOTIFY_SB_SHUTDOWN, 0, NULL, NULL);
 	}
 	mount_notify_fs(sb);
 }

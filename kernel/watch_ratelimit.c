@@ -48,7 +48,7 @@ static void watch_ratelimit_begin(struct watch_ratelimit *rl, u32 room)
 /* The summary of a period is the first record of the next one */
 static void watch_ratelimit_timer(struct timer_list *timer)
 {
-	struct watch_ratelimit *rl = from_timer(rl, timer, timer);
+	struct watch_ratelimit *rl = container_of(timer, struct watch_ratelimit, timer);
 
 	scoped_guard(spinlock_irqsave, &rl->lock) {
 		if (watch_ratelimit_emit(rl))

@@ -205,7 +205,7 @@ void __kobject_notify(const struct kobject *kobj, const struct net *net,
 
 static void device_release_watch(struct watch *watch)
 {
-	kobj_ns_drop(KOBJ_NS_TYPE_NET, device_watch_net(watch));
+	kobj_ns_drop(KOBJ_NS_TYPE_NET, &device_watch_net(watch)->ns);
 }
 
 static int device_find(struct file *file, u32 flags, bool add,
@@ -225,7 +225,7 @@ static int device_find(struct file *file, u32 flags, bool add,
 		return ret;
 
 	/* Passive reference: keeps the address from being reused by another netns */
-	net = kobj_ns_grab_current(KOBJ_NS_TYPE_NET);
+	net = container_of(kobj_ns_grab_current(KOBJ_NS_TYPE_NET), struct net, ns);
 	sees = net->user_ns == &init_user_ns ? SEES_UNTAGGED : 0;
 	target->private = (void *)((unsigned long)net | sees);
 	target->list = &device_watchers;

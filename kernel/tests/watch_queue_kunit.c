@@ -889,7 +889,7 @@ static void test_irq_expect(struct kunit *test, const struct test_irq *t)
 
 static void test_timer_fn(struct timer_list *timer)
 {
-	struct test_irq *t = from_timer(t, timer, timer);
+	struct test_irq *t = container_of(timer, struct test_irq, timer);
 
 	test_irq_post(t, in_serving_softirq());
 }
@@ -897,17 +897,18 @@ static void test_timer_fn(struct timer_list *timer)
 /* A record can be posted from a softirq */
 static void watch_queue_test_timer(struct kunit *test)
 {
-	struct test_irq t = { .ctx = test->priv };
+	struct test_irq *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&t.ctx->wqueue->ring, 2));
-	init_completion(&t.done);
-	timer_setup_on_stack(&t.timer, test_timer_fn, 0);
-	mod_timer(&t.timer, jiffies + 1);
-	wait_for_completion(&t.done);
-	timer_delete_sync(&t.timer);
-	destroy_timer_on_stack(&t.timer);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->ctx = test->priv;
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(&t->ctx->wqueue->ring, 2));
+	init_completion(&t->done);
+	timer_setup(&t->timer, test_timer_fn, 0);
+	mod_timer(&t->timer, jiffies + 1);
+	wait_for_completion(&t->done);
+	timer_delete_sync(&t->timer);
 
-	test_irq_expect(test, &t);
+	test_irq_expect(test, t);
 }
 
 static void test_irq_fn(struct irq_work *work)

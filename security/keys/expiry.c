@@ -96,8 +96,8 @@ bool key_expiry_pending(struct key *key, time64_t now, time64_t *next)
 
 static int __init key_expiry_init(void)
 {
-	hrtimer_init(&key_expiry_timer, CLOCK_REALTIME, HRTIMER_MODE_ABS);
-	key_expiry_timer.function = key_expiry_timer_func;
+	hrtimer_setup(&key_expiry_timer, key_expiry_timer_func, CLOCK_REALTIME,
+		      HRTIMER_MODE_ABS);
 	return 0;
 }
 core_initcall(key_expiry_init);

@@ -276,6 +276,7 @@ static void add_error(struct event *ev, const struct superblock_error_notificati
 		[NOTIFY_SB_DIRECT_READ]	= "direct-read",
 		[NOTIFY_SB_DIRECT_WRITE] = "direct-write",
 		[NOTIFY_SB_STALE_CACHE]	= "stale-cache",
+		[NOTIFY_SB_DATA_LOST]	= "data-lost",
 	};
 
 	add_number(ev, "error", n->error);
@@ -350,6 +351,8 @@ static void add_sb_flags(struct event *ev, const union watch_record *rec)
 		nr = info & NOTIFY_SB_UNPRIVILEGED ? 5 : 6;
 	for (i = 0; i < nr; i++)
 		add_flag(ev, flags[i].name, info & flags[i].flag);
+	if (rec->watch.subtype == NOTIFY_SB_FROZEN || rec->watch.subtype == NOTIFY_SB_THAWED)
+		add_flag(ev, "by_suspend", info & NOTIFY_SB_BY_SUSPEND);
 }
 
 /* The mount is not attached yet if the filesystem is new */

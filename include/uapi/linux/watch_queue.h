@@ -292,7 +292,8 @@ struct mount_notification {
  *	may also have changed other options
  * @NOTIFY_SB_RECONFIGURED: the filesystem was remounted, maybe with other options,
  *	and remained read-only or writable
- * @NOTIFY_SB_FROZEN: frozen; writers block.  Privileged watchers only
+ * @NOTIFY_SB_FROZEN: frozen; writers block.  With %NOTIFY_SB_BY_SUSPEND, all
+ *	filesystems are frozen for a suspend.  Privileged watchers only
  * @NOTIFY_SB_THAWED: thawed.  Privileged watchers only
  * @NOTIFY_SB_SHUTDOWN: shut down after an error or on request.  The filesystem cannot
  *	be used until it is mounted again: it rejects changes, and reading may fail.
@@ -340,6 +341,8 @@ enum superblock_notification_subtype {
 /* Only in NOTIFY_SB_STATE */
 #define NOTIFY_SB_IS_FROZEN	WATCH_INFO_FLAG_4 /* Is frozen; privileged watchers only */
 #define NOTIFY_SB_UNPRIVILEGED	WATCH_INFO_FLAG_5 /* The watcher is not privileged */
+/* Only in NOTIFY_SB_FROZEN and NOTIFY_SB_THAWED */
+#define NOTIFY_SB_BY_SUSPEND	WATCH_INFO_FLAG_6 /* For a suspend or hibernation */
 
 /**
  * struct superblock_notification - WATCH_TYPE_SB_NOTIFY
@@ -371,6 +374,8 @@ struct superblock_notification {
  * @NOTIFY_SB_DIRECT_WRITE: direct I/O that writes a file
  * @NOTIFY_SB_STALE_CACHE: pages in the page cache could not be dropped after direct I/O
  *	had written the file; it may be damaged
+ * @NOTIFY_SB_DATA_LOST: a device lost data of a file, and reported this by itself or
+ *	when it was checked, not when a program used the data
  */
 enum superblock_error_kind {
 	NOTIFY_SB_METADATA		= 0,
@@ -379,6 +384,7 @@ enum superblock_error_kind {
 	NOTIFY_SB_DIRECT_READ		= 3,
 	NOTIFY_SB_DIRECT_WRITE		= 4,
 	NOTIFY_SB_STALE_CACHE		= 5,
+	NOTIFY_SB_DATA_LOST		= 6,
 };
 
 /**
