@@ -562,7 +562,9 @@ END
 inside 'mount -t tmpfs cargo /tmp/a'
 start --mount "$namespace" --json --filter mount=fs-changed
 inside 'mount -o remount,ro /tmp/a'
+printed 1
 inside 'mount -o remount,rw /tmp/a'
+printed 2
 finish
 jq -c '[.event, .path, .fs_type, .fs_rdonly]' <out >got
 same 'a remount in another mount namespace' got <<'END'
@@ -644,6 +646,7 @@ start --mount tree --sb tree --json
 mount -o remount,ro tree
 await '"event":"fs-changed"' out
 mount -o remount,rw tree
+until [ "$(grep -c '"event":"fs-changed"' out)" = 2 ]; do :; done
 finish
 # shellcheck disable=SC2016 # of jq
 holds 'a mount and its filesystem' 'map(select(.event == "fs-changed") | .fs_rdonly) ==
