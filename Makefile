@@ -84,7 +84,7 @@ mutate:	## mutation testing with vm/mutations (an hour)
 bench:	## count instructions, 6.12 against our kernel (an hour the first time)
 	@bin/bench
 
-check:	## static checks: style, warnings, documentation
+check:	## static checks: style, warnings, documentation (10 min)
 	@bin/check
 
 series:	## make the patch series and its git repository in build/
