@@ -168,13 +168,13 @@ static bool mount_in_watched_ns(const struct mount *mnt)
 
 static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 {
-	u32 *changes = &mnt->mnt_watches.changes;
+	u32 changes = mnt->mnt_watches.changes;
 
 	if (!indirect)
-		*changes &= ~MOUNT_NOTED_INDIRECT(change);
-	else if (!(*changes & change))
-		*changes |= MOUNT_NOTED_INDIRECT(change);
-	*changes |= MOUNT_NOTED | change;
+		changes &= ~MOUNT_NOTED_INDIRECT(change);
+	else if (!(changes & change))
+		changes |= MOUNT_NOTED_INDIRECT(change);
+	mnt->mnt_watches.changes = changes | MOUNT_NOTED | change;
 }
 
 static void mount_note(struct mount *mnt, u32 change, bool indirect)
@@ -217,8 +217,9 @@ void __mount_notify_move(struct mount *mnt, bool propagated)
 void __mount_notify_umount(struct list_head *list, bool expired)
 {
 	u32 change = MOUNT_NOTED_UMOUNT | (expired ? MOUNT_NOTED_EXPIRED : 0);
+	bool propagated = false, watched = false;
+	struct mnt_namespace *ns = NULL;
 	struct mount_watches *w;
-	bool propagated = false;
 	LIST_HEAD(unmounted);
 	struct mount *mnt;
 
@@ -226,21 +227,24 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 
 	guard(spinlock)(&mount_note_lock);
 	list_for_each_entry(mnt, list, mnt_list) {
-		mnt->mnt_watches.old_group = mnt->mnt_group_id;
-		/* The tree that umount_tree() was called for comes first, from its root */
-		if (!list_is_first(&mnt->mnt_list, list) &&
-		    !mnt->mnt_parent->mnt_watches.old_ns)
-			propagated = true;
-		if (!mount_in_watched_ns(mnt))
-			continue;
 		w = &mnt->mnt_watches;
+		w->old_group = mnt->mnt_group_id;
+		/* The tree that umount_tree() was called for comes first, from its root */
+		if (!propagated && !mnt->mnt_parent->mnt_watches.old_ns)
+			propagated = !list_is_first(&mnt->mnt_list, list);
+		if (mnt->mnt_ns != ns) {
+			ns = mnt->mnt_ns;
+			watched = mount_in_watched_ns(mnt);
+		}
+		if (!watched)
+			continue;
 		if (w->changes)
 			list_del(&w->noted);
 		/* Children first, in an order that umount(2) would accept */
 		list_add(&w->noted, &unmounted);
 		mount_add_change(mnt, change, propagated);
 		mount_note_old_parent(mnt);
-		w->old_ns = mnt->mnt_ns;
+		w->old_ns = ns;
 	}
 	list_splice_tail(&unmounted, &mount_noted);
 }
