@@ -191,8 +191,9 @@ void __mount_notify_new(struct mount *mnt, bool propagated)
 {
 	lockdep_assert_held_write(&namespace_sem);
 
-	guard(spinlock)(&mount_note_lock);
-	if (mount_in_watched_ns(mnt))
+	if (!mount_in_watched_ns(mnt))
+		return;
+	scoped_guard(spinlock, &mount_note_lock)
 		mount_note(mnt, MOUNT_NOTED_NEW, propagated);
 }
 
@@ -206,12 +207,12 @@ void __mount_notify_move(struct mount *mnt, bool propagated)
 {
 	lockdep_assert_held_write(&namespace_sem);
 
-	guard(spinlock)(&mount_note_lock);
 	if (!mount_in_watched_ns(mnt))
 		return;
 	mount_note_old_parent(mnt);
 	mount_moved = true;
-	mount_note(mnt, MOUNT_NOTED_MOVE, propagated);
+	scoped_guard(spinlock, &mount_note_lock)
+		mount_note(mnt, MOUNT_NOTED_MOVE, propagated);
 }
 
 void __mount_notify_umount(struct list_head *list, bool expired)
@@ -225,7 +226,7 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 
 	lockdep_assert_held_write(&namespace_sem);
 
-	guard(spinlock)(&mount_note_lock);
+	spin_lock(&mount_note_lock);
 	list_for_each_entry(mnt, list, mnt_list) {
 		w = &mnt->mnt_watches;
 		w->old_group = mnt->mnt_group_id;
@@ -247,6 +248,7 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 		w->old_ns = ns;
 	}
 	list_splice_tail(&unmounted, &mount_noted);
+	spin_unlock(&mount_note_lock);
 }
 
 void __mount_notify_attr(struct mount *mnt, int old_flags)
@@ -255,12 +257,13 @@ void __mount_notify_attr(struct mount *mnt, int old_flags)
 
 	if (!((mnt->mnt.mnt_flags ^ old_flags) & MNT_USER_SETTABLE_MASK))
 		return;
-	guard(spinlock)(&mount_note_lock);
 	if (!mount_in_watched_ns(mnt))
 		return;
-	if (!(mnt->mnt_watches.changes & MOUNT_NOTED_FLAGS))
-		mnt->mnt_watches.old_flags = old_flags;
-	mount_note(mnt, MOUNT_NOTED_FLAGS, false);
+	scoped_guard(spinlock, &mount_note_lock) {
+		if (!(mnt->mnt_watches.changes & MOUNT_NOTED_FLAGS))
+			mnt->mnt_watches.old_flags = old_flags;
+		mount_note(mnt, MOUNT_NOTED_FLAGS, false);
+	}
 }
 
 /* Does change_mnt_propagation() change the mount itself? */
@@ -286,8 +289,8 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 	mnt->mnt_watches.old_group = mnt->mnt_group_id;
 	if (!mount_in_watched_ns(mnt) || !mount_propagation_changes(mnt, type))
 		return;
-	guard(spinlock)(&mount_note_lock);
-	mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
+	scoped_guard(spinlock, &mount_note_lock)
+		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
 
 void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
@@ -301,19 +304,21 @@ void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
 	/* The slaves of a peer group remain slaves of the group while it has a mount */
 	if (master && master->mnt_group_id == mnt->mnt_watches.old_group)
 		return;
-	guard(spinlock)(&mount_note_lock);
+	spin_lock(&mount_note_lock);
 	hlist_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
 		if (mount_in_watched_ns(slave))
 			mount_note(slave, MOUNT_NOTED_PROPAGATION, true);
 	}
+	spin_unlock(&mount_note_lock);
 }
 
 void __mount_notify_group(struct mount *mnt)
 {
 	lockdep_assert_held_write(&namespace_sem);
 
-	guard(spinlock)(&mount_note_lock);
-	if (mount_in_watched_ns(mnt))
+	if (!mount_in_watched_ns(mnt))
+		return;
+	scoped_guard(spinlock, &mount_note_lock)
 		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
 
@@ -325,11 +330,12 @@ void mount_note_fs(struct super_block *sb)
 	lockdep_assert_held(&mount_lock.lock);
 
 	mount_fs_event = ++mount_last_nr;
-	guard(spinlock)(&mount_note_lock);
+	spin_lock(&mount_note_lock);
 	for (mnt = sb->s_mounts; mnt; mnt = mnt->mnt_next_for_sb) {
 		if (mount_in_watched_ns(mnt))
 			mount_note(mnt, MOUNT_NOTED_FS, false);
 	}
+	spin_unlock(&mount_note_lock);
 }
 
 /*
@@ -666,7 +672,7 @@ static void mount_posted(struct mount *mnt)
 
 	w->old_parent = NULL;
 	w->old_ns = NULL;
-	guard(spinlock)(&mount_note_lock);
+	spin_lock(&mount_note_lock);
 	/* Flags may have changed while the record was posted */
 	if (w->changes != MOUNT_NOTED) {
 		list_move_tail(&w->noted, &mount_noted);
@@ -674,6 +680,7 @@ static void mount_posted(struct mount *mnt)
 		w->changes = 0;
 		list_del(&w->noted);
 	}
+	spin_unlock(&mount_note_lock);
 }
 
 static void mount_post_all(struct list_head *added, struct list_head *changed)

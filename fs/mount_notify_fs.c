@@ -31,11 +31,12 @@ static struct super_block *mount_fs_take(void)
 {
 	struct super_block *sb;
 
-	guard(spinlock_irqsave)(&mount_fs_lock);
-	sb = list_first_entry_or_null(&mount_fs_changed, struct super_block,
-				      s_mounts_changed);
-	if (sb)
-		list_del_init(&sb->s_mounts_changed);
+	scoped_guard(spinlock_irqsave, &mount_fs_lock) {
+		sb = list_first_entry_or_null(&mount_fs_changed, struct super_block,
+					      s_mounts_changed);
+		if (sb)
+			list_del_init(&sb->s_mounts_changed);
+	}
 	return sb;
 }
 
@@ -65,11 +66,12 @@ static DECLARE_DELAYED_WORK(mount_fs_work, mount_fs_work_fn);
 
 void __mount_notify_fs(struct super_block *sb)
 {
-	guard(spinlock_irqsave)(&mount_fs_lock);
-	if (!list_empty(&sb->s_mounts_changed))
-		return;
-	list_add_tail(&sb->s_mounts_changed, &mount_fs_changed);
-	queue_delayed_work(system_unbound_wq, &mount_fs_work, 1);
+	scoped_guard(spinlock_irqsave, &mount_fs_lock) {
+		if (list_empty(&sb->s_mounts_changed)) {
+			list_add_tail(&sb->s_mounts_changed, &mount_fs_changed);
+			queue_delayed_work(system_unbound_wq, &mount_fs_work, 1);
+		}
+	}
 }
 
 /**
