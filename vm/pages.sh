@@ -14,7 +14,8 @@ start() {
 	*) "/t/pages/$name" mnt >out 2>messages & ;;
 	esac
 	pid=$!
-	exec 3<messages
+	# Opening it for reading alone waits, and fails if a child ends
+	exec 3<>messages
 	case $name in
 	*.sh) read -r _ <&3 ;;
 	*) await watching out ;;
