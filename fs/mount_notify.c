@@ -23,17 +23,16 @@
  * connected is held by its parent.
  *
  * Flags change under mount_lock alone.  The task that changes them takes namespace_sem
- * afterwards, see mount_notify_flush().  Another section may post the records before.  A
- * mount that is unmounted before this is not freed while it is noted, as the
- * section that unmounts it posts the records of all noted mounts.
+ * afterwards, see mount_notify_flush().  Another section may post the records before.
+ * A mount can be unmounted before this.  The section that unmounts it posts the records
+ * of all noted mounts, so no noted mount is freed.
  *
  * Which watches get an event
  *
  * Each watch gets one record of an event.  A watch on a mount gets the events of
  * this mount and of mounts that have or had it as their parent, but changes of the
- * filesystem only of this mount.  A watch with
- * WATCH_SUBTREE also gets the events of all mounts below it.  A watch on a namespace
- * gets the events of all mounts in it.
+ * filesystem only of this mount.  A watch with WATCH_SUBTREE also gets the events of
+ * all mounts below it.  A watch on a namespace gets the events of all mounts in it.
  *
  * All mounts of a tree are in one namespace and stay in it until they are unmounted.
  * A detached tree is an exception: it may be attached in a namespace that the
@@ -42,13 +41,14 @@
  * Bounds
  *
  * A hook does a fixed amount of work for each mount that the kernel changes.  It notes
- * only mounts of namespaces in which a mount was watched.  Posting takes time for each watch that
- * gets the record, whose number is limited (user.max_watch_queue_watches).  In a
- * namespace with a subtree watch, the ancestors of a changed mount are searched for
- * watches.  A mount that was walked over keeps the result, until a mount moves or a watch
- * is added.  So the cost of unmounting a long chain of mounts is not the square of its
- * length.  At worst, each section walks to the root once for each mount that it changes,
- * as statmount() and move_mount() do under namespace_sem.
+ * only mounts of namespaces in which a mount was watched.  Posting takes time for each
+ * watch that gets the record.  The number of watches is limited
+ * (user.max_watch_queue_watches).  In a namespace with a subtree watch, the ancestors of
+ * a changed mount are searched for watches.  A mount that was walked over keeps the
+ * result, until a mount moves or a watch is added.  So the cost of unmounting a long
+ * chain of mounts is not the square of its length.  At worst, each section walks to the
+ * root once for each mount that it changes, as statmount() and move_mount() do under
+ * namespace_sem.
  *
  * Locks, outer to inner
  *
@@ -177,7 +177,7 @@ static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 	mnt->mnt_watches.changes = changes | MOUNT_NOTED | change;
 }
 
-static void mount_note(struct mount *mnt, u32 change, bool indirect)
+static void mount_note_locked(struct mount *mnt, u32 change, bool indirect)
 {
 	lockdep_assert_held(&mount_note_lock);
 
@@ -187,14 +187,19 @@ static void mount_note(struct mount *mnt, u32 change, bool indirect)
 	mount_add_change(mnt, change, indirect);
 }
 
+static void mount_note(struct mount *mnt, u32 change, bool indirect)
+{
+	if (!mount_in_watched_ns(mnt))
+		return;
+	scoped_guard(spinlock, &mount_note_lock)
+		mount_note_locked(mnt, change, indirect);
+}
+
 void __mount_notify_new(struct mount *mnt, bool propagated)
 {
 	lockdep_assert_held_write(&namespace_sem);
 
-	if (!mount_in_watched_ns(mnt))
-		return;
-	scoped_guard(spinlock, &mount_note_lock)
-		mount_note(mnt, MOUNT_NOTED_NEW, propagated);
+	mount_note(mnt, MOUNT_NOTED_NEW, propagated);
 }
 
 static void mount_note_old_parent(struct mount *mnt)
@@ -211,8 +216,7 @@ void __mount_notify_move(struct mount *mnt, bool propagated)
 		return;
 	mount_note_old_parent(mnt);
 	mount_moved = true;
-	scoped_guard(spinlock, &mount_note_lock)
-		mount_note(mnt, MOUNT_NOTED_MOVE, propagated);
+	mount_note(mnt, MOUNT_NOTED_MOVE, propagated);
 }
 
 void __mount_notify_umount(struct list_head *list, bool expired)
@@ -262,7 +266,7 @@ void __mount_notify_attr(struct mount *mnt, int old_flags)
 	scoped_guard(spinlock, &mount_note_lock) {
 		if (!(mnt->mnt_watches.changes & MOUNT_NOTED_FLAGS))
 			mnt->mnt_watches.old_flags = old_flags;
-		mount_note(mnt, MOUNT_NOTED_FLAGS, false);
+		mount_note_locked(mnt, MOUNT_NOTED_FLAGS, false);
 	}
 }
 
@@ -290,7 +294,7 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 	if (!mount_in_watched_ns(mnt) || !mount_propagation_changes(mnt, type))
 		return;
 	scoped_guard(spinlock, &mount_note_lock)
-		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
+		mount_note_locked(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
 
 void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
@@ -307,7 +311,7 @@ void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
 	spin_lock(&mount_note_lock);
 	hlist_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
 		if (mount_in_watched_ns(slave))
-			mount_note(slave, MOUNT_NOTED_PROPAGATION, true);
+			mount_note_locked(slave, MOUNT_NOTED_PROPAGATION, true);
 	}
 	spin_unlock(&mount_note_lock);
 }
@@ -316,10 +320,7 @@ void __mount_notify_group(struct mount *mnt)
 {
 	lockdep_assert_held_write(&namespace_sem);
 
-	if (!mount_in_watched_ns(mnt))
-		return;
-	scoped_guard(spinlock, &mount_note_lock)
-		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
+	mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
 
 void mount_note_fs(struct super_block *sb)
@@ -333,7 +334,7 @@ void mount_note_fs(struct super_block *sb)
 	spin_lock(&mount_note_lock);
 	for (mnt = sb->s_mounts; mnt; mnt = mnt->mnt_next_for_sb) {
 		if (mount_in_watched_ns(mnt))
-			mount_note(mnt, MOUNT_NOTED_FS, false);
+			mount_note_locked(mnt, MOUNT_NOTED_FS, false);
 	}
 	spin_unlock(&mount_note_lock);
 }
@@ -511,7 +512,7 @@ static void mount_post_change(struct mount *mnt, u8 subtype, bool propagated)
 /* Check for another root after all changes are posted */
 static void mount_tree_changed(struct mnt_namespace *ns)
 {
-	if (ns->watches.tree_changed || !ns->watches.watches)
+	if (ns->watches.tree_changed || !READ_ONCE(ns->watches.watches))
 		return;
 	ns->watches.tree_changed = true;
 	ns->watches.next_changed = mount_changed_ns;
