@@ -68,12 +68,13 @@ finish
 umount tree || exit
 
 damaged tree
-scene 'FILESYSTEMS: all of them; one has a damaged directory and errors=remount-ro' --sb all
+scene 'FILESYSTEMS: all of them; one has a damaged directory and errors=remount-ro' \
+	--sb all --filter sb=rdonly,rdwr,error
 try rdonly mount -o remount,ro tree
 try rdwr mount -o remount,rw tree
 echo '$ ls tree/cellar'
 ls tree/cellar >output 2>&1
-await shutdown
+await by_error
 finish
 umount tree && losetup -d /dev/loop0 || exit
 

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 
 #include "disks.h"
 #include "mounts.h"
@@ -195,6 +196,22 @@ static inline bool read_mountinfo(int object, struct expected_sb *sb)
 		found = parse_mountinfo(line, &mnt, sb) && mnt == stx.stx_mnt_id;
 	fclose(file);
 	return found;
+}
+
+/* After an error, Linux 6.12 shuts ext4 down.  In 7.1, ext4 remains readable. */
+static inline bool ext4_shuts_down(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && atoi(name.release) < 7;
+}
+
+/* The next records report that ext4 stopped because of an error */
+static inline bool got_ext4_stop(struct stream *s, __u32 id)
+{
+	return got_change(s, id, NOTIFY_SB_RDONLY, RO | BY_ERROR) &&
+	       (!ext4_shuts_down() ||
+		got_change(s, id, NOTIFY_SB_SHUTDOWN, RO | BY_ERROR | SHUT));
 }
 
 /* Object ID in the nth line of fdinfo for a watch with this ID */

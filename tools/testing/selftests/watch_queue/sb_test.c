@@ -359,7 +359,7 @@ TEST_F(sb, error)
 }
 
 /* With errors=remount-ro, ext4 aborts the journal, which posts RDONLY, and shuts down. */
-TEST_F(sb, error_shuts_down)
+TEST_F(sb, error_stops)
 {
 	struct expected_error damage;
 
@@ -367,8 +367,7 @@ TEST_F(sb, error_shuts_down)
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	read_damaged();
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, &damage));
-	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO | BY_ERROR));
-	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_SHUTDOWN, RO | BY_ERROR | SHUT));
+	EXPECT_TRUE(got_ext4_stop(&self->s, 1));
 	EXPECT_NE(0, mkdir("mnt/new", 0755));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	ASSERT_EQ(0, do_umount("mnt", 0));
@@ -384,8 +383,7 @@ TEST_F(sb, error_without_journal)
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	read_damaged();
 	EXPECT_TRUE(got_error(&self->s, 1, NOTIFY_SB_ERROR, &damage));
-	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO | BY_ERROR));
-	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_SHUTDOWN, RO | BY_ERROR | SHUT));
+	EXPECT_TRUE(got_ext4_stop(&self->s, 1));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
