@@ -14,6 +14,8 @@
 
 #include "sb.h"
 
+#define FREEZE_FILESYSTEMS	"/sys/power/freeze_filesystems"
+
 static bool got_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
 		      __u16 warning)
 {
@@ -318,6 +320,24 @@ TEST_F(sb, freeze)
 	close(fd);
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
+/* A suspend that freezes all filesystems is told apart from FIFREEZE. */
+TEST_F(sb, suspend)
+{
+	if (access(FREEZE_FILESYSTEMS, W_OK))
+		SKIP(return, "this kernel does not freeze filesystems for a suspend");
+	ASSERT_TRUE(make_ext4("image", ""));
+	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	/* Freeze filesystems and tasks, and resume at once */
+	ASSERT_EQ(0, sysctl_set(FREEZE_FILESYSTEMS, 1));
+	ASSERT_EQ(0, sysctl_set("/sys/module/suspend/parameters/pm_test_delay", 0));
+	ASSERT_EQ(0, write_text("/sys/power/pm_test", "freezer"));
+	ASSERT_EQ(0, write_text("/sys/power/state", "freeze"));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_FROZEN, NOTIFY_SB_BY_SUSPEND));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_THAWED, NOTIFY_SB_BY_SUSPEND));
+	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
 /* A filesystem that is unmounted while frozen exists until it is thawed. */
