@@ -59,18 +59,18 @@ static int test_watch(struct kunit *test, struct watch_queue *wqueue,
 static const struct cred *test_drop_privilege(struct kunit *test)
 {
 	struct cred *cred = prepare_creds();
-	const struct cred *old;
 
 	KUNIT_ASSERT_NOT_NULL(test, cred);
 	cap_lower(cred->cap_effective, CAP_SYS_RESOURCE);
-	old = override_creds(cred);
-	put_cred(cred);
-	return old;
+	return override_creds(cred);
 }
 
 static void test_restore_privilege(const struct cred *old)
 {
+	const struct cred *cred = current_cred();
+
 	revert_creds(old);
+	put_cred(cred);
 }
 
 static long test_charged(void)
