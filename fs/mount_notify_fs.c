@@ -59,7 +59,7 @@ static void mount_fs_work_fn(struct work_struct *work)
 {
 	LIST_HEAD(changed);
 
-	/* A superblock that changes again meanwhile waits for the next tick */
+	/* A superblock that changes while this runs waits for the next tick */
 	scoped_guard(spinlock_irqsave, &mount_fs_lock)
 		list_splice_init(&mount_fs_changed, &changed);
 	while (!list_empty_careful(&changed)) {
