@@ -222,6 +222,7 @@ void __mount_notify_move(struct mount *mnt, bool propagated)
 void __mount_notify_umount(struct list_head *list, bool expired)
 {
 	u32 change = MOUNT_NOTED_UMOUNT | (expired ? MOUNT_NOTED_EXPIRED : 0);
+	u32 direct = MOUNT_NOTED | change, indirect = direct | MOUNT_NOTED_INDIRECT(change);
 	bool propagated = false, watched = false;
 	struct mnt_namespace *ns = NULL;
 	struct mount_watches *w;
@@ -243,11 +244,14 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 		}
 		if (!watched)
 			continue;
-		if (w->changes)
+		if (unlikely(w->changes)) {
 			list_del(&w->noted);
+			mount_add_change(mnt, change, propagated);
+		} else {
+			w->changes = propagated ? indirect : direct;
+		}
 		/* Children first, in an order that umount(2) would accept */
 		list_add(&w->noted, &unmounted);
-		mount_add_change(mnt, change, propagated);
 		mount_note_old_parent(mnt);
 		w->old_ns = ns;
 	}
@@ -297,23 +301,27 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 		mount_note_locked(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
 
-void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
+static noinline void mount_note_slaves(struct mount *mnt)
 {
 	struct mount *slave;
 
-	lockdep_assert_held_write(&namespace_sem);
-
-	if (hlist_empty(&mnt->mnt_slave_list))
-		return;
-	/* The slaves of a peer group remain slaves of the group while it has a mount */
-	if (master && master->mnt_group_id == mnt->mnt_watches.old_group)
-		return;
 	spin_lock(&mount_note_lock);
 	hlist_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
 		if (mount_in_watched_ns(slave))
 			mount_note_locked(slave, MOUNT_NOTED_PROPAGATION, true);
 	}
 	spin_unlock(&mount_note_lock);
+}
+
+void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
+{
+	lockdep_assert_held_write(&namespace_sem);
+
+	if (likely(hlist_empty(&mnt->mnt_slave_list)))
+		return;
+	/* The slaves of a peer group remain slaves of the group while it has a mount */
+	if (!master || master->mnt_group_id != mnt->mnt_watches.old_group)
+		mount_note_slaves(mnt);
 }
 
 void __mount_notify_group(struct mount *mnt)

@@ -5,10 +5,11 @@
 #ifndef _FS_MOUNT_NOTIFY_H
 #define _FS_MOUNT_NOTIFY_H
 
-#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
+
+#include "sb_state.h"
 
 struct mnt_namespace;
 struct mount;
@@ -71,7 +72,6 @@ struct mount_ns_watches {
 	u64 event;
 };
 
-extern atomic_t mount_nr_watches;
 extern struct list_head mount_noted_new, mount_noted;
 
 void __mount_notify_new(struct mount *mnt, bool propagated);
@@ -91,15 +91,7 @@ void mount_notify_added(void);
 void mount_notify_removed(void);
 void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id);
 void mount_notify_destroy_ns(struct mnt_namespace *ns);
-void __mount_notify_fs(struct super_block *sb);
 void mount_note_fs(struct super_block *sb);
-void mount_notify_destroy_fs(struct super_block *sb);
-
-/* The hooks cost no more than this check while no mount is watched */
-static inline bool mount_watched(void)
-{
-	return unlikely(atomic_read(&mount_nr_watches));
-}
 
 /* Are there changes to post?  Then the task that downgrades namespace_sem posts them. */
 static inline bool mount_notify_pending(void)
@@ -174,11 +166,6 @@ struct mount_watches {
 struct mount_ns_watches {
 };
 
-static inline bool mount_watched(void)
-{
-	return false;
-}
-
 static inline void __mount_notify_new(struct mount *mnt, bool propagated)
 {
 }
@@ -234,14 +221,6 @@ static inline void mount_notify_destroy(struct mount_watches *watches, u64 mnt_i
 }
 
 static inline void mount_notify_destroy_ns(struct mnt_namespace *ns)
-{
-}
-
-static inline void __mount_notify_fs(struct super_block *sb)
-{
-}
-
-static inline void mount_notify_destroy_fs(struct super_block *sb)
 {
 }
 
@@ -340,20 +319,6 @@ static inline void mount_notify_group(struct mount *mnt)
 {
 	if (mount_watched())
 		__mount_notify_group(mnt);
-}
-
-/**
- * mount_notify_fs - notify watchers that the filesystem of mounts changed
- * @sb: the superblock; it was remounted, became read-only or was shut down
- *
- * The records are posted by a work item.  Changes before it runs are one event.
- *
- * Context: Any but NMI.
- */
-static inline void mount_notify_fs(struct super_block *sb)
-{
-	if (mount_watched())
-		__mount_notify_fs(sb);
 }
 
 #endif /* _FS_MOUNT_NOTIFY_H */

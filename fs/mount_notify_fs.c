@@ -27,12 +27,13 @@
 static LIST_HEAD(mount_fs_changed);
 static DEFINE_SPINLOCK(mount_fs_lock);
 
-static struct super_block *mount_fs_take(void)
+/* Take the first superblock off @list, which mount_fs_lock protects like the other */
+static struct super_block *mount_fs_take(struct list_head *list)
 {
 	struct super_block *sb;
 
 	scoped_guard(spinlock_irqsave, &mount_fs_lock) {
-		sb = list_first_entry_or_null(&mount_fs_changed, struct super_block,
+		sb = list_first_entry_or_null(list, struct super_block,
 					      s_mounts_changed);
 		if (sb)
 			list_del_init(&sb->s_mounts_changed);
@@ -40,14 +41,14 @@ static struct super_block *mount_fs_take(void)
 	return sb;
 }
 
-/* Post the records about one superblock */
-static void mount_fs_post(void)
+/* Post the records about the first superblock on @list, unless it was removed */
+static void mount_fs_post(struct list_head *list)
 {
 	struct super_block *sb;
 
 	down_write(&namespace_sem);
 	read_seqlock_excl(&mount_lock);
-	sb = mount_fs_take();
+	sb = mount_fs_take(list);
 	if (sb)
 		mount_note_fs(sb);
 	read_sequnlock_excl(&mount_lock);
@@ -56,8 +57,13 @@ static void mount_fs_post(void)
 
 static void mount_fs_work_fn(struct work_struct *work)
 {
-	while (!list_empty_careful(&mount_fs_changed)) {
-		mount_fs_post();
+	LIST_HEAD(changed);
+
+	/* A superblock that changes while this runs waits for the next tick */
+	scoped_guard(spinlock_irqsave, &mount_fs_lock)
+		list_splice_init(&mount_fs_changed, &changed);
+	while (!list_empty_careful(&changed)) {
+		mount_fs_post(&changed);
 		cond_resched();
 	}
 }

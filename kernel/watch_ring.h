@@ -162,6 +162,36 @@ static __always_inline bool watch_ring_lose(struct watch_ring *ring)
 	return !lost;
 }
 
+/*
+ * Copy @len bytes as two blocks of constant size, which overlap if @len is less than
+ * their sum.  This takes a few moves, without a loop or a call.
+ */
+static __always_inline void
+watch_ring_copy_blocks(u8 *to, const u8 *from, u32 len, u32 first, u32 last)
+{
+	memcpy(to, from, first);
+	memcpy(to + len - last, from + len - last, last);
+}
+
+/* Copy the data of a record */
+static __always_inline void watch_ring_copy_data(u8 *to, const u8 *from, u32 len)
+{
+	if (likely(len == 8))
+		memcpy(to, from, 8);
+	else if (unlikely(len < 16))
+		memcpy(to, from, len);
+	else if (len <= 24)
+		watch_ring_copy_blocks(to, from, len, 16, 8);
+	else if (len <= 40)
+		watch_ring_copy_blocks(to, from, len, 24, 16);
+	else if (len <= 56)
+		watch_ring_copy_blocks(to, from, len, 32, 24);
+	else if (len <= 80)
+		watch_ring_copy_blocks(to, from, len, 48, 32);
+	else
+		watch_ring_copy_blocks(to, from, len, 64, 56);
+}
+
 /* Store a record in a ring that is not full; @len is the length in @info */
 static __always_inline void
 watch_ring_put(struct watch_ring *ring, const struct watch_notification *n,
@@ -174,7 +204,7 @@ watch_ring_put(struct watch_ring *ring, const struct watch_notification *n,
 
 	slot->n = *n;
 	slot->n.info = info;
-	memcpy(slot->data, n + 1, len - sizeof(*n));
+	watch_ring_copy_data(slot->data, (const u8 *)(n + 1), len - sizeof(*n));
 
 	/* Ordering (A): pairs with the reader's load of head */
 	smp_store_release(&ring->head, head + 1);
@@ -300,45 +330,41 @@ watch_ring_copy_iter(const struct watch_ring *ring, u32 end, struct iov_iter *to
 	return i;
 }
 
+/* See watch_ring_copy_blocks(); returns false on a fault */
+static __always_inline bool
+watch_ring_user_blocks(char __user *to, const char *from, u32 len, u32 first, u32 last)
+{
+	unsafe_copy_to_user(to, from, first, fault);
+	unsafe_copy_to_user(to + len - last, from + len - last, last, fault);
+	return true;
+
+fault:
+	return false;
+}
+
 /*
- * Copy a record without a loop.  Called between user_write_access_begin() and
+ * Copy a record.  Called between user_write_access_begin() and
  * user_write_access_end().  Return false on a fault.
  */
 static __always_inline bool
 watch_ring_copy_record(char __user *to, const char *from, u32 len)
 {
 	/* Most records */
-	if (likely(len == 16)) {
-		unsafe_copy_to_user(to, from, 16, fault);
+	if (likely(len == 16))
+		return watch_ring_user_blocks(to, from, len, 8, 8);
+	if (unlikely(len < 16)) {
+		unsafe_copy_to_user(to, from, len, fault);
 		return true;
 	}
-	if (len & 64) {
-		unsafe_copy_to_user(to, from, 16, fault);
-		unsafe_copy_to_user(to + 16, from + 16, 16, fault);
-		unsafe_copy_to_user(to + 32, from + 32, 16, fault);
-		unsafe_copy_to_user(to + 48, from + 48, 16, fault);
-		to += 64;
-		from += 64;
-	}
-	if (len & 32) {
-		unsafe_copy_to_user(to, from, 16, fault);
-		unsafe_copy_to_user(to + 16, from + 16, 16, fault);
-		to += 32;
-		from += 32;
-	}
-	if (len & 16) {
-		unsafe_copy_to_user(to, from, 16, fault);
-		to += 16;
-		from += 16;
-	}
-	if (len & 8) {
-		unsafe_copy_to_user(to, from, 8, fault);
-		to += 8;
-		from += 8;
-	}
-	if (unlikely(len & 7))
-		unsafe_copy_to_user(to, from, len & 7, fault);
-	return true;
+	if (len <= 32)
+		return watch_ring_user_blocks(to, from, len, 16, 16);
+	if (len <= 48)
+		return watch_ring_user_blocks(to, from, len, 32, 16);
+	if (len <= 64)
+		return watch_ring_user_blocks(to, from, len, 32, 32);
+	if (len <= 96)
+		return watch_ring_user_blocks(to, from, len, 64, 32);
+	return watch_ring_user_blocks(to, from, len, 64, 64);
 
 fault:
 	return false;

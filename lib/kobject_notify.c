@@ -54,60 +54,64 @@ static const char * const device_events[] = {
 	[NOTIFY_DEVICE_UNBIND]	= "unbind",
 };
 
-/* Variables of a uevent that are used here */
+/*
+ * The first variables of a uevent.  Those of the subsystem follow, and SEQNUM is last.
+ * See kobject_uevent_env().
+ */
 enum {
 	UEVENT_ACTION,
 	UEVENT_DEVPATH,
 	UEVENT_SUBSYSTEM,
-	UEVENT_SEQNUM,
-	UEVENT_MAJOR,
-	UEVENT_MINOR,
-	UEVENT_SYNTH_UUID,
-	NR_UEVENT_VARIABLES
+	UEVENT_OTHERS,
 };
 
-#define UEVENT_VARIABLE(name) { name "=", sizeof(name) }
-
-static const struct {
-	const char *prefix;
+struct uevent_value {
+	const char *text;
 	size_t len;
-} uevent_variables[] = {
-	[UEVENT_ACTION]		= UEVENT_VARIABLE("ACTION"),
-	[UEVENT_DEVPATH]	= UEVENT_VARIABLE("DEVPATH"),
-	[UEVENT_SUBSYSTEM]	= UEVENT_VARIABLE("SUBSYSTEM"),
-	[UEVENT_SEQNUM]		= UEVENT_VARIABLE("SEQNUM"),
-	[UEVENT_MAJOR]		= UEVENT_VARIABLE("MAJOR"),
-	[UEVENT_MINOR]		= UEVENT_VARIABLE("MINOR"),
-	[UEVENT_SYNTH_UUID]	= UEVENT_VARIABLE("SYNTH_UUID"),
 };
 
-static_assert(ARRAY_SIZE(uevent_variables) == NR_UEVENT_VARIABLES);
-
-/* Point @values at the values of the variables in @env; NULL remains for absent ones */
-static void uevent_get_values(const struct kobj_uevent_env *env, const char **values)
+/*
+ * Get the value of the variable at @index, whose name and "=" are @name.  Return false
+ * if this is another variable.  The variables follow each other, each with its NUL.
+ */
+static __always_inline bool uevent_get(const struct kobj_uevent_env *env, int index,
+				       const char *name, struct uevent_value *value)
 {
-	const char *text, *prefix;
-	int i, v;
+	size_t name_len = strlen(name);
+	const char *variable = env->envp[index];
+	const char *end = index + 1 < env->envp_idx ? env->envp[index + 1] :
+						      env->buf + env->buflen;
 
-	for (i = 0; i < env->envp_idx; i++) {
-		text = env->envp[i];
-		for (v = 0; v < NR_UEVENT_VARIABLES; v++) {
-			prefix = uevent_variables[v].prefix;
-			/* Comparing one character saves most of the calls */
-			if (*text != *prefix || values[v] ||
-			    strncmp(text, prefix, uevent_variables[v].len))
-				continue;
-			values[v] = text + uevent_variables[v].len;
-			break;
-		}
-	}
+	value->text = variable + name_len;
+	value->len = end - value->text - 1;
+	return !memcmp(variable, name, name_len);
 }
 
-static u32 uevent_number(const char *value)
+/* Return true and the number if @variable is @name with a number */
+static bool uevent_number(const char *variable, const char *name, u32 *number)
 {
+	size_t len = str_has_prefix(variable, name);
+
+	return len && !kstrtou32(variable + len, 10, number);
+}
+
+/* Store what the variables of the subsystem and of the user contain */
+static void device_put_others(struct device_notification *n,
+			      const struct kobj_uevent_env *env)
+{
+	const char *variable;
 	u32 number;
 
-	return value && !kstrtou32(value, 10, &number) ? number : 0;
+	for (int i = UEVENT_OTHERS; i < env->envp_idx - 1; i++) {
+		variable = env->envp[i];
+		/* Comparing one character saves most of the calls */
+		if (*variable == 'M' && uevent_number(variable, "MAJOR=", &number))
+			n->dev_major = number;
+		else if (*variable == 'M' && uevent_number(variable, "MINOR=", &number))
+			n->dev_minor = number;
+		else if (*variable == 'S' && str_has_prefix(variable, "SYNTH_UUID="))
+			n->watch.info |= NOTIFY_DEVICE_SYNTHETIC;
+	}
 }
 
 /*
@@ -115,19 +119,19 @@ static u32 uevent_number(const char *value)
  * info word.  If the names do not fit, keep the start of @subsystem and the end of
  * @devpath.
  */
-static void device_put_names(union device_record *rec, const char *subsystem,
-			     const char *devpath)
+static void device_put_names(union device_record *rec,
+			     const struct uevent_value *subsystem,
+			     const struct uevent_value *devpath)
 {
 	size_t room = sizeof(rec->bytes) - sizeof(rec->n) - 2;	/* without the NULs */
-	size_t subsystem_len = strlen(subsystem), path_len = strlen(devpath);
-	size_t put = min(subsystem_len, SUBSYSTEM_MAX);
-	size_t put_path = min(path_len, room - put);
+	size_t put = min(subsystem->len, SUBSYSTEM_MAX);
+	size_t put_path = min(devpath->len, room - put);
 	char *names = rec->n.names;
 
-	memcpy(names, subsystem, put);
+	memcpy(names, subsystem->text, put);
 	names[put] = 0;
-	memcpy(names + put + 1, devpath + path_len - put_path, put_path + 1);
-	if (put < subsystem_len || put_path < path_len)
+	memcpy(names + put + 1, devpath->text + devpath->len - put_path, put_path + 1);
+	if (put < subsystem->len || put_path < devpath->len)
 		rec->n.watch.info |= NOTIFY_DEVICE_TRUNCATED;
 	rec->n.watch.info += sizeof(rec->n) + put + put_path + 2;
 }
@@ -173,31 +177,29 @@ static bool device_watch_in_netns(const struct watch *watch, const void *net)
 void __kobject_notify(const struct kobject *kobj, const struct net *net,
 		      const struct kobj_uevent_env *env)
 {
-	const char *values[NR_UEVENT_VARIABLES] = { };
+	struct uevent_value action, devpath, subsystem, seqnum;
 	union device_record rec = {
 		.n.watch.type = WATCH_TYPE_DEVICE_NOTIFY,
 		.n.sysfs_ino = kobject_sysfs_ino(kobj),
 	};
 	int event;
 
-	uevent_get_values(env, values);
-	event = values[UEVENT_ACTION] ?
-		match_string(device_events, ARRAY_SIZE(device_events),
-			     values[UEVENT_ACTION]) : -1;
-	if (WARN_ON_ONCE(event < 0 || !values[UEVENT_SUBSYSTEM] ||
-			 !values[UEVENT_DEVPATH] || !values[UEVENT_SEQNUM] ||
-			 kstrtou64(values[UEVENT_SEQNUM], 10, &rec.n.seqnum)))
+	if (WARN_ON_ONCE(!uevent_get(env, UEVENT_ACTION, "ACTION=", &action) ||
+			 !uevent_get(env, UEVENT_DEVPATH, "DEVPATH=", &devpath) ||
+			 !uevent_get(env, UEVENT_SUBSYSTEM, "SUBSYSTEM=", &subsystem) ||
+			 !uevent_get(env, env->envp_idx - 1, "SEQNUM=", &seqnum) ||
+			 kstrtou64(seqnum.text, 10, &rec.n.seqnum)))
+		return;
+	event = match_string(device_events, ARRAY_SIZE(device_events), action.text);
+	if (WARN_ON_ONCE(event < 0))
 		return;
 
 	rec.n.watch.subtype = event;
-	rec.n.dev_major = uevent_number(values[UEVENT_MAJOR]);
-	rec.n.dev_minor = uevent_number(values[UEVENT_MINOR]);
-	if (values[UEVENT_SYNTH_UUID])
-		rec.n.watch.info |= NOTIFY_DEVICE_SYNTHETIC;
-	if (!strcmp(values[UEVENT_SUBSYSTEM], "block"))
+	device_put_others(&rec.n, env);
+	if (!strcmp(subsystem.text, "block"))
 		rec.n.watch.info |= NOTIFY_DEVICE_BLOCK;
 	/* Not from the kobject, which may have been renamed in the meantime */
-	device_put_names(&rec, values[UEVENT_SUBSYSTEM], values[UEVENT_DEVPATH]);
+	device_put_names(&rec, &subsystem, &devpath);
 
 	post_watch_notification_if(&device_watchers, &rec.n.watch, NULL, 0,
 				   device_watch_in_netns, net);

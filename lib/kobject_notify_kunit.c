@@ -61,7 +61,8 @@ static void device_test_names(struct kunit *test)
 	fill(path, c->path, 'A');
 	memset(&rec, 0xa5, sizeof(rec));
 	rec.n.watch.info = 0;
-	device_put_names(&rec, subsystem, path);
+	device_put_names(&rec, &(struct uevent_value){ subsystem, c->subsystem },
+			 &(struct uevent_value){ path, c->path });
 
 	KUNIT_ASSERT_LE(test, len, sizeof(rec.bytes));
 	KUNIT_EXPECT_EQ(test, rec.n.watch.info,

@@ -554,7 +554,7 @@ TEST_F(all, storm)
 			seen->own = true;
 			seen->new = true;
 			EXPECT_STREQ("tmpfs", seen->sb.type);
-			EXPECT_EQ(state, seen->sb.state);
+			EXPECT_EQ(variant->state, seen->sb.state);
 			nr_new++;
 			continue;
 		}

@@ -322,7 +322,7 @@ TEST_F(sb, freeze)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* A suspend that freezes all filesystems is told apart from FIFREEZE. */
+/* A suspend that freezes all filesystems is distinguished from FIFREEZE. */
 TEST_F(sb, suspend)
 {
 	if (access(FREEZE_FILESYSTEMS, W_OK))
@@ -330,7 +330,7 @@ TEST_F(sb, suspend)
 	ASSERT_TRUE(make_ext4("image", ""));
 	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
-	/* Freeze filesystems and tasks, and resume at once */
+	/* Freeze filesystems and tasks, and resume */
 	ASSERT_EQ(0, sysctl_set(FREEZE_FILESYSTEMS, 1));
 	ASSERT_EQ(0, sysctl_set("/sys/module/suspend/parameters/pm_test_delay", 0));
 	ASSERT_EQ(0, write_text("/sys/power/pm_test", "freezer"));

@@ -104,7 +104,7 @@ container() {
 		exec chroot . sh
 	} || echo failed >&6' <&5 >other 2>&1 &
 	container=$!
-	inside 'mount -t proc proc /proc && mount -t tmpfs top /tmp && mkdir /tmp/a /tmp/b'
+	inside 'mount -t proc none /proc && mount -t tmpfs top /tmp && mkdir /tmp/a /tmp/b'
 }
 
 # inside COMMAND: run a command in the container
