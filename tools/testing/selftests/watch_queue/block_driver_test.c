@@ -548,7 +548,7 @@ TEST_F(scsi, discard_refused)
 	__u64 range[2] = { 0, 16 * BLOCK };
 	struct scsi *s = &self->scsi;
 	char mode[600], discard[600];
-	int upper;
+	int upper, ret;
 
 	snprintf(mode, sizeof(mode), "%s/scsi_disk/%s/provisioning_mode", s->sys,
 		 strrchr(s->sys, '/') + 1);
@@ -562,7 +562,9 @@ TEST_F(scsi, discard_refused)
 	EXPECT_EQ(-EREMOTEIO, neg(ioctl(upper, BLKDISCARD, range)));
 	ASSERT_EQ(0, refuse_write_same(s, false));
 	EXPECT_EQ(0, sysctl_get(discard));
-	EXPECT_EQ(0, neg(ioctl(upper, BLKDISCARD, range)));
+	/* The upper device ignores it, or in Linux 7.1 rejects it */
+	ret = neg(ioctl(upper, BLKDISCARD, range));
+	EXPECT_TRUE(!ret || ret == -EOPNOTSUPP);
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 	ASSERT_EQ(0, write_text(mode, "full"));
 	close(upper);
@@ -600,6 +602,8 @@ FIXTURE_VARIANT(scsi_answer)
 };
 
 #define CHECK_CONDITION	.status = 0x02
+/* VOLUME OVERFLOW: sd of Linux 7.1 would retry for ever without a sense key */
+#define NO_RETRY	.key = 0x0d
 
 FIXTURE_VARIANT_ADD(scsi_answer, medium) {
 	CHECK_CONDITION, .key = 0x03, .code = 0x11,
@@ -627,17 +631,17 @@ FIXTURE_VARIANT_ADD(scsi_answer, duration) {
 };
 
 FIXTURE_VARIANT_ADD(scsi_answer, reservation) {
-	.status = 0x18,
+	.status = 0x18, NO_RETRY,
 	.class = NOTIFY_BLOCK_RESV_CONFLICT, .error = EBADE,
 };
 
 FIXTURE_VARIANT_ADD(scsi_answer, transport) {
-	.host = 0x0f,
+	.host = 0x0f, NO_RETRY,
 	.class = NOTIFY_BLOCK_TRANSPORT, .error = ENOLINK,
 };
 
 FIXTURE_VARIANT_ADD(scsi_answer, connection) {
-	.host = 0x01,
+	.host = 0x01, NO_RETRY,
 	.class = NOTIFY_BLOCK_IO, .error = EIO,
 };
 
