@@ -67,7 +67,7 @@ try unmount umount tree/new
 finish
 umount tree || exit
 
-damaged tree
+damaged tree errors=remount-ro
 scene 'FILESYSTEMS: all of them; one has a damaged directory and errors=remount-ro' \
 	--sb all --filter sb=rdonly,rdwr,error
 try rdonly mount -o remount,ro tree

@@ -28,6 +28,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -589,6 +590,14 @@ static inline int sysctl_set(const char *path, long value)
 
 	snprintf(text, sizeof(text), "%ld\n", value);
 	return write_text(path, text);
+}
+
+/* First number of the version of the kernel */
+static inline int kernel_version(void)
+{
+	struct utsname name;
+
+	return uname(&name) ? -1 : atoi(name.release);
 }
 
 #endif /* _SELFTESTS_WATCH_QUEUE_COMMON_H */

@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sysmacros.h>
-#include <sys/utsname.h>
 
 #include "disks.h"
 #include "mounts.h"
@@ -201,9 +200,7 @@ static inline bool read_mountinfo(int object, struct expected_sb *sb)
 /* After an error, Linux 6.12 shuts ext4 down.  In 7.1, ext4 remains readable. */
 static inline bool ext4_shuts_down(void)
 {
-	struct utsname name;
-
-	return !uname(&name) && atoi(name.release) < 7;
+	return kernel_version() < 7;
 }
 
 /* The next records report that ext4 stopped because of an error */
@@ -374,8 +371,11 @@ static inline int mount_image(const char *image, const char *dir, const char *op
 	return ret;
 }
 
-/* Zeroes each block of the image that contains the name */
-static inline int zero_blocks_with(const char *image, const char *name)
+/*
+ * Fills each block of the image that contains the name with ones.  In Linux 7.1, a block
+ * of zeroes is an empty directory.
+ */
+static inline int damage_blocks_with(const char *image, const char *name)
 {
 	int fd = open(image, O_RDWR | O_CLOEXEC), nr = 0;
 	char *map, *at;
@@ -385,7 +385,7 @@ static inline int zero_blocks_with(const char *image, const char *name)
 	if (map == MAP_FAILED)
 		return -errno;
 	while ((at = memmem(map, IMAGE_SIZE, name, strlen(name)))) {
-		memset(map + (at - map) / EXT4_BLOCK * EXT4_BLOCK, 0, EXT4_BLOCK);
+		memset(map + (at - map) / EXT4_BLOCK * EXT4_BLOCK, 1, EXT4_BLOCK);
 		nr++;
 	}
 	munmap(map, IMAGE_SIZE);
@@ -423,7 +423,7 @@ static inline bool mount_damaged_with(const char *features, const char *options,
 		return false;
 	fd = open(VICTIM "/" VICTIM_FILE, O_CREAT | O_WRONLY, 0644);
 	return fd >= 0 && !close(fd) && !do_umount("mnt", 0) &&
-	       zero_blocks_with("image", VICTIM_FILE) >= 1 &&
+	       damage_blocks_with("image", VICTIM_FILE) >= 1 &&
 	       !mount_image("image", "mnt", options);
 }
 
