@@ -222,7 +222,7 @@ void __mount_notify_move(struct mount *mnt, bool propagated)
 void __mount_notify_umount(struct list_head *list, bool expired)
 {
 	u32 change = MOUNT_NOTED_UMOUNT | (expired ? MOUNT_NOTED_EXPIRED : 0);
-	u32 direct = MOUNT_NOTED | change, indirect = direct | MOUNT_NOTED_INDIRECT(change);
+	u32 first_change = MOUNT_NOTED | change;
 	bool propagated = false, watched = false;
 	struct mnt_namespace *ns = NULL;
 	struct mount_watches *w;
@@ -236,8 +236,11 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 		w = &mnt->mnt_watches;
 		w->old_group = mnt->mnt_group_id;
 		/* The tree that umount_tree() was called for comes first, from its root */
-		if (!propagated && !mnt->mnt_parent->mnt_watches.old_ns)
-			propagated = !list_is_first(&mnt->mnt_list, list);
+		if (!propagated && !mnt->mnt_parent->mnt_watches.old_ns &&
+		    !list_is_first(&mnt->mnt_list, list)) {
+			propagated = true;
+			first_change |= MOUNT_NOTED_INDIRECT(change);
+		}
 		if (mnt->mnt_ns != ns) {
 			ns = mnt->mnt_ns;
 			watched = mount_in_watched_ns(mnt);
@@ -247,12 +250,13 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 		if (unlikely(w->changes)) {
 			list_del(&w->noted);
 			mount_add_change(mnt, change, propagated);
+			mount_note_old_parent(mnt);
 		} else {
-			w->changes = propagated ? indirect : direct;
+			w->changes = first_change;
+			w->old_parent = mnt->mnt_parent;
 		}
 		/* Children first, in an order that umount(2) would accept */
 		list_add(&w->noted, &unmounted);
-		mount_note_old_parent(mnt);
 		w->old_ns = ns;
 	}
 	list_splice_tail(&unmounted, &mount_noted);

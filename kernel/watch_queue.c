@@ -189,14 +189,17 @@ void watch_queue_notify_all(struct watch_queue *wqueue)
 /* Ordering (C): store the record, then check for sleepers */
 static noinline void
 watch_queue_add_first(struct watch_queue *wqueue,
-		      const struct watch_notification *n, u32 info, u32 len)
+		      const struct watch_notification *n, u32 info)
 {
-	watch_ring_put(&wqueue->ring, n, info, len);
+	watch_ring_put(&wqueue->ring, n, info, watch_info_len(info));
 	trace_watch_queue_post(wqueue, n, info);
 	watch_queue_notify(wqueue);
 }
 
-/* Store a record or count its loss; @len is the length in @info */
+/*
+ * Store a record or count its loss.  @len is the length in @info if it is a constant,
+ * else 0.
+ */
 static __always_inline void
 watch_queue_add(struct watch_queue *wqueue, const struct watch_notification *n,
 		u32 info, u32 len)
@@ -208,13 +211,14 @@ watch_queue_add(struct watch_queue *wqueue, const struct watch_notification *n,
 			watch_queue_notify(wqueue);
 		trace_watch_queue_lost(wqueue, n, info);
 	} else if (unlikely(watch_ring_empty(ring))) {
-		watch_queue_add_first(wqueue, n, info, len);
+		watch_queue_add_first(wqueue, n, info);
 	} else {
-		watch_ring_put(ring, n, info, len);
+		watch_ring_put(ring, n, info, len ?: watch_info_len(info));
 		trace_watch_queue_post(wqueue, n, info);
 	}
 }
 
+/* @len as for watch_queue_add() */
 static __always_inline void
 watch_queue_post(struct watch *watch, const struct watch_notification *n,
 		 u32 info, u32 len)
@@ -262,13 +266,6 @@ post_to_watchers(struct watch_list *wlist, const struct watch_notification *n,
 	rcu_read_unlock();
 }
 
-static noinline void
-post_any_length(struct watch_list *wlist, const struct watch_notification *n,
-		const struct cred *cred, u64 id)
-{
-	post_to_watchers(wlist, n, cred, id, watch_info_len(n->info), NULL, NULL);
-}
-
 static bool watch_info_valid(u32 info)
 {
 	return watch_info_len(info) >= sizeof(struct watch_notification) &&
@@ -311,7 +308,7 @@ void __post_watch_notification(struct watch_list *wlist,
 	else if (likely(watch_info_len(n->info) == 16))
 		post_to_watchers(wlist, n, cred, id, 16, NULL, NULL);
 	else if (likely(watch_info_valid(n->info)))
-		post_any_length(wlist, n, cred, id);
+		post_to_watchers(wlist, n, cred, id, 0, NULL, NULL);
 	else
 		post_refused(__builtin_return_address(0), "bad length");
 }
@@ -343,14 +340,13 @@ void post_watch_notification_if(struct watch_list *wlist,
 				const void *data)
 {
 	const void *caller = __builtin_return_address(0);
-	u32 len = watch_info_len(n->info);
 
 	if (in_nmi())
 		post_refused(caller, "in an NMI");
 	else if (!watch_info_valid(n->info))
 		post_refused(caller, "bad length");
 	else
-		post_to_watchers(wlist, n, cred, id, len, may_notify, data);
+		post_to_watchers(wlist, n, cred, id, 0, may_notify, data);
 }
 EXPORT_SYMBOL_GPL(post_watch_notification_if);
 
@@ -552,28 +548,36 @@ static __always_inline void watch_unlink(struct watch *watch)
 	trace_watch_queue_remove_watch(watch);
 }
 
+static void watch_queue_add_removal(struct watch_queue *wqueue, u64 id, u32 info)
+{
+	const struct watch_notification_removal removal = {
+		.watch.type	= WATCH_TYPE_META,
+		.watch.subtype	= WATCH_META_REMOVAL_NOTIFICATION,
+		.id		= id,
+	};
+
+	/* Cast the record, not its header: all of it is copied */
+	if (id)
+		watch_queue_add(wqueue, (const void *)&removal,
+				info | watch_sizeof(removal), sizeof(removal));
+	else
+		watch_queue_add(wqueue, &removal.watch,
+				info | watch_sizeof(removal.watch),
+				sizeof(removal.watch));
+}
+
 /* Remove a watch and post a removal record; @id is the object, or 0 */
 static void watch_remove(struct watch *watch, u64 id)
 {
 	struct watch_queue *wqueue = watch->queue;
-	const struct watch_notification_removal removal = {
-		.watch.type	= WATCH_TYPE_META,
-		.watch.subtype	= WATCH_META_REMOVAL_NOTIFICATION,
-		.watch.info	= id ? watch_sizeof(removal) :
-				       watch_sizeof(removal.watch),
-		.id		= id,
-	};
 
 	/* Once the watch is unlinked, only RCU keeps the queue from being freed */
 	guard(rcu)();
 
 	spin_lock_irq(&wqueue->ring.lock);
 	watch_unlink(watch);
-	/* Cast the record, not its header: all of it is copied */
 	if (!wqueue->closed)
-		watch_queue_add(wqueue, (const void *)&removal,
-				removal.watch.info | watch->info_id,
-				removal.watch.info);
+		watch_queue_add_removal(wqueue, id, watch->info_id);
 	/* All sleepers are woken, as the end of file may have been reached */
 	if (!wqueue->nr_watches) {
 		wqueue->wake_all = true;

@@ -173,23 +173,22 @@ watch_ring_copy_blocks(u8 *to, const u8 *from, u32 len, u32 first, u32 last)
 	memcpy(to + len - last, from + len - last, last);
 }
 
-/* Copy the data of a record */
-static __always_inline void watch_ring_copy_data(u8 *to, const u8 *from, u32 len)
+static __always_inline void watch_ring_copy_record(u8 *to, const u8 *from, u32 len)
 {
-	if (likely(len == 8))
-		memcpy(to, from, 8);
-	else if (unlikely(len < 16))
+	if (__builtin_constant_p(len))
 		memcpy(to, from, len);
-	else if (len <= 24)
-		watch_ring_copy_blocks(to, from, len, 16, 8);
-	else if (len <= 40)
-		watch_ring_copy_blocks(to, from, len, 24, 16);
-	else if (len <= 56)
-		watch_ring_copy_blocks(to, from, len, 32, 24);
-	else if (len <= 80)
-		watch_ring_copy_blocks(to, from, len, 48, 32);
+	else if (likely(len >= 32 && len <= 48))
+		watch_ring_copy_blocks(to, from, len, 32, 16);
+	else if (len > 96)
+		watch_ring_copy_blocks(to, from, len, 64, 64);
+	else if (len > 64)
+		watch_ring_copy_blocks(to, from, len, 64, 32);
+	else if (len > 48)
+		watch_ring_copy_blocks(to, from, len, 32, 32);
+	else if (len >= 16)
+		watch_ring_copy_blocks(to, from, len, 16, 16);
 	else
-		watch_ring_copy_blocks(to, from, len, 64, 56);
+		memcpy(to, from, len);
 }
 
 /* Store a record in a ring that is not full; @len is the length in @info */
@@ -202,9 +201,8 @@ watch_ring_put(struct watch_ring *ring, const struct watch_notification *n,
 
 	lockdep_assert_held(&ring->lock);
 
-	slot->n = *n;
+	watch_ring_copy_record((u8 *)slot, (const u8 *)n, len);
 	slot->n.info = info;
-	watch_ring_copy_data(slot->data, (const u8 *)(n + 1), len - sizeof(*n));
 
 	/* Ordering (A): pairs with the reader's load of head */
 	smp_store_release(&ring->head, head + 1);
@@ -330,41 +328,53 @@ watch_ring_copy_iter(const struct watch_ring *ring, u32 end, struct iov_iter *to
 	return i;
 }
 
-/* See watch_ring_copy_blocks(); returns false on a fault */
+/* Copy a block of 16, 32 or 64 bytes; unsafe_copy_to_user() would use a loop */
 static __always_inline bool
-watch_ring_user_blocks(char __user *to, const char *from, u32 len, u32 first, u32 last)
+watch_ring_user_block(char __user *to, const char *from, u32 size)
 {
-	unsafe_copy_to_user(to, from, first, fault);
-	unsafe_copy_to_user(to + len - last, from + len - last, last, fault);
+	unsafe_copy_to_user(to, from, 16, fault);
+	if (size >= 32)
+		unsafe_copy_to_user(to + 16, from + 16, 16, fault);
+	if (size >= 64) {
+		unsafe_copy_to_user(to + 32, from + 32, 16, fault);
+		unsafe_copy_to_user(to + 48, from + 48, 16, fault);
+	}
 	return true;
 
 fault:
 	return false;
 }
 
+/* See watch_ring_copy_blocks(); returns false on a fault */
+static __always_inline bool
+watch_ring_user_blocks(char __user *to, const char *from, u32 len, u32 first, u32 last)
+{
+	return watch_ring_user_block(to, from, first) &&
+	       watch_ring_user_block(to + len - last, from + len - last, last);
+}
+
 /*
- * Copy a record.  Called between user_write_access_begin() and
+ * See watch_ring_copy_record().  Called between user_write_access_begin() and
  * user_write_access_end().  Return false on a fault.
  */
 static __always_inline bool
-watch_ring_copy_record(char __user *to, const char *from, u32 len)
+watch_ring_user_record(char __user *to, const char *from, u32 len)
 {
 	/* Most records */
 	if (likely(len == 16))
-		return watch_ring_user_blocks(to, from, len, 8, 8);
-	if (unlikely(len < 16)) {
-		unsafe_copy_to_user(to, from, len, fault);
-		return true;
-	}
-	if (len <= 32)
-		return watch_ring_user_blocks(to, from, len, 16, 16);
-	if (len <= 48)
+		return watch_ring_user_block(to, from, 16);
+	if (likely(len >= 32 && len <= 48))
 		return watch_ring_user_blocks(to, from, len, 32, 16);
-	if (len <= 64)
-		return watch_ring_user_blocks(to, from, len, 32, 32);
-	if (len <= 96)
+	if (len > 96)
+		return watch_ring_user_blocks(to, from, len, 64, 64);
+	if (len > 64)
 		return watch_ring_user_blocks(to, from, len, 64, 32);
-	return watch_ring_user_blocks(to, from, len, 64, 64);
+	if (len > 48)
+		return watch_ring_user_blocks(to, from, len, 32, 32);
+	if (len > 16)
+		return watch_ring_user_blocks(to, from, len, 16, 16);
+	unsafe_copy_to_user(to, from, len, fault);
+	return true;
 
 fault:
 	return false;
@@ -386,7 +396,7 @@ watch_ring_copy_ubuf(const struct watch_ring *ring, u32 end, struct iov_iter *to
 		u32 len = slot->n.info & WATCH_INFO_LENGTH;
 
 		if (unlikely(len > limit - buf) ||
-		    unlikely(!watch_ring_copy_record(buf, (const char *)slot, len)))
+		    unlikely(!watch_ring_user_record(buf, (const char *)slot, len)))
 			break;
 		buf += len;
 	} while (++i != end);
