@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -101,7 +102,7 @@ static void print_text(const struct output *out, const struct event *ev)
 
 	if (out->colour) {
 		bold = "\033[1m";
-		red = ev->bad ? "\033[1;31m" : "";
+		red = ev->priority <= LOG_WARNING ? "\033[1;31m" : "";
 		normal = "\033[0m";
 	}
 	fprintf(buffer, "%s%-6s%s %s%-15s%s ", bold, ev->source, normal, red, ev->name, normal);
@@ -170,8 +171,8 @@ static void print_json(const struct output *out, const struct event *ev)
 {
 	unsigned int i;
 
-	fprintf(buffer, "{\"time\":\"%s\",\"source\":\"%s\",\"event\":\"%s\"", now(),
-		ev->source, ev->name);
+	fprintf(buffer, "{\"time\":\"%s\",\"source\":\"%s\",\"event\":\"%s\",\"priority\":\"%s\"",
+		now(), ev->source, ev->name, priority_name(ev->priority));
 	for (i = 0; i < ev->nr_fields; i++) {
 		const struct field *field = &ev->fields[i];
 
@@ -227,6 +228,7 @@ static void __noreturn run(const char *command, const struct event *ev)
 	set_variable("time", now());
 	set_variable("source", ev->source);
 	set_variable("event", ev->name);
+	set_variable("priority", priority_name(ev->priority));
 	for (i = 0; i < ev->nr_fields; i++) {
 		const struct field *field = &ev->fields[i];
 

@@ -140,7 +140,7 @@ static unsigned int event_by_name(const struct source *source, const char *text,
 			return event_by_name(source, aliases[i].event,
 					     strlen(aliases[i].event));
 	for (i = 0; i < source->nr_events; i++)
-		if (same_word(source->events[i], text, len))
+		if (same_word(source->events[i].name, text, len))
 			break;
 	return i;
 }

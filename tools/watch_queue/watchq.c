@@ -83,6 +83,8 @@ static void __noreturn print_help(void)
 	     "Output:\n"
 	     "  --filter SOURCE[=EVENT,...]  report only these events of SOURCE:\n"
 	     "                   key, mount, sb, block or device\n"
+	     "  --priority LEVEL report only events of this severity or above: info, notice,\n"
+	     "                   warning or error\n"
 	     "  --json           print a JSON object per line\n"
 	     "  --null           terminate events with a null byte instead of a newline\n"
 	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
@@ -117,7 +119,7 @@ static unsigned long long parse_number(const char *option, const char *text,
 
 enum {
 	OPT_KEY, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
-	OPT_FILTER, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_STATS,
+	OPT_FILTER, OPT_PRIORITY, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_STATS,
 	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE, OPT_HELP,
 };
 
@@ -130,6 +132,7 @@ static const struct option long_options[] = {
 	{ "subtree",	no_argument,	   NULL, OPT_SUBTREE },
 	{ "no-user-ns",	no_argument,	   NULL, OPT_NO_USER_NS },
 	{ "filter",	required_argument, NULL, OPT_FILTER },
+	{ "priority",	required_argument, NULL, OPT_PRIORITY },
 	{ "json",	no_argument,	   NULL, OPT_JSON },
 	{ "null",	no_argument,	   NULL, OPT_NULL },
 	{ "exec",	required_argument, NULL, OPT_EXEC },
@@ -163,6 +166,9 @@ static void parse_option(struct options *options, int option, int index)
 		break;
 	case OPT_FILTER:
 		add_filter(optarg);
+		break;
+	case OPT_PRIORITY:
+		match_priority(optarg);
 		break;
 	case OPT_JSON:
 		options->output.format = OUTPUT_JSON;
@@ -325,8 +331,10 @@ static bool handle_records(const struct options *options, const void *buf, size_
 		lost |= watch_record_lost(&rec);
 		if (!watches_report(&rec))
 			continue;
-		stats.events++;
 		event_decode(&ev, &rec);
+		if (!match_event(&ev))
+			continue;
+		stats.events++;
 		if (!output_event(&options->output, &ev) ||
 		    !output_flush(signals, false) || stats.events == options->count)
 			return false;

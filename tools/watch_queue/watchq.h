@@ -46,18 +46,23 @@ struct field {
 struct event {
 	const char *source, *name;	/* as in --filter */
 	const char *subject;		/* the object, in text output */
-	bool bad;			/* an error or a loss */
+	int priority;			/* LOG_ERR to LOG_INFO, see syslog(3) */
 	struct field fields[MAX_FIELDS];
 	unsigned int nr_fields;
 	char text[MAX_TEXT];		/* strings of the fields */
 	size_t used;
 };
 
+struct event_type {
+	const char *name;
+	int priority;
+};
+
 /* A source of events */
 struct source {
 	const char *name;		/* --filter NAME */
 	unsigned int type;
-	const char * const *events;	/* names, indexed by subtype */
+	const struct event_type *events; /* indexed by subtype */
 	unsigned int nr_events;
 	void (*decode)(struct event *ev, const union watch_record *rec);
 };
@@ -67,6 +72,9 @@ extern const unsigned int nr_sources;
 
 const struct source *source_by_type(unsigned int type);
 const struct source *source_by_name(const char *name, size_t len);
+const char *priority_name(int priority);
+/* Returns -1 if there is no such name */
+int priority_by_name(const char *name);
 void event_decode(struct event *ev, const union watch_record *rec);
 
 /*
@@ -155,6 +163,13 @@ void watches_report_states(int queue);
 bool watches_any(unsigned int type);
 /* Cache all mounts of the namespaces with a watched mount */
 void watches_read_mounts(void);
+
+/*
+ * match.c: selection of the events that are reported
+ */
+void match_priority(const char *name);
+/* Is the event to be reported?  Those of the queue itself always are. */
+bool match_event(const struct event *ev);
 
 /*
  * output.c: output of events

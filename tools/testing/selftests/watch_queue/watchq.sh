@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..112
+echo 1..116
 
 #
 # Wrong use
@@ -167,6 +167,7 @@ refused 2 'source must be key, mount' --devices --filter disk
 refused 2 'key has no event "read-only"' --key @s --filter key=read-only
 refused 2 'key has no event "moved"' --key @s --filter key=linked,moved
 refused 2 'key has no event ""' --key @s --filter key=linked,
+refused 2 'must be info, notice, warning or error' --devices --priority high
 refused 2 'this source is not watched' --key @s --filter device
 refused 2 'cannot be combined with --json' --devices --exec true --json
 refused 2 'already watched' --mount / --mount /
@@ -296,10 +297,10 @@ finish
 after=$(date -u +%Y-%m-%dT%H:%M:%S)
 fields <out >got
 same_json 'keys, for machines' got <<'END'
-{"source":"key","event":"linked","watch":0,"on":"@s","key_type":"keyring",
+{"source":"key","event":"linked","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses","other_type":"user",
  "other_name":"a \"b\" \\ \u00e4 \ufffd \u0001 \u009b \u202e"}
-{"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring",
+{"source":"key","event":"cleared","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses"}
 END
 holds 'numbers of keys' "all(.key == $(keyctl id @s)) and .[0].other == $key"
@@ -324,16 +325,17 @@ keyctl clear @s
 finish
 tr '\0\n' '\n!' <out | fields >got
 same_json 'a 0 byte at the end' got <<'END'
-{"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring",
+{"source":"key","event":"cleared","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses"}
-{"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring",
+{"source":"key","event":"cleared","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses"}
 END
 
 # What is not this event's is not there
 export WATCHQ_OTHER_NAME=stale
 # shellcheck disable=SC2016 # for the command
-start --key @s --exec 'echo $WATCHQ_SOURCE $WATCHQ_EVENT $WATCHQ_OTHER_NAME; exit 3'
+start --key @s \
+	--exec 'echo $WATCHQ_SOURCE $WATCHQ_EVENT $WATCHQ_PRIORITY $WATCHQ_OTHER_NAME; exit 3'
 unset WATCHQ_OTHER_NAME
 keyctl add user demo a @s >key
 keyctl clear @s
@@ -341,9 +343,9 @@ keyctl add user more a @s >key
 until [ "$(wc -l <out)" = 3 ]; do :; done
 finish
 same 'a command for each' out <<END
-key linked demo
-key cleared
-key linked more
+key linked info demo
+key cleared info
+key linked info more
 END
 
 # shellcheck disable=SC2016
@@ -372,6 +374,29 @@ key linked 0
 key unlinked 0
 END
 
+key=$(keyctl add user demo a @s)
+key2=$(keyctl add user more a @s)
+start --key "$key" --key "$key2" --priority notice --json
+keyctl setperm "$key" 0x3f3f0000
+keyctl revoke "$key"
+keyctl setperm "$key2" 0x3f3f0000
+keyctl invalidate "$key2"
+await '"event":"removed"' out
+finish
+jq -c '[.event, .priority, .watch]' <out >got
+same 'only events of a severity, and those of the queue' got <<'END'
+["revoked","notice",0]
+["invalidated","notice",1]
+["removed","info",1]
+END
+start --key @s --queue 4 --priority err --count 1 --stats
+kill -STOP $pid
+for i in 1 2 3 4 5; do keyctl clear @s; done
+kill -CONT $pid
+ended
+grep -q '1 events, 4 records, 1 lost' err
+result 'a loss is reported at any severity' $? out err
+
 for format in '' --json; do
 	# shellcheck disable=SC2086 # none is no argument
 	start --key @s --queue 4 --stats $format
@@ -383,7 +408,8 @@ for format in '' --json; do
 	result "statistics of a loss, $format" $? err
 	tail -n 1 out | sed 's/"time":[^,]*,//' >got
 	lost='queue  lost            3'
-	[ ! "$format" ] || lost='{"source":"queue","event":"lost","count":3,"or_more":false}'
+	[ ! "$format" ] || lost='{"source":"queue","event":"lost","priority":"warning","count":3,'
+	[ ! "$format" ] || lost=$lost'"or_more":false}'
 	same "a loss, $format" got <<END
 $lost
 END
@@ -629,12 +655,12 @@ finish
 fields <out >got
 flags='"by_error":false,"shutdown":false,"in_user_ns":false'
 same_json filesystems got <<END
-{"source":"sb","event":"rdonly","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop",
- "fs_type":"ext4","rdonly":true,$flags}
-{"source":"sb","event":"rdwr","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop",
- "fs_type":"ext4","rdonly":false,$flags}
-{"source":"sb","event":"error","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop",
- "fs_type":"ext4","error":117,"errno":"EUCLEAN","kind":"metadata","suppressed":0,
+{"source":"sb","event":"rdonly","priority":"notice","watch":0,"on":"tree","dev":"$dev",
+ "dev_name":"$loop","fs_type":"ext4","rdonly":true,$flags}
+{"source":"sb","event":"rdwr","priority":"notice","watch":0,"on":"tree","dev":"$dev",
+ "dev_name":"$loop","fs_type":"ext4","rdonly":false,$flags}
+{"source":"sb","event":"error","priority":"error","watch":0,"on":"tree","dev":"$dev",
+ "dev_name":"$loop","fs_type":"ext4","error":117,"errno":"EUCLEAN","kind":"metadata","suppressed":0,
  "rdonly":false,$flags}
 END
 holds 'number of a filesystem' \
@@ -696,12 +722,18 @@ mount_disk errors=remount-ro
 echo provoked >"/sys/fs/ext4/$loop/trigger_fs_error"
 await '"event":"shutdown"' out
 finish
-on_disk '.event, .path, .kind, .rdonly, .by_error' >got
+on_disk '.event, .priority, .path, .kind, .rdonly, .by_error' >got
 same 'a new filesystem stops' got <<END
-["new",null,null,false,false]
-["error","tree","metadata",false,false]
-["rdonly","tree",null,true,true]
-["shutdown","tree",null,true,true]
+["new","info",null,null,false,false]
+["error","error","tree","metadata",false,false]
+["rdonly","error","tree",null,true,true]
+["shutdown","error","tree",null,true,true]
+END
+start --sb tree --count 1 --json
+ended
+jq -c '[.event, .priority]' <out >got
+same 'the severity of a state' got <<END
+["state","error"]
 END
 start --sb tree --count 1
 ended
@@ -753,7 +785,7 @@ if mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 top tree; the
 	finish
 	fields <out | jq -c 'del(.dev)' >got
 	same_json quota got <<-END
-	{"source":"sb","event":"quota","watch":0,"on":"tree","fs_type":"tmpfs",
+	{"source":"sb","event":"quota","priority":"warning","watch":0,"on":"tree","fs_type":"tmpfs",
 	 "limit":"blocks-hard",
 	 "owner_type":"user","owner":$(id -u nobody),"owner_name":"nobody",
 	 "suppressed":0,"rdonly":false,$flags}
@@ -772,8 +804,8 @@ if [ -b "$disk" ] && [ -e "$disk_errors" ]; then
 	dev=$(cat "/sys/block/${disk##*/}/dev")
 	fields <out >got
 	same_json disks got <<-END
-	{"source":"block","event":"medium","watch":0,"on":"$disk","dev":"$dev",
-	 "dev_name":"${disk##*/}","operation":"read","sector":16,"length":4096,
+	{"source":"block","event":"medium","priority":"error","watch":0,"on":"$disk",
+	 "dev":"$dev","dev_name":"${disk##*/}","operation":"read","sector":16,"length":4096,
 	 "suppressed":0,"partition":0,"stacked":false}
 	END
 else
@@ -785,7 +817,7 @@ echo change >/sys/devices/virtual/mem/null/uevent
 finish
 fields <out >got
 same_json devices got <<'END'
-{"source":"device","event":"change","watch":0,"on":"devices",
+{"source":"device","event":"change","priority":"info","watch":0,"on":"devices",
  "devpath":"/devices/virtual/mem/null","name":"null","subsystem":"mem","dev":"1:3",
  "block":false,"synthetic":true,"truncated":false}
 END
