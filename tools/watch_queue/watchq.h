@@ -192,4 +192,18 @@ bool output_event(const struct output *out, const struct event *ev);
  */
 bool output_flush(int signals, bool all);
 
+/*
+ * options.c: the command line
+ */
+struct options {
+	struct output output;
+	bool statistics;
+	unsigned long depth;
+	unsigned long long count;	/* exit after so many events, 0 for no limit */
+	int timeout;			/* milliseconds, -1 for none */
+};
+
+/* Watches and filters are added while they are parsed */
+struct options parse_options(int argc, char **argv);
+
 #endif /* _WATCHQ_H */
