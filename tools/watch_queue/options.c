@@ -31,16 +31,21 @@ static void __noreturn print_help(void)
 	     "  --json           print a JSON object per line\n"
 	     "  --null           terminate events with a null byte instead of a newline\n"
 	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
+	     "  --color WHEN     color text lines: auto, always or never\n"
 	     "  --stats          print statistics on exit\n"
+	     "  -q, --quiet      do not print that all watches are added, and other messages\n"
+	     "                   that are not about a failure\n"
 	     "\n"
 	     "Exit:\n"
 	     "  --count N        exit after N events\n"
-	     "  --timeout S      exit with status 5 if no event occurs for S seconds\n"
+	     "  --timeout S      exit with status 5 if no event is reported for S seconds,\n"
+	     "                   such as 0.5\n"
 	     "\n"
 	     "Other:\n"
 	     "  --queue N        set the size of the queue in records (default 512, with\n"
 	     "                   --sb all 8192)\n"
-	     "  --help           print this message\n"
+	     "  -h, --help       print this message\n"
+	     "  -V, --version    print the version\n"
 	     "\n"
 	     "Exit status: 0 success, 1 failure, 2 invalid usage, 3 not supported by the\n"
 	     "kernel, 4 permission denied or limit reached, 5 timeout. See watchq(1).");
@@ -60,10 +65,39 @@ static unsigned long long parse_number(const char *option, const char *text,
 	return n;
 }
 
+static bool use_colour(const char *when)
+{
+	if (!strcmp(when, "always"))
+		return true;
+	if (!strcmp(when, "never"))
+		return false;
+	if (strcmp(when, "auto"))
+		die(EXIT_USAGE, "--color %s: must be auto, always or never", when);
+	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+}
+
+#define MAX_SECONDS	1e9
+
+/* Returns milliseconds */
+static long long parse_seconds(const char *option, const char *text)
+{
+	double seconds;
+	char *end;
+
+	/* Not "1e3", "0x10", "inf" */
+	seconds = strspn(text, "0123456789.") == strlen(text) ? strtod(text, &end) : 0;
+	if (seconds < 0.001 || seconds > MAX_SECONDS || *end)
+		die(EXIT_USAGE, "--%s %s: not a number of seconds from 0.001 to %.0f", option,
+		    text, MAX_SECONDS);
+	return seconds * 1000;
+}
+
 enum {
-	OPT_KEY, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
-	OPT_FILTER, OPT_PRIORITY, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_STATS,
-	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE, OPT_HELP,
+	/* The options that have a letter */
+	OPT_HELP = 'h', OPT_QUIET = 'q', OPT_VERSION = 'V',
+	OPT_KEY = 256, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
+	OPT_FILTER, OPT_PRIORITY, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_COLOR, OPT_STATS,
+	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
 };
 
 static const struct option long_options[] = {
@@ -79,11 +113,14 @@ static const struct option long_options[] = {
 	{ "json",	no_argument,	   NULL, OPT_JSON },
 	{ "null",	no_argument,	   NULL, OPT_NULL },
 	{ "exec",	required_argument, NULL, OPT_EXEC },
+	{ "color",	required_argument, NULL, OPT_COLOR },
 	{ "stats",	no_argument,	   NULL, OPT_STATS },
+	{ "quiet",	no_argument,	   NULL, OPT_QUIET },
 	{ "count",	required_argument, NULL, OPT_COUNT },
 	{ "timeout",	required_argument, NULL, OPT_TIMEOUT },
 	{ "queue",	required_argument, NULL, OPT_QUEUE },
 	{ "help",	no_argument,	   NULL, OPT_HELP },
+	{ "version",	no_argument,	   NULL, OPT_VERSION },
 	{ }
 };
 
@@ -122,6 +159,12 @@ static void parse_option(struct options *options, int option, int index)
 	case OPT_EXEC:
 		options->output.command = optarg;
 		break;
+	case OPT_COLOR:
+		options->output.colour = use_colour(optarg);
+		break;
+	case OPT_QUIET:
+		quiet = true;
+		break;
 	case OPT_STATS:
 		options->statistics = true;
 		break;
@@ -129,13 +172,16 @@ static void parse_option(struct options *options, int option, int index)
 		options->count = parse_number(name, optarg, ULLONG_MAX);
 		break;
 	case OPT_TIMEOUT:
-		options->timeout = 1000 * parse_number(name, optarg, INT_MAX / 1000);
+		options->timeout = parse_seconds(name, optarg);
 		break;
 	case OPT_QUEUE:
 		options->depth = parse_number(name, optarg, ULONG_MAX);
 		break;
 	case OPT_HELP:
 		print_help();
+	case OPT_VERSION:
+		puts("watchq " WATCHQ_VERSION);
+		exit(EXIT_DONE);
 	default:
 		die(EXIT_USAGE, "see watchq --help");
 	}
@@ -144,11 +190,11 @@ static void parse_option(struct options *options, int option, int index)
 struct options parse_options(int argc, char **argv)
 {
 	struct options options = {
-		.output.end = '\n', .timeout = -1,
+		.output.end = '\n', .output.colour = use_colour("auto"), .timeout = -1,
 	};
 	int option, index = 0;
 
-	while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1)
+	while ((option = getopt_long(argc, argv, "hqV", long_options, &index)) != -1)
 		parse_option(&options, option, index);
 	if (optind < argc)
 		die(EXIT_USAGE, "unexpected argument '%s', see watchq --help",
@@ -160,7 +206,8 @@ struct options parse_options(int argc, char **argv)
 	}
 	if (!options.depth)
 		options.depth = watches_depth();
-	options.output.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") &&
-				options.output.end;
+	/* The reader of null bytes is not a terminal */
+	if (!options.output.end)
+		options.output.colour = false;
 	return options;
 }

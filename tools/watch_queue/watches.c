@@ -223,12 +223,12 @@ static void warn_twin(const struct watch *watch)
 
 	for (twin = watches; twin < watch; twin++) {
 		if (watch->filesystem && watch->filesystem == twin->filesystem) {
-			warn("--sb %s: the same filesystem as --sb %s, watched once",
-			     watch->object, twin->object);
+			inform("--sb %s: the same filesystem as --sb %s, watched once",
+			       watch->object, twin->object);
 			return;
 		}
 	}
-	warn("--sb %s: the same filesystem as another --sb, watched once", watch->object);
+	inform("--sb %s: the same filesystem as another --sb, watched once", watch->object);
 }
 
 /* Returns -1 with errno if it fails */

@@ -8,11 +8,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "watchq.h"
@@ -23,6 +25,7 @@ struct statistics {
 	unsigned long backlog;		/* largest number of queued records */
 };
 
+bool quiet;
 static struct statistics stats = { .fdinfo = -1 };
 static bool lost;			/* records were lost */
 
@@ -37,6 +40,17 @@ void warn(const char *format, ...)
 {
 	va_list args;
 
+	va_start(args, format);
+	vwarn(format, args);
+	va_end(args);
+}
+
+void inform(const char *format, ...)
+{
+	va_list args;
+
+	if (quiet)
+		return;
 	va_start(args, format);
 	vwarn(format, args);
 	va_end(args);
@@ -186,7 +200,7 @@ static bool read_queue(const struct options *options, int queue, int signals)
 	if (len == 0) {
 		if (!stats.events)
 			die(EXIT_KERNEL, "end of file: the queue of this kernel is too old");
-		warn("no watch is left");
+		inform("no watch is left");
 		return false;
 	}
 	more = handle_records(options, buf, len, signals);
@@ -207,6 +221,24 @@ static void drain(const struct options *options, int queue, int signals)
 		;
 }
 
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* The argument of poll(), if the last event was reported at @since */
+static int time_left(const struct options *options, long long since)
+{
+	long long left = since + options->timeout - now_ms();
+
+	if (options->timeout < 0)
+		return -1;
+	return left < 0 ? 0 : left < INT_MAX ? left : INT_MAX;
+}
+
 static int watch(const struct options *options, int queue)
 {
 	struct pollfd pfd[] = {
@@ -214,16 +246,14 @@ static int watch(const struct options *options, int queue)
 		{ .fd = queue, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader is gone */
 	};
+	unsigned long long events = 0;
+	long long since = now_ms();
 
 	/* Events after this message are not missed */
-	warn("watching");
-	do {
-		int ret = poll(pfd, ARRAY_SIZE(pfd), options->timeout);
-
-		if (ret < 0)
+	inform("watching");
+	for (;;) {
+		if (poll(pfd, ARRAY_SIZE(pfd), time_left(options, since)) < 0)
 			die(EXIT_FAILED, "poll: %s", strerror(errno));
-		if (!ret)
-			return EXIT_TIMEOUT;
 		if (pfd[2].revents)
 			return EXIT_DONE;
 		if (pfd[0].revents) {
@@ -231,8 +261,15 @@ static int watch(const struct options *options, int queue)
 				drain(options, queue, pfd[0].fd);
 			return EXIT_DONE;
 		}
-	} while (!pfd[1].revents || read_queue(options, queue, pfd[0].fd));
-	return EXIT_DONE;
+		if (pfd[1].revents && !read_queue(options, queue, pfd[0].fd))
+			return EXIT_DONE;
+		/* There may be other records, which are not reported */
+		if (stats.events == events && !time_left(options, since))
+			return EXIT_TIMEOUT;
+		if (stats.events != events)
+			since = now_ms();
+		events = stats.events;
+	}
 }
 
 int main(int argc, char **argv)

@@ -13,6 +13,8 @@
 
 #include "watch_records.h"
 
+#define WATCHQ_VERSION	"2.0"
+
 /* Exit status, documented in watchq.1 */
 enum {
 	EXIT_DONE	= 0,
@@ -23,8 +25,12 @@ enum {
 	EXIT_TIMEOUT	= 5,
 };
 
+extern bool quiet;		/* --quiet */
+
 /* Print a message to stderr, after the name of the program */
 void __printf(1, 2) warn(const char *format, ...);
+/* The same, unless --quiet is specified */
+void __printf(1, 2) inform(const char *format, ...);
 void __noreturn __printf(2, 3) die(int status, const char *format, ...);
 
 /*
@@ -200,7 +206,7 @@ struct options {
 	bool statistics;
 	unsigned long depth;
 	unsigned long long count;	/* exit after so many events, 0 for no limit */
-	int timeout;			/* milliseconds, -1 for none */
+	long long timeout;		/* milliseconds, -1 for none */
 };
 
 /* Watches and filters are added while they are parsed */

@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..116
+echo 1..125
 
 #
 # Wrong use
@@ -160,7 +160,10 @@ refused 2 'must be a serial number' --key mine
 refused 2 'must be a serial number' --key @t
 refused 2 'must be a serial number' --key -3
 refused 2 'not a number from 1' --devices --count 0
-refused 2 'not a number from 1' --devices --timeout 1.5
+refused 2 'not a number of seconds' --devices --timeout 0
+refused 2 'not a number of seconds' --devices --timeout 1.5s
+refused 2 'not a number of seconds' --devices --timeout 1e3
+refused 2 'must be auto, always or never' --devices --color yes
 refused 2 'not a number from 1' --devices --queue -1
 refused 2 'more records than' --devices --queue 99999999999
 refused 2 'source must be key, mount' --devices --filter disk
@@ -217,6 +220,9 @@ result 'refused to nobody: a large queue' $? err
 echo "$pages" >/proc/sys/fs/pipe-user-pages-soft
 watchq --help | grep -q '^Usage: watchq '
 result help $?
+[ "$(watchq -h)" = "$(watchq --help)" ] && watchq -V | grep -qx 'watchq [0-9.]*' &&
+	[ "$(watchq -V)" = "$(watchq --version)" ]
+result 'version, and options of one letter' $?
 
 #
 # Ends
@@ -240,6 +246,17 @@ done
 watchq --key @s --timeout 1 >out 2>err
 [ $? = 5 ] && [ ! -s out ]
 result timeout $? out err
+timeout 60 watchq --key @s --timeout 0.01 2>err
+[ $? = 5 ]
+result 'a fraction of a second' $? err
+# The keyring changes as long as watchq runs
+start --key @s --priority notice --timeout 0.1
+while [ -e "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status"; do
+	keyctl clear @s
+done
+ended
+[ $status = 5 ] && [ ! -s out ]
+result 'a timeout in spite of events that are not reported' $? out err
 mkfifo pipe
 rm -f err
 watchq --key @s --json >pipe 2>err &
@@ -422,6 +439,21 @@ NO_COLOR=1 script -qc 'watchq --key @s --count 1 2>plain' plain_screen >/dev/nul
 await watching plain
 keyctl clear @s
 wait
+printf 'key    cleared         _ses\n' >expected
+watchq --key @s --count 1 --color always --quiet >coloured 2>err &
+until keyctl clear @s && grep -q cleared coloured; do :; done
+wait $!
+sed "s/$(printf '\033')\[[01;]*m//g" coloured >got
+compare 'colour in a file' got
+[ ! -s err ] && grep -q "$(printf '\033\[1mkey')" coloured
+result 'colour on request, and no messages' $? coloured err
+rm -f screen_never
+script -qc 'watchq --key @s --count 1 --color never 2>never' screen_never >/dev/null &
+await watching never
+keyctl clear @s
+wait
+! grep -q "$(printf '\033')" screen_never
+result 'no colour on request' $? screen_never
 grep -q "$(printf '\033\[1mkey')" screen && ! grep -q "$(printf '\033')" plain_screen
 result 'colour on a terminal, unless NO_COLOR is set' $? screen plain_screen
 
