@@ -618,11 +618,23 @@ static void decode_unknown(struct event *ev, const union watch_record *rec)
 	add_text(ev, "data", hex);
 }
 
+/* As in RFC 3339 */
+static const char *format_time(struct event *ev)
+{
+	char time[32];
+	struct tm tm;
+
+	gmtime_r(&ev->time.tv_sec, &tm);
+	strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm);
+	return format_text(ev, "%s.%06ldZ", time, ev->time.tv_nsec / 1000);
+}
+
 void event_decode(struct event *ev, const union watch_record *rec)
 {
 	const struct source *source = source_by_type(rec->watch.type);
 	const struct event_type *type = NULL;
 	const struct watch *watch;
+	struct field *priority;
 
 	if (source && rec->watch.subtype < source->nr_events)
 		type = &source->events[rec->watch.subtype];
@@ -632,6 +644,15 @@ void event_decode(struct event *ev, const union watch_record *rec)
 	ev->source = source ? source->name : "unknown";
 	ev->name = type ? type->name : "unknown";
 	ev->priority = type ? type->priority : LOG_NOTICE;
+	clock_gettime(CLOCK_REALTIME, &ev->time);
+	add_text(ev, "time", format_time(ev));
+	hide(ev);
+	add_text(ev, "source", ev->source);
+	hide(ev);
+	add_text(ev, "event", ev->name);
+	hide(ev);
+	priority = add(ev, "priority", FIELD_TEXT);
+	hide(ev);
 
 	/* The ID of a loss has no meaning */
 	watch = watch_record_lost(rec) ? NULL : watch_by_id(watch_record_id(rec));
@@ -646,4 +667,5 @@ void event_decode(struct event *ev, const union watch_record *rec)
 		source->decode(ev, rec);
 	else
 		decode_unknown(ev, rec);
+	priority->text = priority_name(ev->priority);
 }

@@ -14,7 +14,6 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "watchq.h"

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "watch_records.h"
 
@@ -46,12 +47,13 @@ struct field {
 	unsigned long long number;	/* 0 or 1 for a flag */
 };
 
-#define MAX_FIELDS	24
+#define MAX_FIELDS	32
 #define MAX_TEXT	65536		/* per event, which may have five paths */
 
 struct event {
 	const char *source, *name;	/* as in --filter */
 	const char *subject;		/* the object, in text output */
+	struct timespec time;		/* when it was read */
 	int priority;			/* LOG_ERR to LOG_INFO, see syslog(3) */
 	struct field fields[MAX_FIELDS];
 	unsigned int nr_fields;
@@ -178,6 +180,17 @@ void match_priority(const char *name);
 bool match_event(const struct event *ev);
 
 /*
+ * utf8.c: characters of names
+ */
+
+/* Length in bytes of the UTF-8 character at @p, 0 if it is not valid */
+unsigned int utf8_len(const unsigned char *p);
+/* The code point of the @len bytes at @p */
+unsigned int utf8_char(const unsigned char *p, unsigned int len);
+/* Control characters, unusual spaces, and characters that change the direction */
+bool utf8_harmful(unsigned int c);
+
+/*
  * output.c: output of events
  */
 struct output {
@@ -197,6 +210,11 @@ bool output_event(const struct output *out, const struct event *ev);
  * output is gone, or if it blocks and a signal is pending at @signals.
  */
 bool output_flush(int signals, bool all);
+
+/*
+ * text.c: text lines
+ */
+void print_text(FILE *to, const struct output *out, const struct event *ev);
 
 /*
  * options.c: the command line
