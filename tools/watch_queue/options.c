@@ -31,6 +31,7 @@ static void __noreturn print_help(void)
 	     "  --json           print a JSON object per line\n"
 	     "  --null           terminate events with a null byte instead of a newline\n"
 	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
+	     "  --time[=FORMAT]  start text lines with the time, in a format of strftime(3)\n"
 	     "  --color WHEN     color text lines: auto, always or never\n"
 	     "  --stats          print statistics on exit\n"
 	     "  -q, --quiet      do not print that all watches are added, and other messages\n"
@@ -96,8 +97,8 @@ enum {
 	/* The options that have a letter */
 	OPT_HELP = 'h', OPT_QUIET = 'q', OPT_VERSION = 'V',
 	OPT_KEY = 256, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
-	OPT_FILTER, OPT_PRIORITY, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_COLOR, OPT_STATS,
-	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
+	OPT_FILTER, OPT_PRIORITY, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME, OPT_COLOR,
+	OPT_STATS, OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
 };
 
 static const struct option long_options[] = {
@@ -113,6 +114,7 @@ static const struct option long_options[] = {
 	{ "json",	no_argument,	   NULL, OPT_JSON },
 	{ "null",	no_argument,	   NULL, OPT_NULL },
 	{ "exec",	required_argument, NULL, OPT_EXEC },
+	{ "time",	optional_argument, NULL, OPT_TIME },
 	{ "color",	required_argument, NULL, OPT_COLOR },
 	{ "stats",	no_argument,	   NULL, OPT_STATS },
 	{ "quiet",	no_argument,	   NULL, OPT_QUIET },
@@ -158,6 +160,11 @@ static void parse_option(struct options *options, int option, int index)
 		break;
 	case OPT_EXEC:
 		options->output.command = optarg;
+		break;
+	case OPT_TIME:
+		if (optarg)
+			text_check_time(optarg);
+		options->output.time = optarg ? optarg : "";
 		break;
 	case OPT_COLOR:
 		options->output.colour = use_colour(optarg);

@@ -29,6 +29,41 @@ static int print_plain(FILE *to, const char *name)
 	return width;
 }
 
+/* As the output "short-iso-precise" of journalctl */
+static void print_iso(FILE *to, const struct timespec *time, const struct tm *tm)
+{
+	char date[32], zone[8];
+
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", tm);
+	strftime(zone, sizeof(zone), "%z", tm);
+	fprintf(to, "%s.%06ld%s ", date, time->tv_nsec / 1000, zone);
+}
+
+#define MAX_TIME	256		/* bytes of a formatted time */
+
+static void print_time(FILE *to, const char *format, const struct timespec *time)
+{
+	char text[MAX_TIME];
+	struct tm tm;
+
+	localtime_r(&time->tv_sec, &tm);
+	if (!*format)
+		print_iso(to, time, &tm);
+	else if (strftime(text, sizeof(text), format, &tm))
+		fprintf(to, "%s ", text);
+}
+
+void text_check_time(const char *format)
+{
+	/* Names of days and months may be longer at another time */
+	char text[MAX_TIME / 2];
+	time_t now = time(NULL);
+
+	if (!strftime(text, sizeof(text), format, localtime(&now)))
+		die(EXIT_USAGE, "--time=%s: the time is empty or longer than %zu bytes",
+		    format, sizeof(text) - 1);
+}
+
 void print_text(FILE *to, const struct output *out, const struct event *ev)
 {
 	const char *bold = "", *red = "", *normal = "";
@@ -40,6 +75,8 @@ void print_text(FILE *to, const struct output *out, const struct event *ev)
 		red = ev->priority <= LOG_WARNING ? "\033[1;31m" : "";
 		normal = "\033[0m";
 	}
+	if (out->time)
+		print_time(to, out->time, &ev->time);
 	fprintf(to, "%s%-6s%s %s%-15s%s ", bold, ev->source, normal, red, ev->name, normal);
 	width = print_plain(to, ev->subject);
 	for (i = 0; i < ev->nr_fields; i++) {

@@ -197,6 +197,7 @@ struct output {
 	enum { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_EXEC } format;
 	char end;			/* terminator of an event: newline or 0 */
 	bool colour;
+	const char *time;		/* format in text lines, or "" for the default */
 	const char *command;		/* for OUTPUT_EXEC */
 };
 
@@ -214,6 +215,8 @@ bool output_flush(int signals, bool all);
 /*
  * text.c: text lines
  */
+/* Exit if strftime() does not accept the format */
+void text_check_time(const char *format);
 void print_text(FILE *to, const struct output *out, const struct event *ev);
 
 /*

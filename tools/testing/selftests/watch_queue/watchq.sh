@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..125
+echo 1..129
 
 #
 # Wrong use
@@ -163,6 +163,8 @@ refused 2 'not a number from 1' --devices --count 0
 refused 2 'not a number of seconds' --devices --timeout 0
 refused 2 'not a number of seconds' --devices --timeout 1.5s
 refused 2 'not a number of seconds' --devices --timeout 1e3
+refused 2 'the time is empty' --devices --time=
+refused 2 'the time is empty' --devices --time="$(printf '%%A%0127d' 0)"
 refused 2 'must be auto, always or never' --devices --color yes
 refused 2 'not a number from 1' --devices --queue -1
 refused 2 'more records than' --devices --queue 99999999999
@@ -326,6 +328,24 @@ holds time "all(.time | test(\"^....-..-..T..:..:..[.][0-9]{6}Z\$\")) and
 
 grep -qF '\u0001 \u009b \u202e"' out
 result 'JSON has no control characters' $? out
+
+before=$(date +%Y-%m-%dT%H:%M:%S)
+start --key @s --time
+keyctl clear @s
+finish
+after=$(date +%Y-%m-%dT%H:%M:%S.999999)
+read -r time rest <out
+result_time=${time%[+-]????}
+printf '%s\n' "$before" "$result_time" "$after" | sort -c &&
+	[ "$rest" = 'key    cleared         _ses' ] &&
+	[ "$time" = "$result_time$(date +%z)" ] && [ ${#result_time} = 26 ]
+result 'time in text lines' $? out
+start --key @s --time='at %Y, %%'
+keyctl clear @s
+finish
+same 'another format of the time' out <<END
+at $(date +%Y), % key    cleared         _ses
+END
 
 start --key @s --null
 keyctl clear @s
