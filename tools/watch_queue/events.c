@@ -31,6 +31,62 @@ static const char *format_text(struct event *ev, const char *format, ...)
 	return text;
 }
 
+/* The names of all fields */
+static const char * const field_names[] = {
+	"time", "source", "event", "priority", "watch", "on",
+	/* key */
+	"key", "key_type", "key_name", "other", "other_type", "other_name",
+	"error", "errno",
+	/* mount */
+	"mount", "path", "fs_type", "sb", "dev", "dev_name", "mount_ns", "fs_root",
+	"fs_source", "options", "old_options", "parent", "parent_path", "old_parent",
+	"old_parent_path", "in_subtree", "rdonly", "automount", "propagated", "expired",
+	"fs_rdonly",
+	/* sb */
+	"by_error", "shutdown", "in_user_ns", "frozen", "by_suspend", "unprivileged",
+	"list_end", "kind", "inode", "generation", "pos", "length", "error_time_ns",
+	"suppressed", "limit", "owner_type", "owner", "owner_name",
+	/* block */
+	"operation", "sector", "partition", "disk_seq", "stacked",
+	/* device */
+	"devpath", "name", "subsystem", "seqnum", "sysfs_ino", "block", "synthetic",
+	"truncated",
+	/* queue */
+	"count", "or_more", "object",
+	/* unknown */
+	"type", "subtype", "info", "data",
+};
+
+const char *field_name(const char *name, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(field_names); i++)
+		if (strlen(field_names[i]) == len && !strncmp(field_names[i], name, len))
+			return field_names[i];
+	return NULL;
+}
+
+const struct field *event_field(const struct event *ev, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ev->nr_fields; i++)
+		if (!strcmp(ev->fields[i].name, name))
+			return &ev->fields[i];
+	return NULL;
+}
+
+const char *field_value(const struct field *field)
+{
+	static char number[32];
+
+	if (field->kind == FIELD_TEXT)
+		return field->text;
+	snprintf(number, sizeof(number), "%llu", field->number);
+	return number;
+}
+
 static struct field *add(struct event *ev, const char *name, int kind)
 {
 	struct field *field = &ev->fields[ev->nr_fields++];

@@ -28,6 +28,8 @@ static void __noreturn print_help(void)
 	     "                   key, mount, sb, block or device\n"
 	     "  --priority LEVEL report only events of this severity or above: info, notice,\n"
 	     "                   warning or error\n"
+	     "  --match FIELD=GLOB   report only events whose field matches, such as\n"
+	     "                   path='/home/*' or fs_type=ext4\n"
 	     "  --json           print a JSON object per line\n"
 	     "  --null           terminate events with a null byte instead of a newline\n"
 	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
@@ -97,8 +99,8 @@ enum {
 	/* The options that have a letter */
 	OPT_HELP = 'h', OPT_QUIET = 'q', OPT_VERSION = 'V',
 	OPT_KEY = 256, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
-	OPT_FILTER, OPT_PRIORITY, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME, OPT_COLOR,
-	OPT_STATS, OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
+	OPT_FILTER, OPT_PRIORITY, OPT_MATCH, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME,
+	OPT_COLOR, OPT_STATS, OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
 };
 
 static const struct option long_options[] = {
@@ -111,6 +113,7 @@ static const struct option long_options[] = {
 	{ "no-user-ns",	no_argument,	   NULL, OPT_NO_USER_NS },
 	{ "filter",	required_argument, NULL, OPT_FILTER },
 	{ "priority",	required_argument, NULL, OPT_PRIORITY },
+	{ "match",	required_argument, NULL, OPT_MATCH },
 	{ "json",	no_argument,	   NULL, OPT_JSON },
 	{ "null",	no_argument,	   NULL, OPT_NULL },
 	{ "exec",	required_argument, NULL, OPT_EXEC },
@@ -151,6 +154,9 @@ static void parse_option(struct options *options, int option, int index)
 		break;
 	case OPT_PRIORITY:
 		match_priority(optarg);
+		break;
+	case OPT_MATCH:
+		match_field(optarg);
 		break;
 	case OPT_JSON:
 		options->output.format = OUTPUT_JSON;

@@ -91,7 +91,6 @@ static void set_variable(const char *name, const char *value)
 
 static void __noreturn run(const char *command, const struct event *ev)
 {
-	char number[32];
 	unsigned int i;
 	sigset_t none;
 
@@ -101,12 +100,8 @@ static void __noreturn run(const char *command, const struct event *ev)
 	signal(SIGPIPE, SIG_DFL);
 
 	drop_variables();
-	for (i = 0; i < ev->nr_fields; i++) {
-		const struct field *field = &ev->fields[i];
-
-		snprintf(number, sizeof(number), "%llu", field->number);
-		set_variable(field->name, field->kind == FIELD_TEXT ? field->text : number);
-	}
+	for (i = 0; i < ev->nr_fields; i++)
+		set_variable(ev->fields[i].name, field_value(&ev->fields[i]));
 	execl("/bin/sh", "sh", "-c", command, NULL);
 	warn("/bin/sh: %s", strerror(errno));
 	_exit(127);

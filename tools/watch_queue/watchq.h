@@ -80,6 +80,12 @@ extern const unsigned int nr_sources;
 
 const struct source *source_by_type(unsigned int type);
 const struct source *source_by_name(const char *name, size_t len);
+/* The name of a field that events can have, or NULL */
+const char *field_name(const char *name, size_t len);
+/* Returns NULL if the event does not have the field */
+const struct field *event_field(const struct event *ev, const char *name);
+/* The text or the number of a field, which is valid until the next call */
+const char *field_value(const struct field *field);
 const char *priority_name(int priority);
 /* Returns -1 if there is no such name */
 int priority_by_name(const char *name);
@@ -176,6 +182,8 @@ void watches_read_mounts(void);
  * match.c: selection of the events that are reported
  */
 void match_priority(const char *name);
+/* FIELD=GLOB */
+void match_field(const char *text);
 /* Is the event to be reported?  Those of the queue itself always are. */
 bool match_event(const struct event *ev);
 

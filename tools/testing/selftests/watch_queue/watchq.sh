@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..129
+echo 1..134
 
 #
 # Wrong use
@@ -165,6 +165,9 @@ refused 2 'not a number of seconds' --devices --timeout 1.5s
 refused 2 'not a number of seconds' --devices --timeout 1e3
 refused 2 'the time is empty' --devices --time=
 refused 2 'the time is empty' --devices --time="$(printf '%%A%0127d' 0)"
+refused 2 'must be FIELD=GLOB' --devices --match size=3
+refused 2 'must be FIELD=GLOB' --devices --match name
+refused 2 'must be FIELD=GLOB' --devices --match =x
 refused 2 'must be auto, always or never' --devices --color yes
 refused 2 'not a number from 1' --devices --queue -1
 refused 2 'more records than' --devices --queue 99999999999
@@ -426,13 +429,30 @@ same 'only events of a severity, and those of the queue' got <<'END'
 ["invalidated","notice",1]
 ["removed","info",1]
 END
-start --key @s --queue 4 --priority err --count 1 --stats
+keyctl add user apple a @s >key
+start --key @s --devices --match 'other_name=a*e' --match event=linked --match other_name=fig
+keyctl unlink "$(cat key)" @s 2>unlinked
+for name in fig fig2 apple; do keyctl add user $name a @s >key; done
+echo change >/sys/devices/virtual/mem/null/uevent
+finish
+same 'events that match' out <<END
+key    linked          _ses                 other_type=user other_name=fig
+key    linked          _ses                 other_type=user other_name=apple
+END
+start --devices --match 'devpath=*/mem/*' --match block=0 --match subsystem='[k-m]em'
+echo change >/sys/devices/virtual/mem/null/uevent
+echo change >/sys/devices/virtual/net/lo/uevent
+finish
+same 'a glob matches slashes, a flag is a number' out <<END
+device change          /devices/virtual/mem/null subsystem=mem dev=1:3 synthetic
+END
+start --key @s --queue 4 --priority err --match event=none --count 1 --stats
 kill -STOP $pid
 for i in 1 2 3 4 5; do keyctl clear @s; done
 kill -CONT $pid
 ended
 grep -q '1 events, 4 records, 1 lost' err
-result 'a loss is reported at any severity' $? out err
+result 'a loss is reported, whatever is selected' $? out err
 
 for format in '' --json; do
 	# shellcheck disable=SC2086 # none is no argument
