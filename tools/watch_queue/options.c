@@ -22,6 +22,8 @@ static void __noreturn print_help(void)
 	     "    --no-user-ns   ... unless a user mounted it in a user namespace\n"
 	     "  --block DEVICE   I/O errors of a block device, or of \"all\"\n"
 	     "  --devices        devices that are added, removed or changed\n"
+	     "  After each of them:\n"
+	     "    --only EVENT,...   report only these events of this watch\n"
 	     "\n"
 	     "Output:\n"
 	     "  --filter SOURCE[=EVENT,...]  report only these events of SOURCE:\n"
@@ -99,7 +101,7 @@ enum {
 	/* The options that have a letter */
 	OPT_HELP = 'h', OPT_QUIET = 'q', OPT_VERSION = 'V',
 	OPT_KEY = 256, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
-	OPT_FILTER, OPT_PRIORITY, OPT_MATCH, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME,
+	OPT_ONLY, OPT_FILTER, OPT_PRIORITY, OPT_MATCH, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME,
 	OPT_COLOR, OPT_STATS, OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
 };
 
@@ -111,6 +113,7 @@ static const struct option long_options[] = {
 	{ "devices",	no_argument,	   NULL, OPT_DEVICES },
 	{ "subtree",	no_argument,	   NULL, OPT_SUBTREE },
 	{ "no-user-ns",	no_argument,	   NULL, OPT_NO_USER_NS },
+	{ "only",	required_argument, NULL, OPT_ONLY },
 	{ "filter",	required_argument, NULL, OPT_FILTER },
 	{ "priority",	required_argument, NULL, OPT_PRIORITY },
 	{ "match",	required_argument, NULL, OPT_MATCH },
@@ -148,6 +151,9 @@ static void parse_option(struct options *options, int option, int index)
 		break;
 	case OPT_NO_USER_NS:
 		set_no_user_ns();
+		break;
+	case OPT_ONLY:
+		set_only(optarg);
 		break;
 	case OPT_FILTER:
 		add_filter(optarg);

@@ -145,41 +145,66 @@ static unsigned int event_by_name(const struct source *source, const char *text,
 	return i;
 }
 
+/* The bits of the subtypes in EVENT,EVENT...; @option and @text are for messages */
+static unsigned int parse_events(const char *option, const char *text,
+				 const struct source *source, const char *list)
+{
+	unsigned int mask = 0, i;
+	size_t len;
+
+	for (;; list += len + 1) {
+		len = strcspn(list, ",");
+		i = event_by_name(source, list, len);
+		if (i == source->nr_events)
+			die(EXIT_USAGE, "%s %s: %s has no event \"%.*s\", see watchq(1)",
+			    option, text, source->name, (int)len, list);
+		mask |= 1U << i;
+		if (!list[len])
+			return mask;
+	}
+}
+
 /* SOURCE or SOURCE=EVENT,EVENT... */
 void add_filter(const char *text)
 {
 	size_t len = strcspn(text, "=");
 	const struct source *source = source_by_name(text, len);
 	struct watch_notification_type_filter *rule;
-	const char *p = text + len;
-	unsigned int i;
 
 	if (!source || source->type == WATCH_TYPE_META)
 		die(EXIT_USAGE,
 		    "--filter %s: source must be key, mount, sb, block or device", text);
 	rule = &rules[source->type];
 	rule->type = source->type;
-	if (!*p) {
+	if (text[len])
+		rule->subtype_filter[0] |= parse_events("--filter", text, source,
+							text + len + 1);
+	else
 		memset(rule->subtype_filter, 0xff, sizeof(rule->subtype_filter));
-		return;
-	}
-	while (*p) {
-		len = strcspn(++p, ",");
-		i = event_by_name(source, p, len);
-		if (i == source->nr_events)
-			die(EXIT_USAGE, "--filter %s: %s has no event \"%.*s\", see watchq(1)",
-			    text, source->name, (int)len, p);
-		rule->subtype_filter[i / 32] |= 1U << (i % 32);
-		p += len;
-	}
 }
 
-/* Does the --filter for filesystems, or the lack of one, include this event? */
-static bool sb_selected(unsigned int event)
+void set_only(const char *text)
+{
+	struct watch *watch = &watches[nr_watches - 1];
+
+	if (!nr_watches)
+		die(EXIT_USAGE, "--only must follow a watch");
+	watch->only |= parse_events("--only", text, watch->source, text);
+}
+
+/* Does the --only of a watch, or the lack of one, include this event? */
+static bool watch_selects(const struct watch *watch, unsigned int event)
+{
+	return !watch || !watch->only || (event < 32 && watch->only & 1U << event);
+}
+
+/* The same of --filter and --only, for filesystems */
+static bool sb_selected(const struct watch *watch, unsigned int event)
 {
 	const struct watch_notification_type_filter *rule = &rules[WATCH_TYPE_SB_NOTIFY];
 
-	return !rule->type || rule->subtype_filter[0] & 1U << event;
+	return (!rule->type || rule->subtype_filter[0] & 1U << event) &&
+	       watch_selects(watch, event);
 }
 
 /*
@@ -408,7 +433,7 @@ int watches_open(unsigned long depth)
 static void check_privilege(struct watch *watch, unsigned int info)
 {
 	if (!(info & NOTIFY_SB_UNPRIVILEGED) || watch->unprivileged ||
-	    !sb_selected(NOTIFY_SB_ERROR))
+	    !sb_selected(watch, NOTIFY_SB_ERROR))
 		return;
 	watch->unprivileged = true;
 	warn("--sb %s: without CAP_SYS_ADMIN, errors of the filesystem are not reported",
@@ -416,25 +441,35 @@ static void check_privilege(struct watch *watch, unsigned int info)
 }
 
 /*
- * A state is reported if --filter includes states.  Otherwise it takes the place of an
- * earlier event, so it is reported if this event would be.
+ * A state is reported if --filter or --only names states.  Otherwise it takes the place
+ * of an earlier event, so it is reported if this event would be.
  */
-bool watches_report(const union watch_record *rec)
+static bool report_state(struct watch *watch, unsigned int info)
 {
-	unsigned int info = rec->watch.info, id = watch_record_id(rec), mask = 0;
+	bool named = rules[WATCH_TYPE_SB_NOTIFY].type || (watch && watch->only);
+	unsigned int mask = 0;
 
-	if (rec->watch.type != WATCH_TYPE_SB_NOTIFY || rec->watch.subtype != NOTIFY_SB_STATE)
+	if (watch)
+		check_privilege(watch, info);
+	if (named && sb_selected(watch, NOTIFY_SB_STATE))
 		return true;
-	if (id < nr_watches)
-		check_privilege(&watches[id], info);
-
-	if (rules[WATCH_TYPE_SB_NOTIFY].type && sb_selected(NOTIFY_SB_STATE))
-		return true;
-	if (sb_selected(NOTIFY_SB_RDONLY))
+	if (sb_selected(watch, NOTIFY_SB_RDONLY))
 		mask |= NOTIFY_SB_BY_ERROR | NOTIFY_SB_IS_SHUTDOWN;
-	if (sb_selected(NOTIFY_SB_SHUTDOWN))
+	if (sb_selected(watch, NOTIFY_SB_SHUTDOWN))
 		mask |= NOTIFY_SB_IS_SHUTDOWN;
-	if (sb_selected(NOTIFY_SB_FROZEN))
+	if (sb_selected(watch, NOTIFY_SB_FROZEN))
 		mask |= NOTIFY_SB_IS_FROZEN;
 	return info & mask;
+}
+
+bool watches_report(const union watch_record *rec)
+{
+	unsigned int id = watch_record_id(rec);
+	struct watch *watch = id < nr_watches ? &watches[id] : NULL;
+
+	if (rec->watch.type == WATCH_TYPE_META)
+		return true;
+	if (rec->watch.type == WATCH_TYPE_SB_NOTIFY && rec->watch.subtype == NOTIFY_SB_STATE)
+		return report_state(watch, rec->watch.info);
+	return watch_selects(watch, rec->watch.subtype);
 }

@@ -165,15 +165,18 @@ static bool handle_records(const struct options *options, const void *buf, size_
 	struct watch_records records = { .next = buf, .left = len };
 	static union watch_record rec;
 	static struct event ev;
+	bool report;
 	int ret;
 
 	while ((ret = watch_record_next(&records, &rec)) > 0) {
 		stats.records += !watch_record_lost(&rec);
 		lost |= watch_record_lost(&rec);
-		if (!watches_report(&rec))
+		report = watches_report(&rec);
+		/* Paths of mounts are cached while their records are decoded */
+		if (!report && rec.watch.type != WATCH_TYPE_MOUNT_NOTIFY)
 			continue;
 		event_decode(&ev, &rec);
-		if (!match_event(&ev))
+		if (!report || !match_event(&ev))
 			continue;
 		stats.events++;
 		if (!output_event(&options->output, &ev) ||

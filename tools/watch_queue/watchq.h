@@ -154,6 +154,7 @@ struct watch {
 	const char *object;		/* as specified by the option */
 	bool all;			/* all objects of the source */
 	bool subtree;			/* include the mounts below */
+	unsigned int only;		/* subtypes to report, 0 for all */
 	bool unprivileged;		/* the user was warned of missing events */
 	unsigned long long filesystem;	/* see filesystem_of() */
 	unsigned long long namespace;	/* ID of the watched mount namespace, or 0 */
@@ -162,6 +163,8 @@ struct watch {
 void add_watch(const char *source, const char *object);
 /* Make the last watch that was added include the mounts below */
 void set_subtree(void);
+/* Report only these events of the last watch that was added */
+void set_only(const char *text);
 /* Ignore filesystems that are not owned by the initial user namespace */
 void set_no_user_ns(void);
 void add_filter(const char *text);
@@ -169,7 +172,7 @@ void add_filter(const char *text);
 unsigned long watches_depth(void);
 /* Create the queue with its watches; returns the read end */
 int watches_open(unsigned long depth);
-/* Is the record to be reported?  Some states of filesystems are not */
+/* Is the record to be reported, as far as its watch and its type determine this? */
 bool watches_report(const union watch_record *rec);
 const struct watch *watch_by_id(unsigned int id);
 /* Have the states of the watched filesystems reported again */

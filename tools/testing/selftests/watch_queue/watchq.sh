@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..134
+echo 1..140
 
 #
 # Wrong use
@@ -176,6 +176,9 @@ refused 2 'key has no event "read-only"' --key @s --filter key=read-only
 refused 2 'key has no event "moved"' --key @s --filter key=linked,moved
 refused 2 'key has no event ""' --key @s --filter key=linked,
 refused 2 'must be info, notice, warning or error' --devices --priority high
+refused 2 'must follow a watch' --only linked --key @s
+refused 2 'device has no event "linked"' --key @s --devices --only linked
+refused 2 'key has no event ""' --key @s --only linked,
 refused 2 'this source is not watched' --key @s --filter device
 refused 2 'cannot be combined with --json' --devices --exec true --json
 refused 2 'already watched' --mount / --mount /
@@ -446,6 +449,20 @@ finish
 same 'a glob matches slashes, a flag is a number' out <<END
 device change          /devices/virtual/mem/null subsystem=mem dev=1:3 synthetic
 END
+shelf=$(keyctl newring shelf @s)
+start --key @s --only unlinked --key "$shelf" --only linked,cleared --devices --only add
+for ring in @s "$shelf"; do
+	key=$(keyctl add user fig a "$ring")
+	keyctl unlink "$key" "$ring"
+	keyctl clear "$ring"
+done 2>unlinked
+echo change >/sys/devices/virtual/mem/null/uevent
+finish
+same 'events of some watches only' out <<END
+key    unlinked        _ses                 other_type=user other_name=fig
+key    linked          $shelf                other_type=user other_name=fig
+key    cleared         $shelf
+END
 start --key @s --queue 4 --priority err --match event=none --count 1 --stats
 kill -STOP $pid
 for i in 1 2 3 4 5; do keyctl clear @s; done
@@ -503,6 +520,14 @@ result 'colour on a terminal, unless NO_COLOR is set' $? screen plain_screen
 
 mkdir tree && mount -t tmpfs top tree && mkdir tree/a "tree/b
 c" || exit
+start --mount tree --only unmount --json
+mount -t tmpfs cargo tree/a
+umount tree/a
+finish
+relative <out | jq -c '[.event, .path]' >got
+same 'only unmounts, with their paths' got <<END
+["unmount","tree/a"]
+END
 start --mount tree --subtree --json
 mount -t tmpfs cargo tree/a
 mkdir tree/a/deep
@@ -761,6 +786,11 @@ END
 start --sb tree --count 1 --filter sb=state
 ended
 same 'the state is printed on request' out <<END
+sb     state           tree                 dev_name=$loop fs_type=ext4
+END
+start --sb tree --only state --count 1
+ended
+same 'only the state of a watch' out <<END
 sb     state           tree                 dev_name=$loop fs_type=ext4
 END
 watchq --sb tree --sb tree/a --count 1 --filter sb=state >out 2>err &&
