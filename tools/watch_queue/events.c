@@ -685,21 +685,18 @@ static const char *format_time(struct event *ev)
 	return format_text(ev, "%s.%06ldZ", time, ev->time.tv_nsec / 1000);
 }
 
-void event_decode(struct event *ev, const union watch_record *rec)
+/* Start an event with the fields that all events have; returns "priority" */
+static struct field *start_event(struct event *ev, const char *source,
+				 const struct event_type *type)
 {
-	const struct source *source = source_by_type(rec->watch.type);
-	const struct event_type *type = NULL;
-	const struct watch *watch;
 	struct field *priority;
 
-	if (source && rec->watch.subtype < source->nr_events)
-		type = &source->events[rec->watch.subtype];
 	ev->nr_fields = 0;
 	ev->used = 0;
 	ev->subject = "";
-	ev->source = source ? source->name : "unknown";
-	ev->name = type ? type->name : "unknown";
-	ev->priority = type ? type->priority : LOG_NOTICE;
+	ev->source = source;
+	ev->name = type->name;
+	ev->priority = type->priority;
 	clock_gettime(CLOCK_REALTIME, &ev->time);
 	add_text(ev, "time", format_time(ev));
 	hide(ev);
@@ -708,20 +705,48 @@ void event_decode(struct event *ev, const union watch_record *rec)
 	add_text(ev, "event", ev->name);
 	hide(ev);
 	priority = add(ev, "priority", FIELD_TEXT);
+	priority->text = priority_name(ev->priority);
 	hide(ev);
+	return priority;
+}
 
+static void add_watch_fields(struct event *ev, unsigned int id)
+{
+	const struct watch *watch = watch_by_id(id);
+
+	if (!watch)
+		return;
+	add_number(ev, "watch", id);
+	hide(ev);
+	add_text(ev, "on", watch->object);
+	hide(ev);
+	set_subject(ev, watch->object, 0);
+}
+
+void event_decode(struct event *ev, const union watch_record *rec)
+{
+	static const struct event_type unknown = { "unknown", LOG_NOTICE };
+	const struct source *source = source_by_type(rec->watch.type);
+	const struct event_type *type = &unknown;
+	struct field *priority;
+
+	if (source && rec->watch.subtype < source->nr_events)
+		type = &source->events[rec->watch.subtype];
+	priority = start_event(ev, source ? source->name : "unknown", type);
 	/* The ID of a loss has no meaning */
-	watch = watch_record_lost(rec) ? NULL : watch_by_id(watch_record_id(rec));
-	if (watch) {
-		add_number(ev, "watch", watch_record_id(rec));
-		hide(ev);
-		add_text(ev, "on", watch->object);
-		hide(ev);
-		set_subject(ev, watch->object, 0);
-	}
-	if (type)
+	if (!watch_record_lost(rec))
+		add_watch_fields(ev, watch_record_id(rec));
+	if (type != &unknown)
 		source->decode(ev, rec);
 	else
 		decode_unknown(ev, rec);
 	priority->text = priority_name(ev->priority);
+}
+
+void event_resumed(struct event *ev, unsigned int id)
+{
+	static const struct event_type resumed = { "resumed", LOG_INFO };
+
+	start_event(ev, "queue", &resumed);
+	add_watch_fields(ev, id);
 }

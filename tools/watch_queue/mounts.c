@@ -306,6 +306,14 @@ unsigned long long filesystem_of(int fd)
 	return makedev(mount.sb_dev_major, mount.sb_dev_minor);
 }
 
+bool is_mount_root(int fd)
+{
+	struct statx stat;
+
+	return !statx(fd, "", AT_EMPTY_PATH, 0, &stat) &&
+	       stat.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
 /* A file of another type, such as a FIFO, is not opened: that may have side effects */
 int open_namespace(const char *path, unsigned long long *id)
 {

@@ -25,6 +25,9 @@ static void __noreturn print_help(void)
 	     "  After each of them:\n"
 	     "    --only EVENT,...   report only these events of this watch\n"
 	     "\n"
+	     "For all watches:\n"
+	     "  --keep           when the object of a path is gone, wait for the next one\n"
+	     "\n"
 	     "Output:\n"
 	     "  --filter SOURCE[=EVENT,...]  report only these events of SOURCE:\n"
 	     "                   key, mount, sb, block or device\n"
@@ -53,7 +56,8 @@ static void __noreturn print_help(void)
 	     "  -V, --version    print the version\n"
 	     "\n"
 	     "Exit status: 0 success, 1 failure, 2 invalid usage, 3 not supported by the\n"
-	     "kernel, 4 permission denied or limit reached, 5 timeout. See watchq(1).");
+	     "kernel, 4 permission denied or limit reached, 5 timeout, 6 no watch left. See\n"
+	     "watchq(1).");
 	exit(EXIT_DONE);
 }
 
@@ -101,7 +105,7 @@ enum {
 	/* The options that have a letter */
 	OPT_HELP = 'h', OPT_QUIET = 'q', OPT_VERSION = 'V',
 	OPT_KEY = 256, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
-	OPT_ONLY, OPT_FILTER, OPT_PRIORITY, OPT_MATCH, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME,
+	OPT_ONLY, OPT_KEEP, OPT_FILTER, OPT_PRIORITY, OPT_MATCH, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME,
 	OPT_COLOR, OPT_STATS, OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
 };
 
@@ -114,6 +118,7 @@ static const struct option long_options[] = {
 	{ "subtree",	no_argument,	   NULL, OPT_SUBTREE },
 	{ "no-user-ns",	no_argument,	   NULL, OPT_NO_USER_NS },
 	{ "only",	required_argument, NULL, OPT_ONLY },
+	{ "keep",	no_argument,	   NULL, OPT_KEEP },
 	{ "filter",	required_argument, NULL, OPT_FILTER },
 	{ "priority",	required_argument, NULL, OPT_PRIORITY },
 	{ "match",	required_argument, NULL, OPT_MATCH },
@@ -154,6 +159,9 @@ static void parse_option(struct options *options, int option, int index)
 		break;
 	case OPT_ONLY:
 		set_only(optarg);
+		break;
+	case OPT_KEEP:
+		keep_enable();
 		break;
 	case OPT_FILTER:
 		add_filter(optarg);

@@ -12,8 +12,6 @@
 
 #include "watchq.h"
 
-#define MAX_WATCHES	256		/* number of watch IDs */
-
 static struct watch watches[MAX_WATCHES];
 static unsigned int nr_watches;
 
@@ -269,7 +267,8 @@ static int open_object(struct watch *watch)
 	return fd >= 0 ? fd : open(watch->object, O_CLOEXEC | O_PATH);
 }
 
-static void watch_object(int queue, struct watch *watch, unsigned int id)
+/* Returns false with errno if it fails */
+static bool try_watch(int queue, struct watch *watch, unsigned int id)
 {
 	struct watch_queue_watch how = {
 		.type	= watch->source->type,
@@ -277,26 +276,65 @@ static void watch_object(int queue, struct watch *watch, unsigned int id)
 		.id	= id,
 		.flags	= watch->subtree ? WATCH_SUBTREE : 0,
 	};
-	bool devices = how.type == WATCH_TYPE_DEVICE_NOTIFY;
-	bool sb = how.type == WATCH_TYPE_SB_NOTIFY && !watch->all;
-	char option[16];
+	bool was_root = watch->mount_root;
+	int error = 0;
 
-	snprintf(option, sizeof(option), "--%s%s", watch->source->name, devices ? "s" : "");
-	if (!watch->all)
+	if (!watch->all) {
 		how.fd = open_object(watch);
+		if (how.fd < 0)
+			return false;
+	}
 	/* A namespace includes all mounts */
 	if (watch->namespace)
 		how.flags = 0;
-	if (sb && how.fd >= 0)
+	if (how.type == WATCH_TYPE_SB_NOTIFY && !watch->all) {
 		watch->filesystem = filesystem_of(how.fd);
-	if ((!watch->all && how.fd < 0) || ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how)) {
-		if (!sb || errno != EBUSY)
-			die_errno(option, devices ? "" : watch->object);
-		warn_twin(watch);
+		watch->mount_root = is_mount_root(how.fd);
 	}
+	/* Without its mount, the directory is part of another filesystem */
+	if (was_root && !watch->mount_root)
+		error = ENOENT;
+	else if (ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
+		error = errno;
 	/* An open file keeps the object busy, a watch does not */
-	if (!watch->all)
+	if (how.fd >= 0)
 		close(how.fd);
+	errno = error;
+	return !error;
+}
+
+static void watch_object(int queue, struct watch *watch, unsigned int id)
+{
+	bool devices = watch->source->type == WATCH_TYPE_DEVICE_NOTIFY;
+	bool sb = watch->source->type == WATCH_TYPE_SB_NOTIFY && !watch->all;
+	char option[16];
+
+	if (try_watch(queue, watch, id))
+		return;
+	snprintf(option, sizeof(option), "--%s%s", watch->source->name, devices ? "s" : "");
+	if (!sb || errno != EBUSY)
+		die_errno(option, devices ? "" : watch->object);
+	warn_twin(watch);
+}
+
+bool watch_on_path(unsigned int id)
+{
+	return id < nr_watches && !watches[id].all &&
+	       watches[id].source->type != WATCH_TYPE_KEY_NOTIFY;
+}
+
+bool watch_again(int queue, unsigned int id)
+{
+	struct watch *watch = &watches[id], old = *watch;
+
+	watch->namespace = 0;
+	if (!try_watch(queue, watch, id)) {
+		*watch = old;
+		return false;
+	}
+	if (watch->source->type == WATCH_TYPE_MOUNT_NOTIFY)
+		watches_read_mounts();
+	return true;
 }
 
 void watches_report_states(int queue)

@@ -158,6 +158,14 @@ static void recover(int queue)
 	lost = false;
 }
 
+/* Returns false to exit */
+static bool report(const struct options *options, const struct event *ev, int signals)
+{
+	stats.events++;
+	return output_event(&options->output, ev) && output_flush(signals, false) &&
+	       stats.events != options->count;
+}
+
 /* Print the records of one read().  Returns false to exit. */
 static bool handle_records(const struct options *options, const void *buf, size_t len,
 			   int signals)
@@ -165,22 +173,23 @@ static bool handle_records(const struct options *options, const void *buf, size_
 	struct watch_records records = { .next = buf, .left = len };
 	static union watch_record rec;
 	static struct event ev;
-	bool report;
+	bool selected;
 	int ret;
 
 	while ((ret = watch_record_next(&records, &rec)) > 0) {
 		stats.records += !watch_record_lost(&rec);
-		lost |= watch_record_lost(&rec);
-		report = watches_report(&rec);
+		if (watch_record_lost(&rec)) {
+			lost = true;
+			keep_all();
+		}
+		if (watch_record_is_meta(&rec, WATCH_META_REMOVAL_NOTIFICATION))
+			keep_ended(watch_record_id(&rec));
+		selected = watches_report(&rec);
 		/* Paths of mounts are cached while their records are decoded */
-		if (!report && rec.watch.type != WATCH_TYPE_MOUNT_NOTIFY)
+		if (!selected && rec.watch.type != WATCH_TYPE_MOUNT_NOTIFY)
 			continue;
 		event_decode(&ev, &rec);
-		if (!report || !match_event(&ev))
-			continue;
-		stats.events++;
-		if (!output_event(&options->output, &ev) ||
-		    !output_flush(signals, false) || stats.events == options->count)
+		if (selected && match_event(&ev) && !report(options, &ev, signals))
 			return false;
 	}
 	if (ret < 0)
@@ -188,8 +197,10 @@ static bool handle_records(const struct options *options, const void *buf, size_
 	return true;
 }
 
-/* Returns false to exit */
-static bool read_queue(const struct options *options, int queue, int signals)
+#define RUNNING		-1		/* no exit status yet */
+
+/* Returns an exit status, or RUNNING */
+static int read_queue(const struct options *options, int queue, int signals)
 {
 	static char buf[65536];		/* at least 128 */
 	bool more;
@@ -202,13 +213,26 @@ static bool read_queue(const struct options *options, int queue, int signals)
 	if (len == 0) {
 		if (!stats.events)
 			die(EXIT_KERNEL, "end of file: the queue of this kernel is too old");
-		inform("no watch is left");
-		return false;
+		return EXIT_ENDED;
 	}
 	more = handle_records(options, buf, len, signals);
 	recover(queue);
 	mounts_settle(queue);
-	return output_flush(signals, true) && more;
+	return output_flush(signals, true) && more ? RUNNING : EXIT_DONE;
+}
+
+/* Add watches again.  Returns an exit status, or RUNNING. */
+static int resume(const struct options *options, int queue, int signals)
+{
+	static struct event ev;
+	int id;
+
+	while ((id = keep_retry(queue)) >= 0) {
+		event_resumed(&ev, id);
+		if (!report(options, &ev, signals))
+			return EXIT_DONE;
+	}
+	return output_flush(signals, true) ? RUNNING : EXIT_DONE;
 }
 
 /* Print the records queued so far; new ones could arrive forever */
@@ -219,11 +243,11 @@ static void drain(const struct options *options, int queue, int signals)
 	struct pollfd pfd = { .fd = queue, .events = POLLIN };
 
 	while (stats.records < end && poll(&pfd, 1, 0) == 1 &&
-	       read_queue(options, queue, signals))
+	       read_queue(options, queue, signals) == RUNNING)
 		;
 }
 
-static long long now_ms(void)
+long long now_ms(void)
 {
 	struct timespec ts;
 
@@ -231,7 +255,7 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-/* The argument of poll(), if the last event was reported at @since */
+/* Milliseconds until the timeout, or -1, if the last event was reported at @since */
 static int time_left(const struct options *options, long long since)
 {
 	long long left = since + options->timeout - now_ms();
@@ -239,6 +263,12 @@ static int time_left(const struct options *options, long long since)
 	if (options->timeout < 0)
 		return -1;
 	return left < 0 ? 0 : left < INT_MAX ? left : INT_MAX;
+}
+
+/* The argument of poll(): the shorter time, where -1 is without end */
+static int shorter(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
 static int watch(const struct options *options, int queue)
@@ -250,11 +280,14 @@ static int watch(const struct options *options, int queue)
 	};
 	unsigned long long events = 0;
 	long long since = now_ms();
+	int status = RUNNING;
 
 	/* Events after this message are not missed */
 	inform("watching");
-	for (;;) {
-		if (poll(pfd, ARRAY_SIZE(pfd), time_left(options, since)) < 0)
+	while (status == RUNNING) {
+		int wait = shorter(time_left(options, since), keep_wait());
+
+		if (poll(pfd, ARRAY_SIZE(pfd), wait) < 0)
 			die(EXIT_FAILED, "poll: %s", strerror(errno));
 		if (pfd[2].revents)
 			return EXIT_DONE;
@@ -263,15 +296,27 @@ static int watch(const struct options *options, int queue)
 				drain(options, queue, pfd[0].fd);
 			return EXIT_DONE;
 		}
-		if (pfd[1].revents && !read_queue(options, queue, pfd[0].fd))
-			return EXIT_DONE;
+		if (pfd[1].revents)
+			status = read_queue(options, queue, pfd[0].fd);
+		if (status == EXIT_ENDED && keep_all()) {
+			/* At end of file until a watch is added again */
+			pfd[1].fd = -1;
+			status = RUNNING;
+		}
+		if (status == RUNNING && !keep_wait()) {
+			status = resume(options, queue, pfd[0].fd);
+			pfd[1].fd = queue;
+		}
 		/* There may be other records, which are not reported */
-		if (stats.events == events && !time_left(options, since))
+		if (status == RUNNING && stats.events == events && !time_left(options, since))
 			return EXIT_TIMEOUT;
 		if (stats.events != events)
 			since = now_ms();
 		events = stats.events;
 	}
+	if (status == EXIT_ENDED)
+		inform("no watch is left");
+	return status;
 }
 
 int main(int argc, char **argv)

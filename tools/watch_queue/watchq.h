@@ -24,6 +24,7 @@ enum {
 	EXIT_KERNEL	= 3,	/* no support for the queue or the type of the watch */
 	EXIT_PERMISSION	= 4,	/* permission denied, or a limit reached */
 	EXIT_TIMEOUT	= 5,
+	EXIT_ENDED	= 6,	/* no watch is left */
 };
 
 extern bool quiet;		/* --quiet */
@@ -33,6 +34,9 @@ void __printf(1, 2) warn(const char *format, ...);
 /* The same, unless --quiet is specified */
 void __printf(1, 2) inform(const char *format, ...);
 void __noreturn __printf(2, 3) die(int status, const char *format, ...);
+
+/* The time of CLOCK_MONOTONIC in milliseconds */
+long long now_ms(void);
 
 /*
  * events.c: decoding of records
@@ -90,6 +94,8 @@ const char *priority_name(int priority);
 /* Returns -1 if there is no such name */
 int priority_by_name(const char *name);
 void event_decode(struct event *ev, const union watch_record *rec);
+/* An event without a record: a watch was added again */
+void event_resumed(struct event *ev, unsigned int id);
 
 /*
  * names.c: names of the numbers in a record; NULL if there is no name
@@ -140,6 +146,8 @@ void mounts_settle(int queue);
 const char *mount_path_of(unsigned int major, unsigned int minor);
 /* Device number of the filesystem of an open file, 0 if it is unknown */
 unsigned long long filesystem_of(int fd);
+/* Is the file the root directory of a mount? */
+bool is_mount_root(int fd);
 /*
  * Open the file of a mount namespace and store the ID of the namespace.  Returns -1 if
  * the path is not that of such a file.
@@ -149,12 +157,15 @@ int open_namespace(const char *path, unsigned long long *id);
 /*
  * watches.c: the queue, its watches and its filter
  */
+#define MAX_WATCHES	256		/* number of watch IDs */
+
 struct watch {
 	const struct source *source;
 	const char *object;		/* as specified by the option */
 	bool all;			/* all objects of the source */
 	bool subtree;			/* include the mounts below */
 	unsigned int only;		/* subtypes to report, 0 for all */
+	bool mount_root;		/* a filesystem, by the root of a mount */
 	bool unprivileged;		/* the user was warned of missing events */
 	unsigned long long filesystem;	/* see filesystem_of() */
 	unsigned long long namespace;	/* ID of the watched mount namespace, or 0 */
@@ -175,11 +186,31 @@ int watches_open(unsigned long depth);
 /* Is the record to be reported, as far as its watch and its type determine this? */
 bool watches_report(const union watch_record *rec);
 const struct watch *watch_by_id(unsigned int id);
+/* Is it a watch on a path, where another object may appear? */
+bool watch_on_path(unsigned int id);
+/* Add a watch that has ended.  Returns false with errno if it fails. */
+bool watch_again(int queue, unsigned int id);
 /* Have the states of the watched filesystems reported again */
 void watches_report_states(int queue);
 bool watches_any(unsigned int type);
 /* Cache all mounts of the namespaces with a watched mount */
 void watches_read_mounts(void);
+
+/*
+ * keep.c: watches that are added again, for --keep
+ */
+void keep_enable(void);
+/* The watch has ended */
+void keep_ended(unsigned int id);
+/*
+ * All watches have ended, or may have ended, as records were lost.  Returns false if
+ * none of them can be added again.
+ */
+bool keep_all(void);
+/* Milliseconds until the next attempt to add a watch, or -1 */
+int keep_wait(void);
+/* Attempt to add a watch if it is time.  Returns its ID, or -1 if there is none. */
+int keep_retry(int queue);
 
 /*
  * match.c: selection of the events that are reported

@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..140
+echo 1..143
 
 #
 # Wrong use
@@ -284,8 +284,14 @@ keyctl add user demo a @s >key
 start --key "$(cat key)"
 keyctl invalidate "$(cat key)"
 ended
-[ $status = 0 ] && grep -q 'no watch is left' err && [ "$(wc -l <out)" = 2 ]
+[ $status = 6 ] && grep -q 'no watch is left' err && [ "$(wc -l <out)" = 2 ]
 result 'end with the last object' $? out err
+key=$(keyctl add user demo a @s)
+start --key "$key" --keep
+keyctl invalidate "$key"
+ended
+[ $status = 6 ] && tail -n 1 out | grep -q removed
+result 'a key is not kept' $? out err
 shelf=$(keyctl newring shelf @s)
 start --key "$shelf"
 keyctl invalidate "$(keyctl add user dead a "$shelf")"
@@ -721,7 +727,7 @@ echo exit >&5
 ended
 exec 5<&- 6<&-
 tail -n 1 out >got
-[ $status = 0 ] && grep -q 'no watch is left' err &&
+[ $status = 6 ] && grep -q 'no watch is left' err &&
 	[ "$(cat got)" = "queue  removed         $namespace" ]
 result 'the end of a mount namespace' $? out err
 
@@ -738,6 +744,45 @@ mount_disk() {
 on_disk() {
 	jq -c --arg dev "$dev" "select(.dev == \$dev) | [$1]" <out | relative
 }
+
+# The second watch is resumed after an attempt to resume the first one. Without its mount,
+# the directory is on the filesystem of this test.
+mkdir tree2 && mount -t tmpfs top tree && mount -t tmpfs top tree2 || exit
+start --sb tree --mount tree2 --filter mount=rdonly --keep --json
+umount tree
+umount tree2
+printed 2
+mount -t tmpfs top tree2
+printed 3
+mount -t tmpfs top tree
+printed 4
+mount -o remount,ro tree
+mount -o remount,bind,ro tree2
+finish
+jq -c '[.source, .event, .priority, .watch, .on]' <out >got
+same 'watches that are kept' got <<'END'
+["queue","removed","info",0,"tree"]
+["queue","removed","info",1,"tree2"]
+["queue","resumed","info",1,"tree2"]
+["queue","resumed","info",0,"tree"]
+["sb","rdonly","notice",0,"tree"]
+["mount","rdonly","notice",1,"tree2"]
+END
+start --mount tree2 --devices --keep --queue 4 --only add
+kill -STOP $pid
+for i in 1 2 3 4 5; do echo change >/sys/devices/virtual/mem/null/uevent; done
+umount tree2
+kill -CONT $pid
+printed 1
+mount -t tmpfs top tree2
+printed 2
+finish
+sed 's/ *[0-9]*$//' out >got
+same 'a watch is kept if the record of its end is lost' got <<'END'
+queue  lost
+queue  resumed         tree
+END
+umount tree tree2
 
 truncate -s 8M disk && mkfs.ext4 -q disk || exit
 mount_disk errors=continue
