@@ -40,7 +40,7 @@ static void __noreturn print_help(void)
 	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
 	     "  --time[=FORMAT]  start text lines with the time, in a format of strftime(3)\n"
 	     "  --color WHEN     color text lines: auto, always or never\n"
-	     "  --stats          print statistics on exit\n"
+	     "  --stats          print statistics on exit, as SIGUSR1 does at any time\n"
 	     "  -q, --quiet      do not print that all watches are added, and other messages\n"
 	     "                   that are not about a failure\n"
 	     "\n"

@@ -19,7 +19,7 @@
 #include "watchq.h"
 
 struct statistics {
-	int fdinfo;			/* fdinfo of the queue, or -1 if not wanted */
+	int fdinfo;			/* fdinfo of the queue, or -1 */
 	unsigned long long events, records;
 	unsigned long backlog;		/* largest number of queued records */
 };
@@ -94,20 +94,23 @@ static void update_backlog(void)
 		stats.backlog = queued;
 }
 
-static void open_statistics(int queue)
+/* The statistics may be requested by SIGUSR1, so a failure is an error only if @must */
+static void open_statistics(int queue, bool must)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", queue);
 	stats.fdinfo = open(path, O_RDONLY | O_CLOEXEC);
-	if (stats.fdinfo < 0)
+	if (stats.fdinfo < 0 && must)
 		die(EXIT_FAILED, "%s: %s", path, strerror(errno));
 }
 
 static void print_statistics(unsigned long depth)
 {
-	/* fdinfo has all losses; the count in one record is at most 65535 */
-	if (stats.fdinfo >= 0)
+	if (stats.fdinfo < 0)
+		warn("%llu events, %llu records", stats.events, stats.records);
+	else
+		/* fdinfo has all losses; the count in one record is at most 65535 */
 		warn("%llu events, %llu records, %llu lost, largest backlog %lu of %lu",
 		     stats.events, stats.records, read_fdinfo("lost:"), stats.backlog,
 		     depth);
@@ -118,25 +121,39 @@ static void print_statistics(unsigned long depth)
  */
 
 /* Receive signals through poll(), without a race before it */
-static int open_signals(void)
+static int signal_fd(int first, int second)
 {
 	sigset_t set;
 	int fd;
 
+	sigemptyset(&set);
+	sigaddset(&set, first);
+	sigaddset(&set, second);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (fd < 0)
+		die(EXIT_FAILED, "signalfd: %s", strerror(errno));
+	return fd;
+}
+
+static void read_signal(int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) < 0)
+		die(EXIT_FAILED, "signalfd: %s", strerror(errno));
+}
+
+/* The signals to exit */
+static int open_signals(void)
+{
 	/* A shell ignores SIGINT for "watchq &" */
 	signal(SIGINT, SIG_DFL);
 	/* A closed output pipe is a normal exit */
 	signal(SIGPIPE, SIG_IGN);
 	/* The parent may have ignored SIGCHLD, which breaks waitpid() */
 	signal(SIGCHLD, SIG_DFL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (fd < 0)
-		die(EXIT_FAILED, "signalfd: %s", strerror(errno));
-	return fd;
+	return signal_fd(SIGINT, SIGTERM);
 }
 
 /*
@@ -277,6 +294,7 @@ static int watch(const struct options *options, int queue)
 		{ .fd = open_signals(), .events = POLLIN },
 		{ .fd = queue, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader is gone */
+		{ .fd = signal_fd(SIGUSR1, SIGUSR1), .events = POLLIN },
 	};
 	unsigned long long events = 0;
 	long long since = now_ms();
@@ -295,6 +313,10 @@ static int watch(const struct options *options, int queue)
 			if (options->output.format != OUTPUT_EXEC)
 				drain(options, queue, pfd[0].fd);
 			return EXIT_DONE;
+		}
+		if (pfd[3].revents) {
+			read_signal(pfd[3].fd);
+			print_statistics(options->depth);
 		}
 		if (pfd[1].revents)
 			status = read_queue(options, queue, pfd[0].fd);
@@ -328,9 +350,9 @@ int main(int argc, char **argv)
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
 		die(EXIT_USAGE, "standard output is closed");
 	queue = watches_open(options.depth);
-	if (options.statistics)
-		open_statistics(queue);
+	open_statistics(queue, options.statistics);
 	status = watch(&options, queue);
-	print_statistics(options.depth);
+	if (options.statistics)
+		print_statistics(options.depth);
 	return status;
 }

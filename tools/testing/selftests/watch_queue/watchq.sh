@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..143
+echo 1..145
 
 #
 # Wrong use
@@ -396,6 +396,18 @@ key linked info demo
 key cleared info
 key linked info more
 END
+
+start --key @s
+keyctl clear @s
+printed 1
+kill -USR1 $pid
+read -r line <&3
+[ "$line" = 'watchq: 1 events, 1 records, 0 lost, largest backlog 1 of 512' ]
+result 'statistics by SIGUSR1' $?
+keyctl clear @s
+finish
+[ $status = 0 ] && [ "$(wc -l <out)" = 2 ] && ! grep -q records err
+result 'and no end' $? out err
 
 # shellcheck disable=SC2016
 start --key @s --exec 'kill $PPID; echo $WATCHQ_EVENT'
