@@ -235,18 +235,18 @@ void mounts_settle(int queue)
  * Filesystems
  */
 
-/* Decode the octal numbers of /proc/self/mountinfo */
-static void unescape(char *path)
+void unescape(char *text)
 {
 	unsigned int c;
 	char *to;
 
-	for (to = path; *path; path++) {
-		if (*path == '\\' && sscanf(path + 1, "%3o", &c) == 1) {
-			path += 3;
+	for (to = text; *text; text++) {
+		if (*text == '\\' && strspn(text + 1, "01234567") >= 3 &&
+		    sscanf(text + 1, "%3o", &c) == 1) {
+			text += 3;
 			*to++ = c;
 		} else {
-			*to++ = *path;
+			*to++ = *text;
 		}
 	}
 	*to = 0;

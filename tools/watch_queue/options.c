@@ -26,6 +26,8 @@ static void __noreturn print_help(void)
 	     "    --only EVENT,...   report only these events of this watch\n"
 	     "\n"
 	     "For all watches:\n"
+	     "  --watches FILE   add the watches in FILE, which has the options of one watch\n"
+	     "                   per line\n"
 	     "  --keep           when the object of a path is gone, wait for the next one\n"
 	     "\n"
 	     "Output:\n"
@@ -105,7 +107,7 @@ enum {
 	/* The options that have a letter */
 	OPT_HELP = 'h', OPT_QUIET = 'q', OPT_VERSION = 'V',
 	OPT_KEY = 256, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
-	OPT_ONLY, OPT_KEEP, OPT_FILTER, OPT_PRIORITY, OPT_MATCH, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME,
+	OPT_ONLY, OPT_KEEP, OPT_WATCHES, OPT_FILTER, OPT_PRIORITY, OPT_MATCH, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME,
 	OPT_COLOR, OPT_STATS, OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
 };
 
@@ -119,6 +121,7 @@ static const struct option long_options[] = {
 	{ "no-user-ns",	no_argument,	   NULL, OPT_NO_USER_NS },
 	{ "only",	required_argument, NULL, OPT_ONLY },
 	{ "keep",	no_argument,	   NULL, OPT_KEEP },
+	{ "watches",	required_argument, NULL, OPT_WATCHES },
 	{ "filter",	required_argument, NULL, OPT_FILTER },
 	{ "priority",	required_argument, NULL, OPT_PRIORITY },
 	{ "match",	required_argument, NULL, OPT_MATCH },
@@ -137,16 +140,21 @@ static const struct option long_options[] = {
 	{ }
 };
 
-static void parse_option(struct options *options, int option, int index)
+/* The options that --watches accepts, too.  Returns false if it is another one. */
+static bool parse_watch_option(int option)
 {
-	const char *name = long_options[index].name;
-
 	switch (option) {
 	case OPT_KEY:
+		add_watch("key", optarg);
+		break;
 	case OPT_MOUNT:
+		add_watch("mount", optarg);
+		break;
 	case OPT_SB:
+		add_watch("sb", optarg);
+		break;
 	case OPT_BLOCK:
-		add_watch(name, optarg);
+		add_watch("block", optarg);
 		break;
 	case OPT_DEVICES:
 		add_watch("device", "devices");
@@ -154,11 +162,29 @@ static void parse_option(struct options *options, int option, int index)
 	case OPT_SUBTREE:
 		set_subtree();
 		break;
+	case OPT_ONLY:
+		set_only(optarg);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+static void parse_option(struct options *options, int option, int index)
+{
+	const char *name = long_options[index].name;
+
+	if (parse_watch_option(option))
+		return;
+	switch (option) {
 	case OPT_NO_USER_NS:
 		set_no_user_ns();
 		break;
-	case OPT_ONLY:
-		set_only(optarg);
+	case OPT_WATCHES:
+		if (options->watches)
+			die(EXIT_USAGE, "--watches %s: only one file can be specified", optarg);
+		options->watches = optarg;
 		break;
 	case OPT_KEEP:
 		keep_enable();
@@ -214,6 +240,78 @@ static void parse_option(struct options *options, int option, int index)
 	}
 }
 
+/*
+ * --watches FILE: the options of one watch per line
+ */
+
+static const struct option watch_options[] = {
+	{ "key",	required_argument, NULL, OPT_KEY },
+	{ "mount",	required_argument, NULL, OPT_MOUNT },
+	{ "sb",		required_argument, NULL, OPT_SB },
+	{ "block",	required_argument, NULL, OPT_BLOCK },
+	{ "devices",	no_argument,	   NULL, OPT_DEVICES },
+	{ "subtree",	no_argument,	   NULL, OPT_SUBTREE },
+	{ "only",	required_argument, NULL, OPT_ONLY },
+	{ }
+};
+
+#define MAX_WORDS	16		/* per line */
+
+/* The watch refers to @line */
+static void parse_line(char *line)
+{
+	unsigned int before = watches_count();
+	char *words[MAX_WORDS + 1] = { NULL }, *word, *rest;
+	char program[PATH_MAX + 64];
+	int nr = 1, option;
+
+	for (word = strtok_r(line, " \t\n", &rest); word && *word != '#';
+	     word = strtok_r(NULL, " \t\n", &rest)) {
+		if (nr == MAX_WORDS)
+			die(EXIT_USAGE, "more than %d words", MAX_WORDS - 1);
+		unescape(word);
+		words[nr++] = word;
+	}
+	if (nr == 1)
+		return;
+	/* getopt_long() prints messages after the name of the program */
+	snprintf(program, sizeof(program), "watchq: %s", message_place);
+	words[0] = program;
+	optind = 0;
+	while ((option = getopt_long(nr, words, "", watch_options, NULL)) != -1) {
+		if (!parse_watch_option(option))
+			die(EXIT_USAGE, "must have the options of one watch, see watchq(1)");
+	}
+	if (optind < nr)
+		die(EXIT_USAGE, "unexpected argument '%s'", words[optind]);
+	if (watches_count() != before + 1)
+		die(EXIT_USAGE, "must have the options of one watch, see watchq(1)");
+}
+
+static void parse_file(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL, *copy, *place;
+	unsigned int nr = 0;
+	size_t room = 0;
+	ssize_t len;
+
+	while (file && (len = getline(&line, &room, file)) >= 0) {
+		copy = strdup(line);
+		if (!copy || asprintf(&place, "%s:%u", path, ++nr) < 0)
+			die(EXIT_FAILED, "out of memory");
+		message_place = place;
+		if (strlen(line) != (size_t)len)
+			die(EXIT_USAGE, "has a null byte");
+		parse_line(copy);
+		message_place = NULL;
+	}
+	if (!file || ferror(file))
+		die(EXIT_FAILED, "--watches %s: %s", path, strerror(errno));
+	free(line);
+	fclose(file);
+}
+
 struct options parse_options(int argc, char **argv)
 {
 	struct options options = {
@@ -226,6 +324,8 @@ struct options parse_options(int argc, char **argv)
 	if (optind < argc)
 		die(EXIT_USAGE, "unexpected argument '%s', see watchq --help",
 		    argv[optind]);
+	if (options.watches)
+		parse_file(options.watches);
 	if (options.output.command) {
 		if (options.output.format == OUTPUT_JSON || !options.output.end)
 			die(EXIT_USAGE, "--exec cannot be combined with --json or --null");

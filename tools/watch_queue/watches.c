@@ -79,10 +79,16 @@ void add_watch(const char *source, const char *object)
 	watches[nr_watches++] = (struct watch){
 		.source = source_by_name(source, strlen(source)),
 		.object = object,
+		.place = message_place,
 		.all = !strcmp(source, "device") ||
 		       ((!strcmp(source, "sb") || !strcmp(source, "block")) &&
 			!strcmp(object, "all")),
 	};
+}
+
+unsigned int watches_count(void)
+{
+	return nr_watches;
 }
 
 void set_no_user_ns(void)
@@ -452,11 +458,13 @@ int watches_open(unsigned long depth)
 		die_errno("--queue", records);
 	set_filter(fds[0]);
 	for (i = 0; i < nr_watches; i++) {
+		message_place = watches[i].place;
 		if (watches[i].source->type == WATCH_TYPE_KEY_NOTIFY)
 			watch_key(fds[0], &watches[i], i);
 		else
 			watch_object(fds[0], &watches[i], i);
 	}
+	message_place = NULL;
 	/* Read the state after adding the watches, so that no change is missed */
 	watches_read_mounts();
 	/* With the write end closed, read() returns 0 when no watch is left */

@@ -25,12 +25,15 @@ struct statistics {
 };
 
 bool quiet;
+const char *message_place;
 static struct statistics stats = { .fdinfo = -1 };
 static bool lost;			/* records were lost */
 
 static void __printf(1, 0) vwarn(const char *format, va_list args)
 {
 	fputs("watchq: ", stderr);
+	if (message_place)
+		fprintf(stderr, "%s: ", message_place);
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 }

@@ -28,6 +28,7 @@ enum {
 };
 
 extern bool quiet;		/* --quiet */
+extern const char *message_place; /* "FILE:LINE" that messages are about, or NULL */
 
 /* Print a message to stderr, after the name of the program */
 void __printf(1, 2) warn(const char *format, ...);
@@ -144,6 +145,8 @@ void mounts_settle(int queue);
  * next call.
  */
 const char *mount_path_of(unsigned int major, unsigned int minor);
+/* Decode the octal numbers of text output and of /proc/self/mountinfo */
+void unescape(char *text);
 /* Device number of the filesystem of an open file, 0 if it is unknown */
 unsigned long long filesystem_of(int fd);
 /* Is the file the root directory of a mount? */
@@ -162,6 +165,7 @@ int open_namespace(const char *path, unsigned long long *id);
 struct watch {
 	const struct source *source;
 	const char *object;		/* as specified by the option */
+	const char *place;		/* "FILE:LINE" of --watches, or NULL */
 	bool all;			/* all objects of the source */
 	bool subtree;			/* include the mounts below */
 	unsigned int only;		/* subtypes to report, 0 for all */
@@ -171,6 +175,7 @@ struct watch {
 	unsigned long long namespace;	/* ID of the watched mount namespace, or 0 */
 };
 
+unsigned int watches_count(void);
 void add_watch(const char *source, const char *object);
 /* Make the last watch that was added include the mounts below */
 void set_subtree(void);
@@ -266,6 +271,7 @@ void print_text(FILE *to, const struct output *out, const struct event *ev);
  */
 struct options {
 	struct output output;
+	const char *watches;		/* file with more watches, or NULL */
 	bool statistics;
 	unsigned long depth;
 	unsigned long long count;	/* exit after so many events, 0 for no limit */

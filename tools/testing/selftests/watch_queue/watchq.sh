@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..145
+echo 1..160
 
 #
 # Wrong use
@@ -168,6 +168,25 @@ refused 2 'the time is empty' --devices --time="$(printf '%%A%0127d' 0)"
 refused 2 'must be FIELD=GLOB' --devices --match size=3
 refused 2 'must be FIELD=GLOB' --devices --match name
 refused 2 'must be FIELD=GLOB' --devices --match =x
+refused 1 '--watches nowhere: No such file' --watches nowhere
+refused 1 '--watches .: Is a directory' --watches .
+refused 2 'only one file' --watches /dev/null --watches /dev/null
+refused 2 'nothing to watch' --watches /dev/null
+# wrong_line STATUS MESSAGE LINE: the second line of a file of watches has an error
+wrong_line() {
+	printf -- '--devices # all\n%b\n' "$3" >list
+	refused "$1" "watchq: list:2: $2" --watches list
+}
+wrong_line 2 "unrecognized option '--json'" --json
+wrong_line 2 'must have the options of one watch' '--key @s --key @u'
+wrong_line 2 'must have the options of one watch' '--only add'
+wrong_line 2 'must directly follow --mount' --subtree
+wrong_line 2 "unexpected argument 'sda'" '--block all sda'
+wrong_line 2 'more than 15 words' '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16'
+wrong_line 2 'has a null byte' '--key @s\0000'
+wrong_line 2 '--only new: key has no event "new"' '--key @s --only new'
+wrong_line 2 '--key mine: must be a serial number' '--key mine'
+wrong_line 1 '--sb /no\where/\40: No such file' '--sb /no\\where/\\40'
 refused 2 'must be auto, always or never' --devices --color yes
 refused 2 'not a number from 1' --devices --queue -1
 refused 2 'more records than' --devices --queue 99999999999
@@ -480,6 +499,25 @@ same 'events of some watches only' out <<END
 key    unlinked        _ses                 other_type=user other_name=fig
 key    linked          $shelf                other_type=user other_name=fig
 key    cleared         $shelf
+END
+mkdir 'a place' && mount -t tmpfs top 'a place' || exit
+cat >list <<END
+# two watches
+
+--key @s --only cleared	# not linked
+	--mount a\\040place --only=setattr
+END
+start --devices --only add --watches list --json
+key=$(keyctl add user fig a @s)
+keyctl clear @s
+mount -o remount,bind,nosuid 'a place'
+umount 'a place'
+finish
+jq -c '[.event, .watch, .on]' <out >got
+same 'watches of a file' got <<'END'
+["cleared",1,"@s"]
+["setattr",2,"a place"]
+["removed",2,"a place"]
 END
 start --key @s --queue 4 --priority err --match event=none --count 1 --stats
 kill -STOP $pid
