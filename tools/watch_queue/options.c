@@ -38,6 +38,7 @@ static void __noreturn print_help(void)
 	     "  --match FIELD=GLOB   report only events whose field matches, such as\n"
 	     "                   path='/home/*' or fs_type=ext4\n"
 	     "  --json           print a JSON object per line\n"
+	     "  --output FIELD,...   print the values of these fields in columns\n"
 	     "  --null           terminate events with a null byte instead of a newline\n"
 	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
 	     "  --time[=FORMAT]  start text lines with the time, in a format of strftime(3)\n"
@@ -107,8 +108,9 @@ enum {
 	/* The options that have a letter */
 	OPT_HELP = 'h', OPT_QUIET = 'q', OPT_VERSION = 'V',
 	OPT_KEY = 256, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
-	OPT_ONLY, OPT_KEEP, OPT_WATCHES, OPT_FILTER, OPT_PRIORITY, OPT_MATCH, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_TIME,
-	OPT_COLOR, OPT_STATS, OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
+	OPT_ONLY, OPT_KEEP, OPT_WATCHES, OPT_FILTER, OPT_PRIORITY, OPT_MATCH,
+	OPT_JSON, OPT_OUTPUT, OPT_NULL, OPT_EXEC, OPT_TIME, OPT_COLOR, OPT_STATS,
+	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
 };
 
 static const struct option long_options[] = {
@@ -126,6 +128,7 @@ static const struct option long_options[] = {
 	{ "priority",	required_argument, NULL, OPT_PRIORITY },
 	{ "match",	required_argument, NULL, OPT_MATCH },
 	{ "json",	no_argument,	   NULL, OPT_JSON },
+	{ "output",	required_argument, NULL, OPT_OUTPUT },
 	{ "null",	no_argument,	   NULL, OPT_NULL },
 	{ "exec",	required_argument, NULL, OPT_EXEC },
 	{ "time",	optional_argument, NULL, OPT_TIME },
@@ -200,6 +203,10 @@ static void parse_option(struct options *options, int option, int index)
 		break;
 	case OPT_JSON:
 		options->output.format = OUTPUT_JSON;
+		break;
+	case OPT_OUTPUT:
+		text_set_columns(optarg);
+		options->output.columns = true;
 		break;
 	case OPT_NULL:
 		options->output.end = 0;
@@ -331,6 +338,8 @@ struct options parse_options(int argc, char **argv)
 			die(EXIT_USAGE, "--exec cannot be combined with --json or --null");
 		options.output.format = OUTPUT_EXEC;
 	}
+	if (options.output.columns && options.output.format != OUTPUT_TEXT)
+		die(EXIT_USAGE, "--output cannot be combined with --json or --exec");
 	if (!options.depth)
 		options.depth = watches_depth();
 	/* The reader of null bytes is not a terminal */

@@ -9,7 +9,7 @@
 
 #include "watchq.h"
 
-/* Returns the number of columns, assuming one per character */
+/* Returns the number of columns on a terminal */
 static int print_plain(FILE *to, const char *name)
 {
 	const unsigned char *p = (const unsigned char *)name;
@@ -20,7 +20,7 @@ static int print_plain(FILE *to, const char *name)
 		len = utf8_len(p);
 		if (len && !strchr(" \\", *p) && !utf8_harmful(utf8_char(p, len))) {
 			fwrite(p, len, 1, to);
-			width++;
+			width += utf8_width(utf8_char(p, len));
 		} else {
 			len = 1;
 			width += fprintf(to, "\\%03o", *p);
@@ -64,7 +64,55 @@ void text_check_time(const char *format)
 		    format, sizeof(text) - 1);
 }
 
-void print_text(FILE *to, const struct output *out, const struct event *ev)
+/*
+ * --output: the values of some fields.  A column is as wide as the widest value so far.
+ */
+
+#define MAX_COLUMNS	32
+#define MAX_WIDTH	40		/* longer values do not widen the column */
+
+static struct {
+	const char *field;
+	int width;
+} columns[MAX_COLUMNS];
+static unsigned int nr_columns;
+
+void text_set_columns(const char *list)
+{
+	size_t len;
+
+	for (nr_columns = 0; ; list += len + 1) {
+		len = strcspn(list, ",");
+		if (nr_columns == MAX_COLUMNS)
+			die(EXIT_USAGE, "--output: more than %d columns", MAX_COLUMNS);
+		columns[nr_columns].field = field_name(list, len);
+		if (!columns[nr_columns++].field)
+			die(EXIT_USAGE, "--output: no event has a field \"%.*s\", see watchq(1)",
+			    (int)len, list);
+		if (!list[len])
+			return;
+	}
+}
+
+static void print_columns(FILE *to, const struct event *ev)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_columns; i++) {
+		const struct field *field = event_field(ev, columns[i].field);
+		const char *value = field ? field_value(field) : "";
+		int width = print_plain(to, *value ? value : "-");
+
+		if (i == nr_columns - 1)
+			break;
+		if (width > columns[i].width)
+			columns[i].width = width < MAX_WIDTH ? width : MAX_WIDTH;
+		fprintf(to, "%*s", width < columns[i].width ? columns[i].width - width + 1 : 1,
+			"");
+	}
+}
+
+static void print_line(FILE *to, const struct output *out, const struct event *ev)
 {
 	const char *bold = "", *red = "", *normal = "";
 	unsigned int i;
@@ -75,8 +123,6 @@ void print_text(FILE *to, const struct output *out, const struct event *ev)
 		red = ev->priority <= LOG_WARNING ? "\033[1;31m" : "";
 		normal = "\033[0m";
 	}
-	if (out->time)
-		print_time(to, out->time, &ev->time);
 	fprintf(to, "%s%-6s%s %s%-15s%s ", bold, ev->source, normal, red, ev->name, normal);
 	width = print_plain(to, ev->subject);
 	for (i = 0; i < ev->nr_fields; i++) {
@@ -96,5 +142,15 @@ void print_text(FILE *to, const struct output *out, const struct event *ev)
 			fprintf(to, "=%llu", field->number);
 		}
 	}
+}
+
+void print_text(FILE *to, const struct output *out, const struct event *ev)
+{
+	if (out->time)
+		print_time(to, out->time, &ev->time);
+	if (out->columns)
+		print_columns(to, ev);
+	else
+		print_line(to, out, ev);
 	fputc(out->end, to);
 }

@@ -2,6 +2,9 @@
 /*
  * watchq: characters of names
  */
+#include <locale.h>
+#include <wchar.h>
+
 #include "watchq.h"
 
 unsigned int utf8_len(const unsigned char *p)
@@ -46,4 +49,17 @@ bool utf8_harmful(unsigned int c)
 		if (c >= harm[i].from && c <= harm[i].to)
 			return true;
 	return false;
+}
+
+unsigned int utf8_width(unsigned int c)
+{
+	static bool initialised;
+	int width;
+
+	/* Output is UTF-8 in any locale; without this one, each character has one column */
+	if (!initialised)
+		setlocale(LC_CTYPE, "C.UTF-8");
+	initialised = true;
+	width = wcwidth(c);
+	return width < 0 ? 1 : width;
 }

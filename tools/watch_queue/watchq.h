@@ -234,6 +234,8 @@ bool match_event(const struct event *ev);
 unsigned int utf8_len(const unsigned char *p);
 /* The code point of the @len bytes at @p */
 unsigned int utf8_char(const unsigned char *p, unsigned int len);
+/* Columns on a terminal, such as 2 for a Chinese character */
+unsigned int utf8_width(unsigned int c);
 /* Control characters, unusual spaces, and characters that change the direction */
 bool utf8_harmful(unsigned int c);
 
@@ -242,6 +244,7 @@ bool utf8_harmful(unsigned int c);
  */
 struct output {
 	enum { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_EXEC } format;
+	bool columns;			/* see text_set_columns() */
 	char end;			/* terminator of an event: newline or 0 */
 	bool colour;
 	const char *time;		/* format in text lines, or "" for the default */
@@ -262,6 +265,8 @@ bool output_flush(int signals, bool all);
 /*
  * text.c: text lines
  */
+/* Print the fields FIELD,FIELD... as columns */
+void text_set_columns(const char *list);
 /* Exit if strftime() does not accept the format */
 void text_check_time(const char *format);
 void print_text(FILE *to, const struct output *out, const struct event *ev);

@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..160
+echo 1..167
 
 #
 # Wrong use
@@ -187,6 +187,10 @@ wrong_line 2 'has a null byte' '--key @s\0000'
 wrong_line 2 '--only new: key has no event "new"' '--key @s --only new'
 wrong_line 2 '--key mine: must be a serial number' '--key mine'
 wrong_line 1 '--sb /no\where/\40: No such file' '--sb /no\\where/\\40'
+refused 2 'no event has a field "size"' --devices --output name,size
+refused 2 'no event has a field ""' --devices --output name,
+refused 2 'cannot be combined with --json' --devices --output name --json
+refused 2 'cannot be combined with --json' --devices --output name --exec true
 refused 2 'must be auto, always or never' --devices --color yes
 refused 2 'not a number from 1' --devices --queue -1
 refused 2 'more records than' --devices --queue 99999999999
@@ -377,6 +381,35 @@ finish
 same 'another format of the time' out <<END
 at $(date +%Y), % key    cleared         _ses
 END
+
+start --key @s --output other_name,source,event,errno,watch --filter key=linked
+for name in one 'one two' three; do keyctl add user "$name" a @s >key; done
+finish
+same 'columns' out <<'END'
+one key linked - 0
+one\040two key linked - 0
+three      key linked - 0
+END
+if [ -e /usr/lib/locale/C.utf8 ]; then
+	# Two columns each, and an accent that has none
+	wide=$(printf '\346\274\242\345\255\227') accent=$(printf 'e\314\201')
+	start --key @s --output other_name,event --filter key=linked
+	for name in "$wide" "$accent" four five5; do keyctl add user "$name" a @s >key; done
+	finish
+	same 'columns of wide characters' out <<-END
+	$wide linked
+	$accent    linked
+	four linked
+	five5 linked
+	END
+else
+	skipped 'columns of wide characters' 'no UTF-8 locale'
+fi
+start --key @s --output event,watch --null --time=at
+keyctl clear @s
+finish
+printf 'at cleared 0\0' | cmp - out
+result 'columns with the time and a null byte' $? out
 
 start --key @s --null
 keyctl clear @s
