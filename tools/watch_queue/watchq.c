@@ -27,7 +27,8 @@ struct statistics {
 bool quiet;
 const char *message_place;
 static struct statistics stats = { .fdinfo = -1 };
-static bool lost;			/* records were lost */
+static bool lost;			/* records were lost, see recover() */
+static bool any_lost;			/* the same, see warn_of_loss() */
 
 static void __printf(1, 0) vwarn(const char *format, va_list args)
 {
@@ -200,6 +201,7 @@ static bool handle_records(const struct options *options, const void *buf, size_
 		stats.records += !watch_record_lost(&rec);
 		if (watch_record_lost(&rec)) {
 			lost = true;
+			any_lost = true;
 			keep_all();
 		}
 		if (watch_record_is_meta(&rec, WATCH_META_REMOVAL_NOTIFICATION))
@@ -218,6 +220,16 @@ static bool handle_records(const struct options *options, const void *buf, size_
 }
 
 #define RUNNING		-1		/* no exit status yet */
+
+/* Once, and after the line of the event */
+static void warn_of_loss(void)
+{
+	static bool warned;
+
+	if (any_lost && !warned)
+		warn("records were lost; --queue sets the size of the queue");
+	warned = any_lost;
+}
 
 /* Returns an exit status, or RUNNING */
 static int read_queue(const struct options *options, int queue, int signals)
@@ -238,7 +250,9 @@ static int read_queue(const struct options *options, int queue, int signals)
 	more = handle_records(options, buf, len, signals);
 	recover(queue);
 	mounts_settle(queue);
-	return output_flush(signals, true) && more ? RUNNING : EXIT_DONE;
+	more &= output_flush(signals, true);
+	warn_of_loss();
+	return more ? RUNNING : EXIT_DONE;
 }
 
 /* Add watches again.  Returns an exit status, or RUNNING. */

@@ -193,7 +193,7 @@ refused 2 'cannot be combined with --json' --devices --output name --json
 refused 2 'cannot be combined with --json' --devices --output name --exec true
 refused 2 'must be auto, always or never' --devices --color yes
 refused 2 'not a number from 1' --devices --queue -1
-refused 2 'more records than' --devices --queue 99999999999
+refused 2 'sysctl fs.pipe-max-size' --devices --queue 99999999999
 refused 2 'source must be key, mount' --devices --filter disk
 refused 2 'key has no event "read-only"' --key @s --filter key=read-only
 refused 2 'key has no event "moved"' --key @s --filter key=linked,moved
@@ -223,7 +223,7 @@ as_nobody 'watchq --sb all' >out 2>err
 [ $? = 4 ] && grep -q 'privilege required' err
 result 'refused to nobody: all filesystems' $? err
 as_nobody "watchq --block $(losetup -f)" >out 2>err
-[ $? = 4 ] && grep -q 'Permission denied' err
+[ $? = 4 ] && grep -q 'Permission denied: read permission required' err
 result 'refused to nobody: a disk' $? err
 lacking pipe2:ENOPKG 'built without CONFIG_WATCH_QUEUE' --key @s
 lacking pipe2:EINVAL 'this kernel has no notification queue' --key @s
@@ -240,13 +240,13 @@ fi
 watches=$(cat /proc/sys/user/max_watch_queue_watches)
 echo 0 >/proc/sys/user/max_watch_queue_watches
 as_nobody 'watchq --mount /' >out 2>err
-[ $? = 4 ] && grep -q 'too many watches' err
+[ $? = 4 ] && grep -q 'sysctl user.max_watch_queue_watches' err
 result 'refused to nobody: one more watch' $? err
 echo "$watches" >/proc/sys/user/max_watch_queue_watches
 pages=$(cat /proc/sys/fs/pipe-user-pages-soft)
 echo 1 >/proc/sys/fs/pipe-user-pages-soft
 as_nobody 'watchq --key @s --queue 1000' >out 2>err
-[ $? = 4 ] && grep -q 'more than pipe-user-pages-soft' err
+[ $? = 4 ] && grep -q 'sysctl fs.pipe-user-pages-soft' err
 result 'refused to nobody: a large queue' $? err
 echo "$pages" >/proc/sys/fs/pipe-user-pages-soft
 watchq --help | grep -q '^Usage: watchq '
@@ -567,7 +567,8 @@ for format in '' --json; do
 	for i in 1 2 3 4 5 6 7; do keyctl clear @s; done
 	kill -CONT $pid
 	finish
-	grep -q '5 events, 4 records, 3 lost, largest backlog 4 of 4' err
+	grep -q '5 events, 4 records, 3 lost, largest backlog 4 of 4' err &&
+		[ "$(grep -c 'records were lost; --queue' err)" = 1 ]
 	result "statistics of a loss, $format" $? err
 	tail -n 1 out | sed 's/"time":[^,]*,//' >got
 	lost='queue  lost            3'
