@@ -124,9 +124,9 @@ static void fill(union watch_record *rec, unsigned int type, unsigned int subtyp
 	rec->watch.subtype = subtype;
 	rec->watch.info = WATCH_INFO_LENGTH | (value & 1 ? WATCH_INFO_TYPE_INFO : 0);
 	if (type == WATCH_TYPE_MOUNT_NOTIFY)
-		strcpy(rec->mount.fs_type, "ext4");
+		memcpy(rec->mount.fs_type, "ext4", sizeof("ext4"));
 	else if (type == WATCH_TYPE_SB_NOTIFY)
-		strcpy(rec->sb.fs_type, "ext4");
+		memcpy(rec->sb.fs_type, "ext4", sizeof("ext4"));
 	else if (type == WATCH_TYPE_DEVICE_NOTIFY)
 		memcpy(rec->device.names, "mem\0/devices/null", sizeof("mem\0/devices/null"));
 	/* Only the last state has no filesystem */
