@@ -305,7 +305,7 @@ static int shorter(int a, int b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-static int watch(const struct options *options, int queue)
+static int monitor(const struct options *options, int queue)
 {
 	struct pollfd pfd[] = {
 		{ .fd = open_signals(), .events = POLLIN },
@@ -368,7 +368,7 @@ int main(int argc, char **argv)
 		die(EXIT_USAGE, "standard output is closed");
 	queue = watches_open(options.depth);
 	open_statistics(queue, options.statistics);
-	status = watch(&options, queue);
+	status = monitor(&options, queue);
 	if (options.statistics)
 		print_statistics(options.depth);
 	return status;
