@@ -4,10 +4,13 @@
  *
  * Each member of a record is a field.  If the number has a name, the name is another
  * field.  watchq.1 documents all fields.
+ * The priority is the severity in Documentation/userspace-api/watch_queue/.  If it
+ * depends on the record, the table of the source has the usual one.
  */
 #include <limits.h>
 #include <linux/quota.h>
 #include <stdarg.h>
+#include <syslog.h>
 
 #include "watchq.h"
 
@@ -26,6 +29,62 @@ static const char *format_text(struct event *ev, const char *format, ...)
 	va_end(args);
 	ev->used += len < 0 || (size_t)len >= room ? room : (size_t)len + 1;
 	return text;
+}
+
+/* The names of all fields */
+static const char * const field_names[] = {
+	"time", "source", "event", "priority", "watch", "on",
+	/* key */
+	"key", "key_type", "key_name", "other", "other_type", "other_name",
+	"error", "errno",
+	/* mount */
+	"mount", "path", "fs_type", "sb", "dev", "dev_name", "mount_ns", "fs_root",
+	"fs_source", "options", "old_options", "parent", "parent_path", "old_parent",
+	"old_parent_path", "in_subtree", "rdonly", "automount", "propagated", "expired",
+	"fs_rdonly",
+	/* sb */
+	"by_error", "shutdown", "in_user_ns", "frozen", "by_suspend", "unprivileged",
+	"list_end", "kind", "inode", "generation", "pos", "length", "error_time_ns",
+	"suppressed", "limit", "owner_type", "owner", "owner_name",
+	/* block */
+	"operation", "sector", "partition", "disk_seq", "stacked",
+	/* device */
+	"devpath", "name", "subsystem", "seqnum", "sysfs_ino", "block", "synthetic",
+	"truncated",
+	/* queue */
+	"count", "or_more", "object",
+	/* unknown */
+	"type", "subtype", "info", "data",
+};
+
+const char *field_name(const char *name, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(field_names); i++)
+		if (strlen(field_names[i]) == len && !strncmp(field_names[i], name, len))
+			return field_names[i];
+	return NULL;
+}
+
+const struct field *event_field(const struct event *ev, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ev->nr_fields; i++)
+		if (!strcmp(ev->fields[i].name, name))
+			return &ev->fields[i];
+	return NULL;
+}
+
+const char *field_value(const struct field *field)
+{
+	static char number[32];
+
+	if (field->kind == FIELD_TEXT)
+		return field->text;
+	snprintf(number, sizeof(number), "%llu", field->number);
+	return number;
 }
 
 static struct field *add(struct event *ev, const char *name, int kind)
@@ -98,16 +157,16 @@ static const char *add_device(struct event *ev, unsigned int major, unsigned int
  * Keys
  */
 
-static const char * const key_events[] = {
-	[NOTIFY_KEY_INSTANTIATED] = "instantiated",
-	[NOTIFY_KEY_UPDATED]	= "updated",
-	[NOTIFY_KEY_LINKED]	= "linked",
-	[NOTIFY_KEY_UNLINKED]	= "unlinked",
-	[NOTIFY_KEY_CLEARED]	= "cleared",
-	[NOTIFY_KEY_REVOKED]	= "revoked",
-	[NOTIFY_KEY_INVALIDATED] = "invalidated",
-	[NOTIFY_KEY_SETATTR]	= "setattr",
-	[NOTIFY_KEY_EXPIRED]	= "expired",
+static const struct event_type key_events[] = {
+	[NOTIFY_KEY_INSTANTIATED] = { "instantiated", LOG_INFO },
+	[NOTIFY_KEY_UPDATED]	= { "updated", LOG_INFO },
+	[NOTIFY_KEY_LINKED]	= { "linked", LOG_INFO },
+	[NOTIFY_KEY_UNLINKED]	= { "unlinked", LOG_INFO },
+	[NOTIFY_KEY_CLEARED]	= { "cleared", LOG_INFO },
+	[NOTIFY_KEY_REVOKED]	= { "revoked", LOG_NOTICE },
+	[NOTIFY_KEY_INVALIDATED] = { "invalidated", LOG_NOTICE },
+	[NOTIFY_KEY_SETATTR]	= { "setattr", LOG_INFO },
+	[NOTIFY_KEY_EXPIRED]	= { "expired", LOG_NOTICE },
 };
 
 /* @fields: the names of the fields for serial number, type and description */
@@ -142,7 +201,7 @@ static void decode_key(struct event *ev, const union watch_record *rec)
 		add_number(ev, "error", rec->key.aux);
 		hide(ev);
 		add_text(ev, "errno", name_of_error(rec->key.aux));
-		ev->bad = true;
+		ev->priority = LOG_WARNING;
 	}
 }
 
@@ -150,17 +209,17 @@ static void decode_key(struct event *ev, const union watch_record *rec)
  * Mounts
  */
 
-static const char * const mount_events[] = {
-	[NOTIFY_MOUNT_NEW]	= "new",
-	[NOTIFY_MOUNT_UNMOUNT]	= "unmount",
-	[NOTIFY_MOUNT_MOVE_FROM] = "move-from",
-	[NOTIFY_MOUNT_MOVE_TO]	= "move-to",
-	[NOTIFY_MOUNT_RDONLY]	= "rdonly",
-	[NOTIFY_MOUNT_RDWR]	= "rdwr",
-	[NOTIFY_MOUNT_SETATTR]	= "setattr",
-	[NOTIFY_MOUNT_PROPAGATION] = "propagation",
-	[NOTIFY_MOUNT_FS_CHANGED] = "fs-changed",
-	[NOTIFY_MOUNT_ROOT]	= "root",
+static const struct event_type mount_events[] = {
+	[NOTIFY_MOUNT_NEW]	= { "new", LOG_INFO },
+	[NOTIFY_MOUNT_UNMOUNT]	= { "unmount", LOG_INFO },
+	[NOTIFY_MOUNT_MOVE_FROM] = { "move-from", LOG_INFO },
+	[NOTIFY_MOUNT_MOVE_TO]	= { "move-to", LOG_INFO },
+	[NOTIFY_MOUNT_RDONLY]	= { "rdonly", LOG_NOTICE },
+	[NOTIFY_MOUNT_RDWR]	= { "rdwr", LOG_NOTICE },
+	[NOTIFY_MOUNT_SETATTR]	= { "setattr", LOG_INFO },
+	[NOTIFY_MOUNT_PROPAGATION] = { "propagation", LOG_INFO },
+	[NOTIFY_MOUNT_FS_CHANGED] = { "fs-changed", LOG_NOTICE },
+	[NOTIFY_MOUNT_ROOT]	= { "root", LOG_NOTICE },
 };
 
 /*
@@ -252,19 +311,19 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
  * Filesystems
  */
 
-static const char * const sb_events[] = {
-	[NOTIFY_SB_RDONLY]	= "rdonly",
-	[NOTIFY_SB_RDWR]	= "rdwr",
-	[NOTIFY_SB_RECONFIGURED] = "reconfigured",
-	[NOTIFY_SB_FROZEN]	= "frozen",
-	[NOTIFY_SB_THAWED]	= "thawed",
-	[NOTIFY_SB_SHUTDOWN]	= "shutdown",
-	[NOTIFY_SB_ERROR]	= "error",
-	[NOTIFY_SB_WRITEBACK_ERROR] = "writeback-error",
-	[NOTIFY_SB_QUOTA]	= "quota",
-	[NOTIFY_SB_STATE]	= "state",
-	[NOTIFY_SB_NEW]		= "new",
-	[NOTIFY_SB_GONE]	= "gone",
+static const struct event_type sb_events[] = {
+	[NOTIFY_SB_RDONLY]	= { "rdonly", LOG_NOTICE },
+	[NOTIFY_SB_RDWR]	= { "rdwr", LOG_NOTICE },
+	[NOTIFY_SB_RECONFIGURED] = { "reconfigured", LOG_INFO },
+	[NOTIFY_SB_FROZEN]	= { "frozen", LOG_NOTICE },
+	[NOTIFY_SB_THAWED]	= { "thawed", LOG_NOTICE },
+	[NOTIFY_SB_SHUTDOWN]	= { "shutdown", LOG_ERR },
+	[NOTIFY_SB_ERROR]	= { "error", LOG_ERR },
+	[NOTIFY_SB_WRITEBACK_ERROR] = { "writeback-error", LOG_ERR },
+	[NOTIFY_SB_QUOTA]	= { "quota", LOG_WARNING },
+	[NOTIFY_SB_STATE]	= { "state", LOG_INFO },
+	[NOTIFY_SB_NEW]		= { "new", LOG_INFO },
+	[NOTIFY_SB_GONE]	= { "gone", LOG_INFO },
 };
 
 static void add_error(struct event *ev, const struct superblock_error_notification *n)
@@ -296,7 +355,23 @@ static void add_error(struct event *ev, const struct superblock_error_notificati
 	add_number(ev, "error_time_ns", n->time_ns);
 	hide(ev);
 	add_suppressed(ev, n->suppressed);
-	ev->bad = true;
+}
+
+/* A crossed hard limit and an expired grace time are warnings */
+static int quota_priority(unsigned int warning)
+{
+	switch (warning) {
+	case QUOTA_NL_ISOFTWARN:
+	case QUOTA_NL_BSOFTWARN:
+		return LOG_NOTICE;
+	case QUOTA_NL_IHARDBELOW:
+	case QUOTA_NL_ISOFTBELOW:
+	case QUOTA_NL_BHARDBELOW:
+	case QUOTA_NL_BSOFTBELOW:
+		return LOG_INFO;
+	default:
+		return LOG_WARNING;
+	}
 }
 
 static void add_quota(struct event *ev, const struct superblock_quota_notification *n)
@@ -316,6 +391,7 @@ static void add_quota(struct event *ev, const struct superblock_quota_notificati
 	};
 	const char *name;
 
+	ev->priority = quota_priority(n->warning);
 	if (n->warning == QUOTA_NL_NOWARN) {
 		add_text(ev, "limit", "several");
 	} else {
@@ -355,6 +431,15 @@ static void add_sb_flags(struct event *ev, const union watch_record *rec)
 		add_flag(ev, "by_suspend", info & NOTIFY_SB_BY_SUSPEND);
 }
 
+/* For a filesystem that became read-only, and for a state */
+static void set_state_priority(struct event *ev, unsigned int info)
+{
+	if (info & (NOTIFY_SB_BY_ERROR | NOTIFY_SB_IS_SHUTDOWN))
+		ev->priority = LOG_ERR;
+	else if (info & NOTIFY_SB_IS_FROZEN)
+		ev->priority = LOG_NOTICE;
+}
+
 /* The mount is not attached yet if the filesystem is new */
 static bool sb_has_path(unsigned int event)
 {
@@ -390,12 +475,8 @@ static void decode_sb(struct event *ev, const union watch_record *rec)
 		add_error(ev, &rec->sb_error);
 	else if (event == NOTIFY_SB_QUOTA)
 		add_quota(ev, &rec->sb_quota);
-	else if (event == NOTIFY_SB_RDONLY)
-		ev->bad = rec->watch.info & NOTIFY_SB_BY_ERROR;
-	else if (event == NOTIFY_SB_STATE)
-		ev->bad = rec->watch.info & (NOTIFY_SB_BY_ERROR | NOTIFY_SB_IS_SHUTDOWN);
-	else
-		ev->bad = event == NOTIFY_SB_SHUTDOWN;
+	if (event == NOTIFY_SB_RDONLY || event == NOTIFY_SB_STATE)
+		set_state_priority(ev, rec->watch.info);
 	add_sb_flags(ev, rec);
 	if (event == NOTIFY_SB_STATE)
 		add_flag(ev, "list_end", false);
@@ -405,21 +486,21 @@ static void decode_sb(struct event *ev, const union watch_record *rec)
  * Block devices
  */
 
-static const char * const block_events[] = {
-	[NOTIFY_BLOCK_IO]	= "io",
-	[NOTIFY_BLOCK_NOT_SUPPORTED] = "not-supported",
-	[NOTIFY_BLOCK_TIMEOUT]	= "timeout",
-	[NOTIFY_BLOCK_NO_SPACE]	= "no-space",
-	[NOTIFY_BLOCK_TRANSPORT] = "transport",
-	[NOTIFY_BLOCK_TARGET]	= "target",
-	[NOTIFY_BLOCK_RESV_CONFLICT] = "resv-conflict",
-	[NOTIFY_BLOCK_MEDIUM]	= "medium",
-	[NOTIFY_BLOCK_PROTECTION] = "protection",
-	[NOTIFY_BLOCK_RESOURCE]	= "resource",
-	[NOTIFY_BLOCK_ZONE_RESOURCE] = "zone-resource",
-	[NOTIFY_BLOCK_OFFLINE]	= "offline",
-	[NOTIFY_BLOCK_DURATION_LIMIT] = "duration-limit",
-	[NOTIFY_BLOCK_INVALID]	= "invalid",
+static const struct event_type block_events[] = {
+	[NOTIFY_BLOCK_IO]	= { "io", LOG_ERR },
+	[NOTIFY_BLOCK_NOT_SUPPORTED] = { "not-supported", LOG_NOTICE },
+	[NOTIFY_BLOCK_TIMEOUT]	= { "timeout", LOG_ERR },
+	[NOTIFY_BLOCK_NO_SPACE]	= { "no-space", LOG_ERR },
+	[NOTIFY_BLOCK_TRANSPORT] = { "transport", LOG_ERR },
+	[NOTIFY_BLOCK_TARGET]	= { "target", LOG_ERR },
+	[NOTIFY_BLOCK_RESV_CONFLICT] = { "resv-conflict", LOG_WARNING },
+	[NOTIFY_BLOCK_MEDIUM]	= { "medium", LOG_ERR },
+	[NOTIFY_BLOCK_PROTECTION] = { "protection", LOG_ERR },
+	[NOTIFY_BLOCK_RESOURCE]	= { "resource", LOG_WARNING },
+	[NOTIFY_BLOCK_ZONE_RESOURCE] = { "zone-resource", LOG_WARNING },
+	[NOTIFY_BLOCK_OFFLINE]	= { "offline", LOG_ERR },
+	[NOTIFY_BLOCK_DURATION_LIMIT] = { "duration-limit", LOG_NOTICE },
+	[NOTIFY_BLOCK_INVALID]	= { "invalid", LOG_WARNING },
 };
 
 static void decode_block(struct event *ev, const union watch_record *rec)
@@ -450,22 +531,21 @@ static void decode_block(struct event *ev, const union watch_record *rec)
 	add_number(ev, "disk_seq", n->disk_seq);
 	hide(ev);
 	add_flag(ev, "stacked", rec->watch.info & NOTIFY_BLOCK_STACKED);
-	ev->bad = true;
 }
 
 /*
  * Devices
  */
 
-static const char * const device_events[] = {
-	[NOTIFY_DEVICE_ADD]	= "add",
-	[NOTIFY_DEVICE_REMOVE]	= "remove",
-	[NOTIFY_DEVICE_CHANGE]	= "change",
-	[NOTIFY_DEVICE_MOVE]	= "move",
-	[NOTIFY_DEVICE_ONLINE]	= "online",
-	[NOTIFY_DEVICE_OFFLINE]	= "offline",
-	[NOTIFY_DEVICE_BIND]	= "bind",
-	[NOTIFY_DEVICE_UNBIND]	= "unbind",
+static const struct event_type device_events[] = {
+	[NOTIFY_DEVICE_ADD]	= { "add", LOG_INFO },
+	[NOTIFY_DEVICE_REMOVE]	= { "remove", LOG_NOTICE },
+	[NOTIFY_DEVICE_CHANGE]	= { "change", LOG_INFO },
+	[NOTIFY_DEVICE_MOVE]	= { "move", LOG_INFO },
+	[NOTIFY_DEVICE_ONLINE]	= { "online", LOG_NOTICE },
+	[NOTIFY_DEVICE_OFFLINE]	= { "offline", LOG_NOTICE },
+	[NOTIFY_DEVICE_BIND]	= { "bind", LOG_INFO },
+	[NOTIFY_DEVICE_UNBIND]	= { "unbind", LOG_INFO },
 };
 
 static void decode_device(struct event *ev, const union watch_record *rec)
@@ -495,9 +575,9 @@ static void decode_device(struct event *ev, const union watch_record *rec)
  * The queue itself
  */
 
-static const char * const queue_events[] = {
-	[WATCH_META_REMOVAL_NOTIFICATION] = "removed",
-	[WATCH_META_LOSS_NOTIFICATION]	= "lost",
+static const struct event_type queue_events[] = {
+	[WATCH_META_REMOVAL_NOTIFICATION] = { "removed", LOG_INFO },
+	[WATCH_META_LOSS_NOTIFICATION]	= { "lost", LOG_WARNING },
 };
 
 static void decode_queue(struct event *ev, const union watch_record *rec)
@@ -513,11 +593,38 @@ static void decode_queue(struct event *ev, const union watch_record *rec)
 		/* An older kernel has 0 for any number */
 		add_flag(ev, "or_more", lost == 0xffff ||
 			 !(rec->watch.info & WATCH_INFO_TYPE_INFO));
-		ev->bad = true;
 	} else if (rec->removal.id) {
 		add_number(ev, "object", rec->removal.id);
 		hide(ev);
 	}
+}
+
+/* The names of the documentation, and that of syslog(3) */
+static const struct {
+	const char *name;
+	int priority;
+} priorities[] = {
+	{ "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
+	{ "info", LOG_INFO }, { "err", LOG_ERR },
+};
+
+const char *priority_name(int priority)
+{
+	unsigned int i;
+
+	for (i = 0; priorities[i].priority != priority; i++)
+		;
+	return priorities[i].name;
+}
+
+int priority_by_name(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(priorities); i++)
+		if (!strcmp(priorities[i].name, name))
+			return priorities[i].priority;
+	return -1;
 }
 
 const struct source sources[] = {
@@ -567,31 +674,79 @@ static void decode_unknown(struct event *ev, const union watch_record *rec)
 	add_text(ev, "data", hex);
 }
 
-void event_decode(struct event *ev, const union watch_record *rec)
+/* As in RFC 3339 */
+static const char *format_time(struct event *ev)
 {
-	const struct source *source = source_by_type(rec->watch.type);
-	const struct watch *watch;
+	char time[32];
+	struct tm tm;
+
+	gmtime_r(&ev->time.tv_sec, &tm);
+	strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm);
+	return format_text(ev, "%s.%06ldZ", time, ev->time.tv_nsec / 1000);
+}
+
+/* Start an event with the fields that all events have; returns "priority" */
+static struct field *start_event(struct event *ev, const char *source,
+				 const struct event_type *type)
+{
+	struct field *priority;
 
 	ev->nr_fields = 0;
 	ev->used = 0;
-	ev->bad = false;
 	ev->subject = "";
-	ev->source = source ? source->name : "unknown";
-	ev->name = source ? name_in(source->events, source->nr_events, rec->watch.subtype) : NULL;
+	ev->source = source;
+	ev->name = type->name;
+	ev->priority = type->priority;
+	clock_gettime(CLOCK_REALTIME, &ev->time);
+	add_text(ev, "time", format_time(ev));
+	hide(ev);
+	add_text(ev, "source", ev->source);
+	hide(ev);
+	add_text(ev, "event", ev->name);
+	hide(ev);
+	priority = add(ev, "priority", FIELD_TEXT);
+	priority->text = priority_name(ev->priority);
+	hide(ev);
+	return priority;
+}
 
+static void add_watch_fields(struct event *ev, unsigned int id)
+{
+	const struct watch *watch = watch_by_id(id);
+
+	if (!watch)
+		return;
+	add_number(ev, "watch", id);
+	hide(ev);
+	add_text(ev, "on", watch->object);
+	hide(ev);
+	set_subject(ev, watch->object, 0);
+}
+
+void event_decode(struct event *ev, const union watch_record *rec)
+{
+	static const struct event_type unknown = { "unknown", LOG_NOTICE };
+	const struct source *source = source_by_type(rec->watch.type);
+	const struct event_type *type = &unknown;
+	struct field *priority;
+
+	if (source && rec->watch.subtype < source->nr_events)
+		type = &source->events[rec->watch.subtype];
+	priority = start_event(ev, source ? source->name : "unknown", type);
 	/* The ID of a loss has no meaning */
-	watch = watch_record_lost(rec) ? NULL : watch_by_id(watch_record_id(rec));
-	if (watch) {
-		add_number(ev, "watch", watch_record_id(rec));
-		hide(ev);
-		add_text(ev, "on", watch->object);
-		hide(ev);
-		set_subject(ev, watch->object, 0);
-	}
-	if (ev->name) {
+	if (!watch_record_lost(rec))
+		add_watch_fields(ev, watch_record_id(rec));
+	if (type != &unknown)
 		source->decode(ev, rec);
-	} else {
-		ev->name = "unknown";
+	else
 		decode_unknown(ev, rec);
-	}
+	priority->text = priority_name(ev->priority);
+}
+
+void event_resumed(struct event *ev, unsigned int id)
+{
+	static const struct event_type resumed = { "resumed", LOG_INFO };
+
+	start_event(ev, "queue", &resumed);
+	add_watch_fields(ev, id);
 }

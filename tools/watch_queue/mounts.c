@@ -235,18 +235,18 @@ void mounts_settle(int queue)
  * Filesystems
  */
 
-/* Decode the octal numbers of /proc/self/mountinfo */
-static void unescape(char *path)
+void unescape(char *text)
 {
 	unsigned int c;
 	char *to;
 
-	for (to = path; *path; path++) {
-		if (*path == '\\' && sscanf(path + 1, "%3o", &c) == 1) {
-			path += 3;
+	for (to = text; *text; text++) {
+		if (*text == '\\' && strspn(text + 1, "01234567") >= 3 &&
+		    sscanf(text + 1, "%3o", &c) == 1) {
+			text += 3;
 			*to++ = c;
 		} else {
-			*to++ = *path;
+			*to++ = *text;
 		}
 	}
 	*to = 0;
@@ -304,6 +304,14 @@ unsigned long long filesystem_of(int fd)
 	    !(mount.mask & STATMOUNT_SB_BASIC))
 		return 0;
 	return makedev(mount.sb_dev_major, mount.sb_dev_minor);
+}
+
+bool is_mount_root(int fd)
+{
+	struct statx stat;
+
+	return !statx(fd, "", AT_EMPTY_PATH, 0, &stat) &&
+	       stat.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
 /* A file of another type, such as a FIFO, is not opened: that may have side effects */

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "watchq.h"
@@ -20,111 +19,6 @@
 static FILE *buffer;		/* events since the last flush */
 static char *text;
 static size_t text_len;
-
-/* Length in bytes of the UTF-8 character at @p, 0 if it is not valid */
-static unsigned int utf8_len(const unsigned char *p)
-{
-	unsigned int len, i;
-
-	if (*p < 0x80)
-		return 1;
-	len = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : 2;
-	if (*p < 0xc2 || *p > 0xf4)
-		return 0;
-	for (i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	/* Overlong encoding, surrogate, above U+10FFFF */
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) ||
-	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90))
-		return 0;
-	return len;
-}
-
-/* The code point of the @len bytes at @p */
-static unsigned int utf8_char(const unsigned char *p, unsigned int len)
-{
-	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0xf, 0x7 };
-	unsigned int c = *p & first[len], i;
-
-	for (i = 1; i < len; i++)
-		c = c << 6 | (p[i] & 0x3f);
-	return c;
-}
-
-/* Control characters, unusual spaces, and characters that change the direction */
-static bool harmful(unsigned int c)
-{
-	static const struct { unsigned int from, to; } harm[] = {
-		{ 0, 0x1f }, { 0x7f, 0xa0 }, { 0x61c, 0x61c }, { 0x1680, 0x1680 },
-		{ 0x2000, 0x200f }, { 0x2028, 0x202f }, { 0x205f, 0x206f },
-		{ 0x3000, 0x3000 }, { 0xfeff, 0xfeff },
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(harm); i++)
-		if (c >= harm[i].from && c <= harm[i].to)
-			return true;
-	return false;
-}
-
-/*
- * Text: columns.  Characters that could control the terminal or imitate a line or a
- * field are printed in octal, as in /proc/mounts.
- */
-
-/* Returns the number of columns, assuming one per character */
-static int print_plain(const char *name)
-{
-	const unsigned char *p = (const unsigned char *)name;
-	unsigned int len;
-	int width = 0;
-
-	for (; *p; p += len) {
-		len = utf8_len(p);
-		if (len && !strchr(" \\", *p) && !harmful(utf8_char(p, len))) {
-			fwrite(p, len, 1, buffer);
-			width++;
-		} else {
-			len = 1;
-			width += fprintf(buffer, "\\%03o", *p);
-		}
-	}
-	return width;
-}
-
-static void print_text(const struct output *out, const struct event *ev)
-{
-	const char *bold = "", *red = "", *normal = "";
-	unsigned int i;
-	int width;
-
-	if (out->colour) {
-		bold = "\033[1m";
-		red = ev->bad ? "\033[1;31m" : "";
-		normal = "\033[0m";
-	}
-	fprintf(buffer, "%s%-6s%s %s%-15s%s ", bold, ev->source, normal, red, ev->name, normal);
-	width = print_plain(ev->subject);
-	for (i = 0; i < ev->nr_fields; i++) {
-		const struct field *field = &ev->fields[i];
-
-		if (field->hidden || (field->kind == FIELD_FLAG && !field->number))
-			continue;
-		/* Pad the subject only if a field follows */
-		if (width >= 0)
-			fprintf(buffer, "%*s", width < 20 ? 20 - width : 0, "");
-		width = -1;
-		fprintf(buffer, " %s", field->name);
-		if (field->kind == FIELD_TEXT) {
-			fputc('=', buffer);
-			print_plain(field->text);
-		} else if (field->kind == FIELD_NUMBER) {
-			fprintf(buffer, "=%llu", field->number);
-		}
-	}
-	fputc(out->end, buffer);
-}
 
 /*
  * JSON: must be valid UTF-8, so each invalid byte becomes U+FFFD.  Control
@@ -141,7 +35,7 @@ static void print_string(const char *string)
 		len = utf8_len(p);
 		if (!len)
 			fputs("\\ufffd", buffer);
-		else if (harmful(utf8_char(p, len)))
+		else if (utf8_harmful(utf8_char(p, len)))
 			fprintf(buffer, "\\u%04x", utf8_char(p, len));
 		else if (*p == '"' || *p == '\\')
 			fprintf(buffer, "\\%c", *p);
@@ -151,31 +45,14 @@ static void print_string(const char *string)
 	fputc('"', buffer);
 }
 
-/* The time when the event was read, as in RFC 3339 */
-static const char *now(void)
-{
-	static char time[40];
-	struct timespec ts;
-	struct tm tm;
-	size_t len;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	len = strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(time + len, sizeof(time) - len, ".%06uZ", (unsigned int)ts.tv_nsec / 1000);
-	return time;
-}
-
 static void print_json(const struct output *out, const struct event *ev)
 {
 	unsigned int i;
 
-	fprintf(buffer, "{\"time\":\"%s\",\"source\":\"%s\",\"event\":\"%s\"", now(),
-		ev->source, ev->name);
 	for (i = 0; i < ev->nr_fields; i++) {
 		const struct field *field = &ev->fields[i];
 
-		fprintf(buffer, ",\"%s\":", field->name);
+		fprintf(buffer, "%c\"%s\":", i ? ',' : '{', field->name);
 		if (field->kind == FIELD_TEXT)
 			print_string(field->text);
 		else if (field->kind == FIELD_NUMBER)
@@ -214,7 +91,6 @@ static void set_variable(const char *name, const char *value)
 
 static void __noreturn run(const char *command, const struct event *ev)
 {
-	char number[32];
 	unsigned int i;
 	sigset_t none;
 
@@ -224,15 +100,8 @@ static void __noreturn run(const char *command, const struct event *ev)
 	signal(SIGPIPE, SIG_DFL);
 
 	drop_variables();
-	set_variable("time", now());
-	set_variable("source", ev->source);
-	set_variable("event", ev->name);
-	for (i = 0; i < ev->nr_fields; i++) {
-		const struct field *field = &ev->fields[i];
-
-		snprintf(number, sizeof(number), "%llu", field->number);
-		set_variable(field->name, field->kind == FIELD_TEXT ? field->text : number);
-	}
+	for (i = 0; i < ev->nr_fields; i++)
+		set_variable(ev->fields[i].name, field_value(&ev->fields[i]));
 	execl("/bin/sh", "sh", "-c", command, NULL);
 	warn("/bin/sh: %s", strerror(errno));
 	_exit(127);
@@ -265,7 +134,7 @@ bool output_event(const struct output *out, const struct event *ev)
 		die(EXIT_FAILED, "out of memory");
 	switch (out->format) {
 	case OUTPUT_TEXT:
-		print_text(out, ev);
+		print_text(buffer, out, ev);
 		break;
 	case OUTPUT_JSON:
 		print_json(out, ev);

@@ -12,8 +12,6 @@
 
 #include "watchq.h"
 
-#define MAX_WATCHES	256		/* number of watch IDs */
-
 static struct watch watches[MAX_WATCHES];
 static unsigned int nr_watches;
 
@@ -31,8 +29,9 @@ static const struct {
 } hints[] = {
 	{ "pipe2", ENOPKG, EXIT_KERNEL, NO_OPTION "WATCH_QUEUE" },
 	{ "pipe2", EINVAL, EXIT_KERNEL, "this kernel has no notification queue" },
-	{ "--queue", EINVAL, EXIT_USAGE, "more records than pipe-max-size allows" },
-	{ "--queue", EPERM, EXIT_PERMISSION, "more than pipe-user-pages-soft or -hard allows" },
+	{ "--queue", EINVAL, EXIT_USAGE, "more records than sysctl fs.pipe-max-size allows" },
+	{ "--queue", EPERM, EXIT_PERMISSION,
+	  "more than sysctl fs.pipe-user-pages-soft or -hard allows" },
 	{ "--filter", EINVAL, EXIT_KERNEL, "this kernel does not support the filter" },
 	{ "--key", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "KEY_NOTIFICATIONS" },
 	{ "--key", EACCES, EXIT_PERMISSION, "View permission required, for a keyring also Read" },
@@ -42,13 +41,19 @@ static const struct {
 	{ "--mount", EPERM, EXIT_PERMISSION,
 	  "outside of your mount namespace or root directory, CAP_SYS_ADMIN required" },
 	{ "--sb", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "SB_NOTIFICATIONS" },
+	{ "--sb", EPERM, EXIT_PERMISSION,
+	  "privilege required: a path that you can read, or CAP_SYS_ADMIN" },
 	{ "--block", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "BLOCK_NOTIFICATIONS" },
 	{ "--block", EINVAL, EXIT_FAILED, "not a block device" },
+	{ "--block", EPERM, EXIT_PERMISSION,
+	  "privilege required: CAP_SYS_ADMIN in the initial user namespace" },
+	{ "--block", EACCES, EXIT_PERMISSION, "read permission required" },
 	{ "--devices", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "DEVICE_NOTIFICATIONS" },
 	{ NULL, ENOTTY, EXIT_KERNEL, "this kernel can only watch keys" },
 	{ NULL, EACCES, EXIT_PERMISSION, NULL },
 	{ NULL, EPERM, EXIT_PERMISSION, "privilege required, see watch_queue(7)" },
-	{ NULL, EAGAIN, EXIT_PERMISSION, "too many watches, see watch_queue(7)" },
+	{ NULL, EAGAIN, EXIT_PERMISSION,
+	  "more watches than sysctl user.max_watch_queue_watches allows" },
 	{ NULL, EBUSY, EXIT_USAGE, "already watched" },
 };
 
@@ -81,10 +86,16 @@ void add_watch(const char *source, const char *object)
 	watches[nr_watches++] = (struct watch){
 		.source = source_by_name(source, strlen(source)),
 		.object = object,
+		.place = message_place,
 		.all = !strcmp(source, "device") ||
 		       ((!strcmp(source, "sb") || !strcmp(source, "block")) &&
 			!strcmp(object, "all")),
 	};
+}
+
+unsigned int watches_count(void)
+{
+	return nr_watches;
 }
 
 void set_no_user_ns(void)
@@ -140,9 +151,28 @@ static unsigned int event_by_name(const struct source *source, const char *text,
 			return event_by_name(source, aliases[i].event,
 					     strlen(aliases[i].event));
 	for (i = 0; i < source->nr_events; i++)
-		if (same_word(source->events[i], text, len))
+		if (same_word(source->events[i].name, text, len))
 			break;
 	return i;
+}
+
+/* The bits of the subtypes in EVENT,EVENT...; @option and @text are for messages */
+static unsigned int parse_events(const char *option, const char *text,
+				 const struct source *source, const char *list)
+{
+	unsigned int mask = 0, i;
+	size_t len;
+
+	for (;; list += len + 1) {
+		len = strcspn(list, ",");
+		i = event_by_name(source, list, len);
+		if (i == source->nr_events)
+			die(EXIT_USAGE, "%s %s: %s has no event \"%.*s\", see watchq(1)",
+			    option, text, source->name, (int)len, list);
+		mask |= 1U << i;
+		if (!list[len])
+			return mask;
+	}
 }
 
 /* SOURCE or SOURCE=EVENT,EVENT... */
@@ -151,35 +181,41 @@ void add_filter(const char *text)
 	size_t len = strcspn(text, "=");
 	const struct source *source = source_by_name(text, len);
 	struct watch_notification_type_filter *rule;
-	const char *p = text + len;
-	unsigned int i;
 
 	if (!source || source->type == WATCH_TYPE_META)
 		die(EXIT_USAGE,
 		    "--filter %s: source must be key, mount, sb, block or device", text);
 	rule = &rules[source->type];
 	rule->type = source->type;
-	if (!*p) {
+	if (text[len])
+		rule->subtype_filter[0] |= parse_events("--filter", text, source,
+							text + len + 1);
+	else
 		memset(rule->subtype_filter, 0xff, sizeof(rule->subtype_filter));
-		return;
-	}
-	while (*p) {
-		len = strcspn(++p, ",");
-		i = event_by_name(source, p, len);
-		if (i == source->nr_events)
-			die(EXIT_USAGE, "--filter %s: %s has no event \"%.*s\", see watchq(1)",
-			    text, source->name, (int)len, p);
-		rule->subtype_filter[i / 32] |= 1U << (i % 32);
-		p += len;
-	}
 }
 
-/* Does the --filter for filesystems, or the lack of one, include this event? */
-static bool sb_selected(unsigned int event)
+void set_only(const char *text)
+{
+	struct watch *watch = &watches[nr_watches - 1];
+
+	if (!nr_watches)
+		die(EXIT_USAGE, "--only must follow a watch");
+	watch->only |= parse_events("--only", text, watch->source, text);
+}
+
+/* Does the --only of a watch, or the lack of one, include this event? */
+static bool watch_selects(const struct watch *watch, unsigned int event)
+{
+	return !watch || !watch->only || (event < 32 && watch->only & 1U << event);
+}
+
+/* The same of --filter and --only, for filesystems */
+static bool sb_selected(const struct watch *watch, unsigned int event)
 {
 	const struct watch_notification_type_filter *rule = &rules[WATCH_TYPE_SB_NOTIFY];
 
-	return !rule->type || rule->subtype_filter[0] & 1U << event;
+	return (!rule->type || rule->subtype_filter[0] & 1U << event) &&
+	       watch_selects(watch, event);
 }
 
 /*
@@ -223,12 +259,12 @@ static void warn_twin(const struct watch *watch)
 
 	for (twin = watches; twin < watch; twin++) {
 		if (watch->filesystem && watch->filesystem == twin->filesystem) {
-			warn("--sb %s: the same filesystem as --sb %s, watched once",
-			     watch->object, twin->object);
+			inform("--sb %s: the same filesystem as --sb %s, watched once",
+			       watch->object, twin->object);
 			return;
 		}
 	}
-	warn("--sb %s: the same filesystem as another --sb, watched once", watch->object);
+	inform("--sb %s: the same filesystem as another --sb, watched once", watch->object);
 }
 
 /* Returns -1 with errno if it fails */
@@ -244,7 +280,8 @@ static int open_object(struct watch *watch)
 	return fd >= 0 ? fd : open(watch->object, O_CLOEXEC | O_PATH);
 }
 
-static void watch_object(int queue, struct watch *watch, unsigned int id)
+/* Returns false with errno if it fails */
+static bool try_watch(int queue, struct watch *watch, unsigned int id)
 {
 	struct watch_queue_watch how = {
 		.type	= watch->source->type,
@@ -252,26 +289,65 @@ static void watch_object(int queue, struct watch *watch, unsigned int id)
 		.id	= id,
 		.flags	= watch->subtree ? WATCH_SUBTREE : 0,
 	};
-	bool devices = how.type == WATCH_TYPE_DEVICE_NOTIFY;
-	bool sb = how.type == WATCH_TYPE_SB_NOTIFY && !watch->all;
-	char option[16];
+	bool was_root = watch->mount_root;
+	int error = 0;
 
-	snprintf(option, sizeof(option), "--%s%s", watch->source->name, devices ? "s" : "");
-	if (!watch->all)
+	if (!watch->all) {
 		how.fd = open_object(watch);
+		if (how.fd < 0)
+			return false;
+	}
 	/* A namespace includes all mounts */
 	if (watch->namespace)
 		how.flags = 0;
-	if (sb && how.fd >= 0)
+	if (how.type == WATCH_TYPE_SB_NOTIFY && !watch->all) {
 		watch->filesystem = filesystem_of(how.fd);
-	if ((!watch->all && how.fd < 0) || ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how)) {
-		if (!sb || errno != EBUSY)
-			die_errno(option, devices ? "" : watch->object);
-		warn_twin(watch);
+		watch->mount_root = is_mount_root(how.fd);
 	}
+	/* Without its mount, the directory is part of another filesystem */
+	if (was_root && !watch->mount_root)
+		error = ENOENT;
+	else if (ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
+		error = errno;
 	/* An open file keeps the object busy, a watch does not */
-	if (!watch->all)
+	if (how.fd >= 0)
 		close(how.fd);
+	errno = error;
+	return !error;
+}
+
+static void watch_object(int queue, struct watch *watch, unsigned int id)
+{
+	bool devices = watch->source->type == WATCH_TYPE_DEVICE_NOTIFY;
+	bool sb = watch->source->type == WATCH_TYPE_SB_NOTIFY && !watch->all;
+	char option[16];
+
+	if (try_watch(queue, watch, id))
+		return;
+	snprintf(option, sizeof(option), "--%s%s", watch->source->name, devices ? "s" : "");
+	if (!sb || errno != EBUSY)
+		die_errno(option, devices ? "" : watch->object);
+	warn_twin(watch);
+}
+
+bool watch_on_path(unsigned int id)
+{
+	return id < nr_watches && !watches[id].all &&
+	       watches[id].source->type != WATCH_TYPE_KEY_NOTIFY;
+}
+
+bool watch_again(int queue, unsigned int id)
+{
+	struct watch *watch = &watches[id], old = *watch;
+
+	watch->namespace = 0;
+	if (!try_watch(queue, watch, id)) {
+		*watch = old;
+		return false;
+	}
+	if (watch->source->type == WATCH_TYPE_MOUNT_NOTIFY)
+		watches_read_mounts();
+	return true;
 }
 
 void watches_report_states(int queue)
@@ -389,11 +465,13 @@ int watches_open(unsigned long depth)
 		die_errno("--queue", records);
 	set_filter(fds[0]);
 	for (i = 0; i < nr_watches; i++) {
+		message_place = watches[i].place;
 		if (watches[i].source->type == WATCH_TYPE_KEY_NOTIFY)
 			watch_key(fds[0], &watches[i], i);
 		else
 			watch_object(fds[0], &watches[i], i);
 	}
+	message_place = NULL;
 	/* Read the state after adding the watches, so that no change is missed */
 	watches_read_mounts();
 	/* With the write end closed, read() returns 0 when no watch is left */
@@ -408,7 +486,7 @@ int watches_open(unsigned long depth)
 static void check_privilege(struct watch *watch, unsigned int info)
 {
 	if (!(info & NOTIFY_SB_UNPRIVILEGED) || watch->unprivileged ||
-	    !sb_selected(NOTIFY_SB_ERROR))
+	    !sb_selected(watch, NOTIFY_SB_ERROR))
 		return;
 	watch->unprivileged = true;
 	warn("--sb %s: without CAP_SYS_ADMIN, errors of the filesystem are not reported",
@@ -416,25 +494,35 @@ static void check_privilege(struct watch *watch, unsigned int info)
 }
 
 /*
- * A state is reported if --filter includes states.  Otherwise it takes the place of an
- * earlier event, so it is reported if this event would be.
+ * A state is reported if --filter or --only names states.  Otherwise it takes the place
+ * of an earlier event, so it is reported if this event would be.
  */
-bool watches_report(const union watch_record *rec)
+static bool report_state(struct watch *watch, unsigned int info)
 {
-	unsigned int info = rec->watch.info, id = watch_record_id(rec), mask = 0;
+	bool named = rules[WATCH_TYPE_SB_NOTIFY].type || (watch && watch->only);
+	unsigned int mask = 0;
 
-	if (rec->watch.type != WATCH_TYPE_SB_NOTIFY || rec->watch.subtype != NOTIFY_SB_STATE)
+	if (watch)
+		check_privilege(watch, info);
+	if (named && sb_selected(watch, NOTIFY_SB_STATE))
 		return true;
-	if (id < nr_watches)
-		check_privilege(&watches[id], info);
-
-	if (rules[WATCH_TYPE_SB_NOTIFY].type && sb_selected(NOTIFY_SB_STATE))
-		return true;
-	if (sb_selected(NOTIFY_SB_RDONLY))
+	if (sb_selected(watch, NOTIFY_SB_RDONLY))
 		mask |= NOTIFY_SB_BY_ERROR | NOTIFY_SB_IS_SHUTDOWN;
-	if (sb_selected(NOTIFY_SB_SHUTDOWN))
+	if (sb_selected(watch, NOTIFY_SB_SHUTDOWN))
 		mask |= NOTIFY_SB_IS_SHUTDOWN;
-	if (sb_selected(NOTIFY_SB_FROZEN))
+	if (sb_selected(watch, NOTIFY_SB_FROZEN))
 		mask |= NOTIFY_SB_IS_FROZEN;
 	return info & mask;
+}
+
+bool watches_report(const union watch_record *rec)
+{
+	unsigned int id = watch_record_id(rec);
+	struct watch *watch = id < nr_watches ? &watches[id] : NULL;
+
+	if (rec->watch.type == WATCH_TYPE_META)
+		return true;
+	if (rec->watch.type == WATCH_TYPE_SB_NOTIFY && rec->watch.subtype == NOTIFY_SB_STATE)
+		return report_state(watch, rec->watch.info);
+	return watch_selects(watch, rec->watch.subtype);
 }

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,25 +19,22 @@
 #include "watchq.h"
 
 struct statistics {
-	bool wanted;
 	int fdinfo;			/* fdinfo of the queue, or -1 */
 	unsigned long long events, records;
 	unsigned long backlog;		/* largest number of queued records */
 };
 
-struct options {
-	struct output output;
-	unsigned long depth;
-	unsigned long long count;	/* exit after so many events, 0 for no limit */
-	int timeout;			/* milliseconds, -1 for none */
-};
-
+bool quiet;
+const char *message_place;
 static struct statistics stats = { .fdinfo = -1 };
-static bool lost;			/* records were lost */
+static bool lost;			/* records were lost, see recover() */
+static bool any_lost;			/* the same, see warn_of_loss() */
 
 static void __printf(1, 0) vwarn(const char *format, va_list args)
 {
 	fputs("watchq: ", stderr);
+	if (message_place)
+		fprintf(stderr, "%s: ", message_place);
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 }
@@ -52,6 +48,17 @@ void warn(const char *format, ...)
 	va_end(args);
 }
 
+void inform(const char *format, ...)
+{
+	va_list args;
+
+	if (quiet)
+		return;
+	va_start(args, format);
+	vwarn(format, args);
+	va_end(args);
+}
+
 void die(int status, const char *format, ...)
 {
 	va_list args;
@@ -60,160 +67,6 @@ void die(int status, const char *format, ...)
 	vwarn(format, args);
 	va_end(args);
 	exit(status);
-}
-
-/*
- * Options
- */
-
-static void __noreturn print_help(void)
-{
-	puts("Usage: watchq [OPTION]... WATCH...\n"
-	     "Monitor kernel events and print one line per event.\n"
-	     "\n"
-	     "Watches, each of which can be specified several times:\n"
-	     "  --key KEY        a key or keyring: a serial number, @s, @u or @us\n"
-	     "  --mount PATH     the mount at PATH, or a mount namespace: /proc/PID/ns/mnt\n"
-	     "    --subtree      ... and all mounts below it\n"
-	     "  --sb PATH        the filesystem of PATH, or \"all\": errors, read-only, quota\n"
-	     "    --no-user-ns   ... unless a user mounted it in a user namespace\n"
-	     "  --block DEVICE   I/O errors of a block device, or of \"all\"\n"
-	     "  --devices        devices that are added, removed or changed\n"
-	     "\n"
-	     "Output:\n"
-	     "  --filter SOURCE[=EVENT,...]  report only these events of SOURCE:\n"
-	     "                   key, mount, sb, block or device\n"
-	     "  --json           print a JSON object per line\n"
-	     "  --null           terminate events with a null byte instead of a newline\n"
-	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
-	     "  --stats          print statistics on exit\n"
-	     "\n"
-	     "Exit:\n"
-	     "  --count N        exit after N events\n"
-	     "  --timeout S      exit with status 5 if no event occurs for S seconds\n"
-	     "\n"
-	     "Other:\n"
-	     "  --queue N        set the size of the queue in records (default 512, with\n"
-	     "                   --sb all 8192)\n"
-	     "  --help           print this message\n"
-	     "\n"
-	     "Exit status: 0 success, 1 failure, 2 invalid usage, 3 not supported by the\n"
-	     "kernel, 4 permission denied or limit reached, 5 timeout. See watchq(1).");
-	exit(EXIT_DONE);
-}
-
-static unsigned long long parse_number(const char *option, const char *text,
-				       unsigned long long max)
-{
-	unsigned long long n;
-	char *end;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno || end == text || *end || strchr(text, '-') || n < 1 || n > max)
-		die(EXIT_USAGE, "--%s %s: not a number from 1 to %llu", option, text, max);
-	return n;
-}
-
-enum {
-	OPT_KEY, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
-	OPT_FILTER, OPT_JSON, OPT_NULL, OPT_EXEC, OPT_STATS,
-	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE, OPT_HELP,
-};
-
-static const struct option long_options[] = {
-	{ "key",	required_argument, NULL, OPT_KEY },
-	{ "mount",	required_argument, NULL, OPT_MOUNT },
-	{ "sb",		required_argument, NULL, OPT_SB },
-	{ "block",	required_argument, NULL, OPT_BLOCK },
-	{ "devices",	no_argument,	   NULL, OPT_DEVICES },
-	{ "subtree",	no_argument,	   NULL, OPT_SUBTREE },
-	{ "no-user-ns",	no_argument,	   NULL, OPT_NO_USER_NS },
-	{ "filter",	required_argument, NULL, OPT_FILTER },
-	{ "json",	no_argument,	   NULL, OPT_JSON },
-	{ "null",	no_argument,	   NULL, OPT_NULL },
-	{ "exec",	required_argument, NULL, OPT_EXEC },
-	{ "stats",	no_argument,	   NULL, OPT_STATS },
-	{ "count",	required_argument, NULL, OPT_COUNT },
-	{ "timeout",	required_argument, NULL, OPT_TIMEOUT },
-	{ "queue",	required_argument, NULL, OPT_QUEUE },
-	{ "help",	no_argument,	   NULL, OPT_HELP },
-	{ }
-};
-
-static void parse_option(struct options *options, int option, int index)
-{
-	const char *name = long_options[index].name;
-
-	switch (option) {
-	case OPT_KEY:
-	case OPT_MOUNT:
-	case OPT_SB:
-	case OPT_BLOCK:
-		add_watch(name, optarg);
-		break;
-	case OPT_DEVICES:
-		add_watch("device", "devices");
-		break;
-	case OPT_SUBTREE:
-		set_subtree();
-		break;
-	case OPT_NO_USER_NS:
-		set_no_user_ns();
-		break;
-	case OPT_FILTER:
-		add_filter(optarg);
-		break;
-	case OPT_JSON:
-		options->output.format = OUTPUT_JSON;
-		break;
-	case OPT_NULL:
-		options->output.end = 0;
-		break;
-	case OPT_EXEC:
-		options->output.command = optarg;
-		break;
-	case OPT_STATS:
-		stats.wanted = true;
-		break;
-	case OPT_COUNT:
-		options->count = parse_number(name, optarg, ULLONG_MAX);
-		break;
-	case OPT_TIMEOUT:
-		options->timeout = 1000 * parse_number(name, optarg, INT_MAX / 1000);
-		break;
-	case OPT_QUEUE:
-		options->depth = parse_number(name, optarg, ULONG_MAX);
-		break;
-	case OPT_HELP:
-		print_help();
-	default:
-		die(EXIT_USAGE, "see watchq --help");
-	}
-}
-
-static struct options parse_options(int argc, char **argv)
-{
-	struct options options = {
-		.output.end = '\n', .timeout = -1,
-	};
-	int option, index = 0;
-
-	while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1)
-		parse_option(&options, option, index);
-	if (optind < argc)
-		die(EXIT_USAGE, "unexpected argument '%s', see watchq --help",
-		    argv[optind]);
-	if (options.output.command) {
-		if (options.output.format == OUTPUT_JSON || !options.output.end)
-			die(EXIT_USAGE, "--exec cannot be combined with --json or --null");
-		options.output.format = OUTPUT_EXEC;
-	}
-	if (!options.depth)
-		options.depth = watches_depth();
-	options.output.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") &&
-				options.output.end;
-	return options;
 }
 
 /*
@@ -238,29 +91,30 @@ static void update_backlog(void)
 {
 	unsigned long queued;
 
-	if (!stats.wanted)
+	if (stats.fdinfo < 0)
 		return;
 	queued = read_fdinfo("queued:");
 	if (queued > stats.backlog)
 		stats.backlog = queued;
 }
 
-static void open_statistics(int queue)
+/* The statistics may be requested by SIGUSR1, so a failure is an error only if @must */
+static void open_statistics(int queue, bool must)
 {
 	char path[64];
 
-	if (!stats.wanted)
-		return;
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", queue);
 	stats.fdinfo = open(path, O_RDONLY | O_CLOEXEC);
-	if (stats.fdinfo < 0)
+	if (stats.fdinfo < 0 && must)
 		die(EXIT_FAILED, "%s: %s", path, strerror(errno));
 }
 
 static void print_statistics(unsigned long depth)
 {
-	/* fdinfo has all losses; the count in one record is at most 65535 */
-	if (stats.wanted)
+	if (stats.fdinfo < 0)
+		warn("%llu events, %llu records", stats.events, stats.records);
+	else
+		/* fdinfo has all losses; the count in one record is at most 65535 */
 		warn("%llu events, %llu records, %llu lost, largest backlog %lu of %lu",
 		     stats.events, stats.records, read_fdinfo("lost:"), stats.backlog,
 		     depth);
@@ -271,25 +125,39 @@ static void print_statistics(unsigned long depth)
  */
 
 /* Receive signals through poll(), without a race before it */
-static int open_signals(void)
+static int signal_fd(int first, int second)
 {
 	sigset_t set;
 	int fd;
 
+	sigemptyset(&set);
+	sigaddset(&set, first);
+	sigaddset(&set, second);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (fd < 0)
+		die(EXIT_FAILED, "signalfd: %s", strerror(errno));
+	return fd;
+}
+
+static void read_signal(int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) < 0)
+		die(EXIT_FAILED, "signalfd: %s", strerror(errno));
+}
+
+/* The signals to exit */
+static int open_signals(void)
+{
 	/* A shell ignores SIGINT for "watchq &" */
 	signal(SIGINT, SIG_DFL);
 	/* A closed output pipe is a normal exit */
 	signal(SIGPIPE, SIG_IGN);
 	/* The parent may have ignored SIGCHLD, which breaks waitpid() */
 	signal(SIGCHLD, SIG_DFL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (fd < 0)
-		die(EXIT_FAILED, "signalfd: %s", strerror(errno));
-	return fd;
+	return signal_fd(SIGINT, SIGTERM);
 }
 
 /*
@@ -311,6 +179,14 @@ static void recover(int queue)
 	lost = false;
 }
 
+/* Returns false to exit */
+static bool report(const struct options *options, const struct event *ev, int signals)
+{
+	stats.events++;
+	return output_event(&options->output, ev) && output_flush(signals, false) &&
+	       stats.events != options->count;
+}
+
 /* Print the records of one read().  Returns false to exit. */
 static bool handle_records(const struct options *options, const void *buf, size_t len,
 			   int signals)
@@ -318,17 +194,24 @@ static bool handle_records(const struct options *options, const void *buf, size_
 	struct watch_records records = { .next = buf, .left = len };
 	static union watch_record rec;
 	static struct event ev;
+	bool selected;
 	int ret;
 
 	while ((ret = watch_record_next(&records, &rec)) > 0) {
 		stats.records += !watch_record_lost(&rec);
-		lost |= watch_record_lost(&rec);
-		if (!watches_report(&rec))
+		if (watch_record_lost(&rec)) {
+			lost = true;
+			any_lost = true;
+			keep_all();
+		}
+		if (watch_record_is_meta(&rec, WATCH_META_REMOVAL_NOTIFICATION))
+			keep_ended(watch_record_id(&rec));
+		selected = watches_report(&rec);
+		/* Paths of mounts are cached while their records are decoded */
+		if (!selected && rec.watch.type != WATCH_TYPE_MOUNT_NOTIFY)
 			continue;
-		stats.events++;
 		event_decode(&ev, &rec);
-		if (!output_event(&options->output, &ev) ||
-		    !output_flush(signals, false) || stats.events == options->count)
+		if (selected && match_event(&ev) && !report(options, &ev, signals))
 			return false;
 	}
 	if (ret < 0)
@@ -336,8 +219,20 @@ static bool handle_records(const struct options *options, const void *buf, size_
 	return true;
 }
 
-/* Returns false to exit */
-static bool read_queue(const struct options *options, int queue, int signals)
+#define RUNNING		-1		/* no exit status yet */
+
+/* Once, and after the line of the event */
+static void warn_of_loss(void)
+{
+	static bool warned;
+
+	if (any_lost && !warned)
+		warn("records were lost; --queue sets the size of the queue");
+	warned = any_lost;
+}
+
+/* Returns an exit status, or RUNNING */
+static int read_queue(const struct options *options, int queue, int signals)
 {
 	static char buf[65536];		/* at least 128 */
 	bool more;
@@ -350,13 +245,28 @@ static bool read_queue(const struct options *options, int queue, int signals)
 	if (len == 0) {
 		if (!stats.events)
 			die(EXIT_KERNEL, "end of file: the queue of this kernel is too old");
-		warn("no watch is left");
-		return false;
+		return EXIT_ENDED;
 	}
 	more = handle_records(options, buf, len, signals);
 	recover(queue);
 	mounts_settle(queue);
-	return output_flush(signals, true) && more;
+	more &= output_flush(signals, true);
+	warn_of_loss();
+	return more ? RUNNING : EXIT_DONE;
+}
+
+/* Add watches again.  Returns an exit status, or RUNNING. */
+static int resume(const struct options *options, int queue, int signals)
+{
+	static struct event ev;
+	int id;
+
+	while ((id = keep_retry(queue)) >= 0) {
+		event_resumed(&ev, id);
+		if (!report(options, &ev, signals))
+			return EXIT_DONE;
+	}
+	return output_flush(signals, true) ? RUNNING : EXIT_DONE;
 }
 
 /* Print the records queued so far; new ones could arrive forever */
@@ -367,27 +277,53 @@ static void drain(const struct options *options, int queue, int signals)
 	struct pollfd pfd = { .fd = queue, .events = POLLIN };
 
 	while (stats.records < end && poll(&pfd, 1, 0) == 1 &&
-	       read_queue(options, queue, signals))
+	       read_queue(options, queue, signals) == RUNNING)
 		;
 }
 
-static int watch(const struct options *options, int queue)
+long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* Milliseconds until the timeout, or -1, if the last event was reported at @since */
+static int time_left(const struct options *options, long long since)
+{
+	long long left = since + options->timeout - now_ms();
+
+	if (options->timeout < 0)
+		return -1;
+	return left < 0 ? 0 : left < INT_MAX ? left : INT_MAX;
+}
+
+/* The argument of poll(): the shorter time, where -1 is without end */
+static int shorter(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static int monitor(const struct options *options, int queue)
 {
 	struct pollfd pfd[] = {
 		{ .fd = open_signals(), .events = POLLIN },
 		{ .fd = queue, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader is gone */
+		{ .fd = signal_fd(SIGUSR1, SIGUSR1), .events = POLLIN },
 	};
+	unsigned long long events = 0;
+	long long since = now_ms();
+	int status = RUNNING;
 
 	/* Events after this message are not missed */
-	warn("watching");
-	do {
-		int ret = poll(pfd, ARRAY_SIZE(pfd), options->timeout);
+	inform("watching");
+	while (status == RUNNING) {
+		int wait = shorter(time_left(options, since), keep_wait());
 
-		if (ret < 0)
+		if (poll(pfd, ARRAY_SIZE(pfd), wait) < 0)
 			die(EXIT_FAILED, "poll: %s", strerror(errno));
-		if (!ret)
-			return EXIT_TIMEOUT;
 		if (pfd[2].revents)
 			return EXIT_DONE;
 		if (pfd[0].revents) {
@@ -395,8 +331,31 @@ static int watch(const struct options *options, int queue)
 				drain(options, queue, pfd[0].fd);
 			return EXIT_DONE;
 		}
-	} while (!pfd[1].revents || read_queue(options, queue, pfd[0].fd));
-	return EXIT_DONE;
+		if (pfd[3].revents) {
+			read_signal(pfd[3].fd);
+			print_statistics(options->depth);
+		}
+		if (pfd[1].revents)
+			status = read_queue(options, queue, pfd[0].fd);
+		if (status == EXIT_ENDED && keep_all()) {
+			/* At end of file until a watch is added again */
+			pfd[1].fd = -1;
+			status = RUNNING;
+		}
+		if (status == RUNNING && !keep_wait()) {
+			status = resume(options, queue, pfd[0].fd);
+			pfd[1].fd = queue;
+		}
+		/* There may be other records, which are not reported */
+		if (status == RUNNING && stats.events == events && !time_left(options, since))
+			return EXIT_TIMEOUT;
+		if (stats.events != events)
+			since = now_ms();
+		events = stats.events;
+	}
+	if (status == EXIT_ENDED)
+		inform("no watch is left");
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -408,8 +367,9 @@ int main(int argc, char **argv)
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
 		die(EXIT_USAGE, "standard output is closed");
 	queue = watches_open(options.depth);
-	open_statistics(queue);
-	status = watch(&options, queue);
-	print_statistics(options.depth);
+	open_statistics(queue, options.statistics);
+	status = monitor(&options, queue);
+	if (options.statistics)
+		print_statistics(options.depth);
 	return status;
 }

@@ -10,8 +10,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "watch_records.h"
+
+#define WATCHQ_VERSION	"2.0"
 
 /* Exit status, documented in watchq.1 */
 enum {
@@ -21,11 +24,20 @@ enum {
 	EXIT_KERNEL	= 3,	/* no support for the queue or the type of the watch */
 	EXIT_PERMISSION	= 4,	/* permission denied, or a limit reached */
 	EXIT_TIMEOUT	= 5,
+	EXIT_ENDED	= 6,	/* no watch is left */
 };
+
+extern bool quiet;		/* --quiet */
+extern const char *message_place; /* "FILE:LINE" that messages are about, or NULL */
 
 /* Print a message to stderr, after the name of the program */
 void __printf(1, 2) warn(const char *format, ...);
+/* The same, unless --quiet is specified */
+void __printf(1, 2) inform(const char *format, ...);
 void __noreturn __printf(2, 3) die(int status, const char *format, ...);
+
+/* The time of CLOCK_MONOTONIC in milliseconds */
+long long now_ms(void);
 
 /*
  * events.c: decoding of records
@@ -40,24 +52,30 @@ struct field {
 	unsigned long long number;	/* 0 or 1 for a flag */
 };
 
-#define MAX_FIELDS	24
+#define MAX_FIELDS	32
 #define MAX_TEXT	65536		/* per event, which may have five paths */
 
 struct event {
 	const char *source, *name;	/* as in --filter */
 	const char *subject;		/* the object, in text output */
-	bool bad;			/* an error or a loss */
+	struct timespec time;		/* when it was read */
+	int priority;			/* LOG_ERR to LOG_INFO, see syslog(3) */
 	struct field fields[MAX_FIELDS];
 	unsigned int nr_fields;
 	char text[MAX_TEXT];		/* strings of the fields */
 	size_t used;
 };
 
+struct event_type {
+	const char *name;
+	int priority;
+};
+
 /* A source of events */
 struct source {
 	const char *name;		/* --filter NAME */
 	unsigned int type;
-	const char * const *events;	/* names, indexed by subtype */
+	const struct event_type *events; /* indexed by subtype */
 	unsigned int nr_events;
 	void (*decode)(struct event *ev, const union watch_record *rec);
 };
@@ -67,7 +85,18 @@ extern const unsigned int nr_sources;
 
 const struct source *source_by_type(unsigned int type);
 const struct source *source_by_name(const char *name, size_t len);
+/* The name of a field that events can have, or NULL */
+const char *field_name(const char *name, size_t len);
+/* Returns NULL if the event does not have the field */
+const struct field *event_field(const struct event *ev, const char *name);
+/* The text or the number of a field, which is valid until the next call */
+const char *field_value(const struct field *field);
+const char *priority_name(int priority);
+/* Returns -1 if there is no such name */
+int priority_by_name(const char *name);
 void event_decode(struct event *ev, const union watch_record *rec);
+/* An event without a record: a watch was added again */
+void event_resumed(struct event *ev, unsigned int id);
 
 /*
  * names.c: names of the numbers in a record; NULL if there is no name
@@ -116,8 +145,12 @@ void mounts_settle(int queue);
  * next call.
  */
 const char *mount_path_of(unsigned int major, unsigned int minor);
+/* Decode the octal numbers of text output and of /proc/self/mountinfo */
+void unescape(char *text);
 /* Device number of the filesystem of an open file, 0 if it is unknown */
 unsigned long long filesystem_of(int fd);
+/* Is the file the root directory of a mount? */
+bool is_mount_root(int fd);
 /*
  * Open the file of a mount namespace and store the ID of the namespace.  Returns -1 if
  * the path is not that of such a file.
@@ -127,19 +160,27 @@ int open_namespace(const char *path, unsigned long long *id);
 /*
  * watches.c: the queue, its watches and its filter
  */
+#define MAX_WATCHES	256		/* number of watch IDs */
+
 struct watch {
 	const struct source *source;
 	const char *object;		/* as specified by the option */
+	const char *place;		/* "FILE:LINE" of --watches, or NULL */
 	bool all;			/* all objects of the source */
 	bool subtree;			/* include the mounts below */
+	unsigned int only;		/* subtypes to report, 0 for all */
+	bool mount_root;		/* a filesystem, by the root of a mount */
 	bool unprivileged;		/* the user was warned of missing events */
 	unsigned long long filesystem;	/* see filesystem_of() */
 	unsigned long long namespace;	/* ID of the watched mount namespace, or 0 */
 };
 
+unsigned int watches_count(void);
 void add_watch(const char *source, const char *object);
 /* Make the last watch that was added include the mounts below */
 void set_subtree(void);
+/* Report only these events of the last watch that was added */
+void set_only(const char *text);
 /* Ignore filesystems that are not owned by the initial user namespace */
 void set_no_user_ns(void);
 void add_filter(const char *text);
@@ -147,9 +188,13 @@ void add_filter(const char *text);
 unsigned long watches_depth(void);
 /* Create the queue with its watches; returns the read end */
 int watches_open(unsigned long depth);
-/* Is the record to be reported?  Some states of filesystems are not */
+/* Is the record to be reported, as far as its watch and its type determine this? */
 bool watches_report(const union watch_record *rec);
 const struct watch *watch_by_id(unsigned int id);
+/* Is it a watch on a path, where another object may appear? */
+bool watch_on_path(unsigned int id);
+/* Add a watch that has ended.  Returns false with errno if it fails. */
+bool watch_again(int queue, unsigned int id);
 /* Have the states of the watched filesystems reported again */
 void watches_report_states(int queue);
 bool watches_any(unsigned int type);
@@ -157,12 +202,52 @@ bool watches_any(unsigned int type);
 void watches_read_mounts(void);
 
 /*
+ * keep.c: watches that are added again, for --keep
+ */
+void keep_enable(void);
+/* The watch has ended */
+void keep_ended(unsigned int id);
+/*
+ * All watches have ended, or may have ended, as records were lost.  Returns false if
+ * none of them can be added again.
+ */
+bool keep_all(void);
+/* Milliseconds until the next attempt to add a watch, or -1 */
+int keep_wait(void);
+/* Attempt to add a watch if it is time.  Returns its ID, or -1 if there is none. */
+int keep_retry(int queue);
+
+/*
+ * match.c: selection of the events that are reported
+ */
+void match_priority(const char *name);
+/* FIELD=GLOB */
+void match_field(const char *text);
+/* Is the event to be reported?  Those of the queue itself always are. */
+bool match_event(const struct event *ev);
+
+/*
+ * utf8.c: characters of names
+ */
+
+/* Length in bytes of the UTF-8 character at @p, 0 if it is not valid */
+unsigned int utf8_len(const unsigned char *p);
+/* The code point of the @len bytes at @p */
+unsigned int utf8_char(const unsigned char *p, unsigned int len);
+/* Columns on a terminal, such as 2 for a Chinese character */
+unsigned int utf8_width(unsigned int c);
+/* Control characters, unusual spaces, and characters that change the direction */
+bool utf8_harmful(unsigned int c);
+
+/*
  * output.c: output of events
  */
 struct output {
 	enum { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_EXEC } format;
+	bool columns;			/* see text_set_columns() */
 	char end;			/* terminator of an event: newline or 0 */
 	bool colour;
+	const char *time;		/* format in text lines, or "" for the default */
 	const char *command;		/* for OUTPUT_EXEC */
 };
 
@@ -176,5 +261,29 @@ bool output_event(const struct output *out, const struct event *ev);
  * output is gone, or if it blocks and a signal is pending at @signals.
  */
 bool output_flush(int signals, bool all);
+
+/*
+ * text.c: text lines
+ */
+/* Print the fields FIELD,FIELD... as columns */
+void text_set_columns(const char *list);
+/* Exit if strftime() does not accept the format */
+void text_check_time(const char *format);
+void print_text(FILE *to, const struct output *out, const struct event *ev);
+
+/*
+ * options.c: the command line
+ */
+struct options {
+	struct output output;
+	const char *watches;		/* file with more watches, or NULL */
+	bool statistics;
+	unsigned long depth;
+	unsigned long long count;	/* exit after so many events, 0 for no limit */
+	long long timeout;		/* milliseconds, -1 for none */
+};
+
+/* Watches and filters are added while they are parsed */
+struct options parse_options(int argc, char **argv);
 
 #endif /* _WATCHQ_H */

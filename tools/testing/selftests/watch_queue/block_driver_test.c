@@ -606,7 +606,7 @@ FIXTURE_VARIANT(scsi_answer)
 };
 
 #define CHECK_CONDITION	.status = 0x02
-/* VOLUME OVERFLOW: sd of Linux 7.1 would retry for ever without a sense key */
+/* VOLUME OVERFLOW: sd of Linux 7.1 repeats the command indefinitely without a sense key */
 #define NO_RETRY	.key = 0x0d
 
 FIXTURE_VARIANT_ADD(scsi_answer, medium) {

@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..112
+echo 1..167
 
 #
 # Wrong use
@@ -160,13 +160,48 @@ refused 2 'must be a serial number' --key mine
 refused 2 'must be a serial number' --key @t
 refused 2 'must be a serial number' --key -3
 refused 2 'not a number from 1' --devices --count 0
-refused 2 'not a number from 1' --devices --timeout 1.5
+refused 2 'not a number of seconds' --devices --timeout 0
+refused 2 'not a number of seconds' --devices --timeout 1.5s
+refused 2 'not a number of seconds' --devices --timeout 1e3
+refused 2 'the time is empty' --devices --time=
+refused 2 'the time is empty' --devices --time="$(printf '%%A%0127d' 0)"
+refused 2 'must be FIELD=GLOB' --devices --match size=3
+refused 2 'must be FIELD=GLOB' --devices --match name
+refused 2 'must be FIELD=GLOB' --devices --match =x
+refused 1 '--watches nowhere: No such file' --watches nowhere
+refused 1 '--watches .: Is a directory' --watches .
+refused 2 'only one file' --watches /dev/null --watches /dev/null
+refused 2 'nothing to watch' --watches /dev/null
+# wrong_line STATUS MESSAGE LINE: the second line of a file of watches has an error
+wrong_line() {
+	printf -- '--devices # all\n%b\n' "$3" >list
+	refused "$1" "watchq: list:2: $2" --watches list
+}
+wrong_line 2 "unrecognized option '--json'" --json
+wrong_line 2 'must have the options of one watch' '--key @s --key @u'
+wrong_line 2 'must have the options of one watch' '--only add'
+wrong_line 2 '--subtree must directly follow --mount' --subtree
+wrong_line 2 "unexpected argument 'sda'" '--block all sda'
+wrong_line 2 'more than 15 words' '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16'
+wrong_line 2 'has a null byte' '--key @s\0000'
+wrong_line 2 '--only new: key has no event "new"' '--key @s --only new'
+wrong_line 2 '--key mine: must be a serial number' '--key mine'
+wrong_line 1 '--sb /no\where/\40: No such file' '--sb /no\\where/\\40'
+refused 2 'no event has a field "size"' --devices --output name,size
+refused 2 'no event has a field ""' --devices --output name,
+refused 2 'cannot be combined with --json' --devices --output name --json
+refused 2 'cannot be combined with --json' --devices --output name --exec true
+refused 2 'must be auto, always or never' --devices --color yes
 refused 2 'not a number from 1' --devices --queue -1
-refused 2 'more records than' --devices --queue 99999999999
+refused 2 'sysctl fs.pipe-max-size' --devices --queue 99999999999
 refused 2 'source must be key, mount' --devices --filter disk
 refused 2 'key has no event "read-only"' --key @s --filter key=read-only
 refused 2 'key has no event "moved"' --key @s --filter key=linked,moved
 refused 2 'key has no event ""' --key @s --filter key=linked,
+refused 2 'must be info, notice, warning or error' --devices --priority high
+refused 2 'must follow a watch' --only linked --key @s
+refused 2 'device has no event "linked"' --key @s --devices --only linked
+refused 2 'key has no event ""' --key @s --only linked,
 refused 2 'this source is not watched' --key @s --filter device
 refused 2 'cannot be combined with --json' --devices --exec true --json
 refused 2 'already watched' --mount / --mount /
@@ -188,7 +223,7 @@ as_nobody 'watchq --sb all' >out 2>err
 [ $? = 4 ] && grep -q 'privilege required' err
 result 'refused to nobody: all filesystems' $? err
 as_nobody "watchq --block $(losetup -f)" >out 2>err
-[ $? = 4 ] && grep -q 'Permission denied' err
+[ $? = 4 ] && grep -q 'Permission denied: read permission required' err
 result 'refused to nobody: a disk' $? err
 lacking pipe2:ENOPKG 'built without CONFIG_WATCH_QUEUE' --key @s
 lacking pipe2:EINVAL 'this kernel has no notification queue' --key @s
@@ -205,17 +240,20 @@ fi
 watches=$(cat /proc/sys/user/max_watch_queue_watches)
 echo 0 >/proc/sys/user/max_watch_queue_watches
 as_nobody 'watchq --mount /' >out 2>err
-[ $? = 4 ] && grep -q 'too many watches' err
+[ $? = 4 ] && grep -q 'sysctl user.max_watch_queue_watches' err
 result 'refused to nobody: one more watch' $? err
 echo "$watches" >/proc/sys/user/max_watch_queue_watches
 pages=$(cat /proc/sys/fs/pipe-user-pages-soft)
 echo 1 >/proc/sys/fs/pipe-user-pages-soft
 as_nobody 'watchq --key @s --queue 1000' >out 2>err
-[ $? = 4 ] && grep -q 'more than pipe-user-pages-soft' err
+[ $? = 4 ] && grep -q 'sysctl fs.pipe-user-pages-soft' err
 result 'refused to nobody: a large queue' $? err
 echo "$pages" >/proc/sys/fs/pipe-user-pages-soft
 watchq --help | grep -q '^Usage: watchq '
 result help $?
+[ "$(watchq -h)" = "$(watchq --help)" ] && watchq -V | grep -qx 'watchq [0-9.]*' &&
+	[ "$(watchq -V)" = "$(watchq --version)" ]
+result 'version, and options of one letter' $?
 
 #
 # Ends
@@ -239,6 +277,17 @@ done
 watchq --key @s --timeout 1 >out 2>err
 [ $? = 5 ] && [ ! -s out ]
 result timeout $? out err
+timeout 60 watchq --key @s --timeout 0.01 2>err
+[ $? = 5 ]
+result 'a fraction of a second' $? err
+# The keyring changes as long as watchq runs
+start --key @s --priority notice --timeout 0.1
+while [ -e "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status"; do
+	keyctl clear @s
+done
+ended
+[ $status = 5 ] && [ ! -s out ]
+result 'a timeout in spite of events that are not reported' $? out err
 mkfifo pipe
 rm -f err
 watchq --key @s --json >pipe 2>err &
@@ -258,8 +307,14 @@ keyctl add user demo a @s >key
 start --key "$(cat key)"
 keyctl invalidate "$(cat key)"
 ended
-[ $status = 0 ] && grep -q 'no watch is left' err && [ "$(wc -l <out)" = 2 ]
+[ $status = 6 ] && grep -q 'no watch is left' err && [ "$(wc -l <out)" = 2 ]
 result 'end with the last object' $? out err
+key=$(keyctl add user demo a @s)
+start --key "$key" --keep
+keyctl invalidate "$key"
+ended
+[ $status = 6 ] && tail -n 1 out | grep -q removed
+result 'a key is not kept' $? out err
 shelf=$(keyctl newring shelf @s)
 start --key "$shelf"
 keyctl invalidate "$(keyctl add user dead a "$shelf")"
@@ -296,10 +351,10 @@ finish
 after=$(date -u +%Y-%m-%dT%H:%M:%S)
 fields <out >got
 same_json 'keys, for machines' got <<'END'
-{"source":"key","event":"linked","watch":0,"on":"@s","key_type":"keyring",
+{"source":"key","event":"linked","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses","other_type":"user",
  "other_name":"a \"b\" \\ \u00e4 \ufffd \u0001 \u009b \u202e"}
-{"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring",
+{"source":"key","event":"cleared","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses"}
 END
 holds 'numbers of keys' "all(.key == $(keyctl id @s)) and .[0].other == $key"
@@ -308,6 +363,53 @@ holds time "all(.time | test(\"^....-..-..T..:..:..[.][0-9]{6}Z\$\")) and
 
 grep -qF '\u0001 \u009b \u202e"' out
 result 'JSON has no control characters' $? out
+
+before=$(date +%Y-%m-%dT%H:%M:%S)
+start --key @s --time
+keyctl clear @s
+finish
+after=$(date +%Y-%m-%dT%H:%M:%S.999999)
+read -r time rest <out
+result_time=${time%[+-]????}
+printf '%s\n' "$before" "$result_time" "$after" | sort -c &&
+	[ "$rest" = 'key    cleared         _ses' ] &&
+	[ "$time" = "$result_time$(date +%z)" ] && [ ${#result_time} = 26 ]
+result 'time in text lines' $? out
+start --key @s --time='at %Y, %%'
+keyctl clear @s
+finish
+same 'another format of the time' out <<END
+at $(date +%Y), % key    cleared         _ses
+END
+
+start --key @s --output other_name,source,event,errno,watch --filter key=linked
+for name in one 'one two' three; do keyctl add user "$name" a @s >key; done
+finish
+same 'columns' out <<'END'
+one key linked - 0
+one\040two key linked - 0
+three      key linked - 0
+END
+if [ -e /usr/lib/locale/C.utf8 ]; then
+	# Two columns each, and an accent that has none
+	wide=$(printf '\346\274\242\345\255\227') accent=$(printf 'e\314\201')
+	start --key @s --output other_name,event --filter key=linked
+	for name in "$wide" "$accent" four five5; do keyctl add user "$name" a @s >key; done
+	finish
+	same 'columns of wide characters' out <<-END
+	$wide linked
+	$accent    linked
+	four linked
+	five5 linked
+	END
+else
+	skipped 'columns of wide characters' 'no UTF-8 locale'
+fi
+start --key @s --output event,watch --null --time=at
+keyctl clear @s
+finish
+printf 'at cleared 0\0' | cmp - out
+result 'columns with the time and a null byte' $? out
 
 start --key @s --null
 keyctl clear @s
@@ -324,16 +426,17 @@ keyctl clear @s
 finish
 tr '\0\n' '\n!' <out | fields >got
 same_json 'a 0 byte at the end' got <<'END'
-{"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring",
+{"source":"key","event":"cleared","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses"}
-{"source":"key","event":"cleared","watch":0,"on":"@s","key_type":"keyring",
+{"source":"key","event":"cleared","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses"}
 END
 
 # What is not this event's is not there
 export WATCHQ_OTHER_NAME=stale
 # shellcheck disable=SC2016 # for the command
-start --key @s --exec 'echo $WATCHQ_SOURCE $WATCHQ_EVENT $WATCHQ_OTHER_NAME; exit 3'
+start --key @s \
+	--exec 'echo $WATCHQ_SOURCE $WATCHQ_EVENT $WATCHQ_PRIORITY $WATCHQ_OTHER_NAME; exit 3'
 unset WATCHQ_OTHER_NAME
 keyctl add user demo a @s >key
 keyctl clear @s
@@ -341,10 +444,22 @@ keyctl add user more a @s >key
 until [ "$(wc -l <out)" = 3 ]; do :; done
 finish
 same 'a command for each' out <<END
-key linked demo
-key cleared
-key linked more
+key linked info demo
+key cleared info
+key linked info more
 END
+
+start --key @s
+keyctl clear @s
+printed 1
+kill -USR1 $pid
+read -r line <&3
+[ "$line" = 'watchq: 1 events, 1 records, 0 lost, largest backlog 1 of 512' ]
+result 'statistics by SIGUSR1' $?
+keyctl clear @s
+finish
+[ $status = 0 ] && [ "$(wc -l <out)" = 2 ] && ! grep -q records err
+result 'and no end' $? out err
 
 # shellcheck disable=SC2016
 start --key @s --exec 'kill $PPID; echo $WATCHQ_EVENT'
@@ -372,6 +487,81 @@ key linked 0
 key unlinked 0
 END
 
+key=$(keyctl add user demo a @s)
+key2=$(keyctl add user more a @s)
+start --key "$key" --key "$key2" --priority notice --json
+keyctl setperm "$key" 0x3f3f0000
+keyctl revoke "$key"
+keyctl setperm "$key2" 0x3f3f0000
+keyctl invalidate "$key2"
+await '"event":"removed"' out
+finish
+jq -c '[.event, .priority, .watch]' <out >got
+same 'only events of a severity, and those of the queue' got <<'END'
+["revoked","notice",0]
+["invalidated","notice",1]
+["removed","info",1]
+END
+keyctl add user apple a @s >key
+start --key @s --devices --match 'other_name=a*e' --match event=linked --match other_name=fig
+keyctl unlink "$(cat key)" @s 2>unlinked
+for name in fig fig2 apple; do keyctl add user $name a @s >key; done
+echo change >/sys/devices/virtual/mem/null/uevent
+finish
+same 'events that match' out <<END
+key    linked          _ses                 other_type=user other_name=fig
+key    linked          _ses                 other_type=user other_name=apple
+END
+start --devices --match 'devpath=*/mem/*' --match block=0 --match subsystem='[k-m]em'
+echo change >/sys/devices/virtual/mem/null/uevent
+echo change >/sys/devices/virtual/net/lo/uevent
+finish
+same 'a glob matches slashes, a flag is a number' out <<END
+device change          /devices/virtual/mem/null subsystem=mem dev=1:3 synthetic
+END
+shelf=$(keyctl newring shelf @s)
+start --key @s --only unlinked --key "$shelf" --only linked,cleared --devices \
+	--only add --json
+for ring in @s "$shelf"; do
+	key=$(keyctl add user fig a "$ring")
+	keyctl unlink "$key" "$ring"
+	keyctl clear "$ring"
+done 2>unlinked
+echo change >/sys/devices/virtual/mem/null/uevent
+finish
+jq -c '[.event, .watch]' <out >got
+same 'events of some watches only' got <<END
+["unlinked",0]
+["linked",1]
+["cleared",1]
+END
+mkdir 'a place' && mount -t tmpfs top 'a place' || exit
+cat >list <<END
+# two watches
+
+--key @s --only cleared	# not linked
+	--mount a\\040place --only=setattr
+END
+start --devices --only add --watches list --json
+key=$(keyctl add user fig a @s)
+keyctl clear @s
+mount -o remount,bind,nosuid 'a place'
+umount 'a place'
+finish
+jq -c '[.event, .watch, .on]' <out >got
+same 'watches of a file' got <<'END'
+["cleared",1,"@s"]
+["setattr",2,"a place"]
+["removed",2,"a place"]
+END
+start --key @s --queue 4 --priority err --match event=none --count 1 --stats
+kill -STOP $pid
+for i in 1 2 3 4 5; do keyctl clear @s; done
+kill -CONT $pid
+ended
+grep -q '1 events, 4 records, 1 lost' err
+result 'a loss is reported, whatever is selected' $? out err
+
 for format in '' --json; do
 	# shellcheck disable=SC2086 # none is no argument
 	start --key @s --queue 4 --stats $format
@@ -379,11 +569,13 @@ for format in '' --json; do
 	for i in 1 2 3 4 5 6 7; do keyctl clear @s; done
 	kill -CONT $pid
 	finish
-	grep -q '5 events, 4 records, 3 lost, largest backlog 4 of 4' err
+	grep -q '5 events, 4 records, 3 lost, largest backlog 4 of 4' err &&
+		[ "$(grep -c 'records were lost; --queue' err)" = 1 ]
 	result "statistics of a loss, $format" $? err
 	tail -n 1 out | sed 's/"time":[^,]*,//' >got
 	lost='queue  lost            3'
-	[ ! "$format" ] || lost='{"source":"queue","event":"lost","count":3,"or_more":false}'
+	[ ! "$format" ] || lost='{"source":"queue","event":"lost","priority":"warning","count":3,'
+	[ ! "$format" ] || lost=$lost'"or_more":false}'
 	same "a loss, $format" got <<END
 $lost
 END
@@ -396,6 +588,21 @@ NO_COLOR=1 script -qc 'watchq --key @s --count 1 2>plain' plain_screen >/dev/nul
 await watching plain
 keyctl clear @s
 wait
+printf 'key    cleared         _ses\n' >expected
+watchq --key @s --count 1 --color always --quiet >coloured 2>err &
+until keyctl clear @s && grep -q cleared coloured; do :; done
+wait $!
+sed "s/$(printf '\033')\[[01;]*m//g" coloured >got
+compare 'colour in a file' got
+[ ! -s err ] && grep -q "$(printf '\033\[1mkey')" coloured
+result 'colour on request, and no messages' $? coloured err
+rm -f screen_never
+script -qc 'watchq --key @s --count 1 --color never 2>never' screen_never >/dev/null &
+await watching never
+keyctl clear @s
+wait
+! grep -q "$(printf '\033')" screen_never
+result 'no colour on request' $? screen_never
 grep -q "$(printf '\033\[1mkey')" screen && ! grep -q "$(printf '\033')" plain_screen
 result 'colour on a terminal, unless NO_COLOR is set' $? screen plain_screen
 
@@ -405,6 +612,16 @@ result 'colour on a terminal, unless NO_COLOR is set' $? screen plain_screen
 
 mkdir tree && mount -t tmpfs top tree && mkdir tree/a "tree/b
 c" || exit
+start --mount tree --only unmount --json
+mount -t tmpfs cargo tree/a
+# The path is looked up when the record of the new mount is read
+until kill -USR1 $pid && read -r line <&3 && [ "${line#*, 1 records}" != "$line" ]; do :; done
+umount tree/a
+finish
+relative <out | jq -c '[.event, .path]' >got
+same 'only unmounts, with their paths' got <<END
+["unmount","tree/a"]
+END
 start --mount tree --subtree --json
 mount -t tmpfs cargo tree/a
 mkdir tree/a/deep
@@ -598,7 +815,7 @@ echo exit >&5
 ended
 exec 5<&- 6<&-
 tail -n 1 out >got
-[ $status = 0 ] && grep -q 'no watch is left' err &&
+[ $status = 6 ] && grep -q 'no watch is left' err &&
 	[ "$(cat got)" = "queue  removed         $namespace" ]
 result 'the end of a mount namespace' $? out err
 
@@ -616,6 +833,46 @@ on_disk() {
 	jq -c --arg dev "$dev" "select(.dev == \$dev) | [$1]" <out | relative
 }
 
+# The second watch is resumed after an attempt to resume the first one. Without its mount,
+# the directory is on the filesystem of this test.
+mkdir tree2 && mount -t tmpfs top tree && mount -t tmpfs top tree2 || exit
+start --sb tree --mount tree2 --filter mount=rdonly --keep --json
+umount tree
+umount tree2
+printed 2
+mount -t tmpfs top tree2
+printed 3
+mount -t tmpfs top tree
+printed 4
+mount -o remount,ro tree
+mount -o remount,bind,ro tree2
+finish
+jq -c '[.source, .event, .priority, .watch, .on]' <out >got
+same 'watches that are kept' got <<'END'
+["queue","removed","info",0,"tree"]
+["queue","removed","info",1,"tree2"]
+["queue","resumed","info",1,"tree2"]
+["queue","resumed","info",0,"tree"]
+["sb","rdonly","notice",0,"tree"]
+["mount","rdonly","notice",1,"tree2"]
+END
+start --mount tree2 --devices --keep --queue 4 --only add
+kill -STOP $pid
+for i in 1 2 3 4 5; do echo change >/sys/devices/virtual/mem/null/uevent; done
+umount tree2
+kill -CONT $pid
+printed 1
+mount -t tmpfs top tree2
+printed 2
+finish
+sed 's/ *[0-9]*$//' out >got
+same 'a watch is kept if the record of its end is lost' got <<'END'
+queue  lost
+queue  resumed         tree
+END
+umount tree
+umount tree2
+
 truncate -s 8M disk && mkfs.ext4 -q disk || exit
 mount_disk errors=continue
 mkdir tree/a
@@ -629,12 +886,12 @@ finish
 fields <out >got
 flags='"by_error":false,"shutdown":false,"in_user_ns":false'
 same_json filesystems got <<END
-{"source":"sb","event":"rdonly","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop",
- "fs_type":"ext4","rdonly":true,$flags}
-{"source":"sb","event":"rdwr","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop",
- "fs_type":"ext4","rdonly":false,$flags}
-{"source":"sb","event":"error","watch":0,"on":"tree","dev":"$dev","dev_name":"$loop",
- "fs_type":"ext4","error":117,"errno":"EUCLEAN","kind":"metadata","suppressed":0,
+{"source":"sb","event":"rdonly","priority":"notice","watch":0,"on":"tree","dev":"$dev",
+ "dev_name":"$loop","fs_type":"ext4","rdonly":true,$flags}
+{"source":"sb","event":"rdwr","priority":"notice","watch":0,"on":"tree","dev":"$dev",
+ "dev_name":"$loop","fs_type":"ext4","rdonly":false,$flags}
+{"source":"sb","event":"error","priority":"error","watch":0,"on":"tree","dev":"$dev",
+ "dev_name":"$loop","fs_type":"ext4","error":117,"errno":"EUCLEAN","kind":"metadata","suppressed":0,
  "rdonly":false,$flags}
 END
 holds 'number of a filesystem' \
@@ -663,6 +920,11 @@ END
 start --sb tree --count 1 --filter sb=state
 ended
 same 'the state is printed on request' out <<END
+sb     state           tree                 dev_name=$loop fs_type=ext4
+END
+start --sb tree --only state --count 1
+ended
+same 'only the state of a watch' out <<END
 sb     state           tree                 dev_name=$loop fs_type=ext4
 END
 watchq --sb tree --sb tree/a --count 1 --filter sb=state >out 2>err &&
@@ -702,12 +964,18 @@ esac
 [ ! "$shutdown" ] || await '"event":"shutdown"' out
 await '"event":"rdonly"' out
 finish
-on_disk '.event, .path, .kind, .rdonly, .by_error' >got
+on_disk '.event, .priority, .path, .kind, .rdonly, .by_error' >got
 same 'a new filesystem stops' got <<END
-["new",null,null,false,false]
-["error","tree","metadata",false,false]
-["rdonly","tree",null,true,true]${shutdown:+
-["shutdown","tree",null,true,true]}
+["new","info",null,null,false,false]
+["error","error","tree","metadata",false,false]
+["rdonly","error","tree",null,true,true]${shutdown:+
+["shutdown","error","tree",null,true,true]}
+END
+start --sb tree --count 1 --json
+ended
+jq -c '[.event, .priority]' <out >got
+same 'the severity of a state' got <<END
+["state","error"]
 END
 start --sb tree --count 1
 ended
@@ -759,7 +1027,7 @@ if mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 top tree; the
 	finish
 	fields <out | jq -c 'del(.dev)' >got
 	same_json quota got <<-END
-	{"source":"sb","event":"quota","watch":0,"on":"tree","fs_type":"tmpfs",
+	{"source":"sb","event":"quota","priority":"warning","watch":0,"on":"tree","fs_type":"tmpfs",
 	 "limit":"blocks-hard",
 	 "owner_type":"user","owner":$(id -u nobody),"owner_name":"nobody",
 	 "suppressed":0,"rdonly":false,$flags}
@@ -778,8 +1046,8 @@ if [ -b "$disk" ] && [ -e "$disk_errors" ]; then
 	dev=$(cat "/sys/block/${disk##*/}/dev")
 	fields <out >got
 	same_json disks got <<-END
-	{"source":"block","event":"medium","watch":0,"on":"$disk","dev":"$dev",
-	 "dev_name":"${disk##*/}","operation":"read","sector":16,"length":4096,
+	{"source":"block","event":"medium","priority":"error","watch":0,"on":"$disk",
+	 "dev":"$dev","dev_name":"${disk##*/}","operation":"read","sector":16,"length":4096,
 	 "suppressed":0,"partition":0,"stacked":false}
 	END
 else
@@ -791,7 +1059,7 @@ echo change >/sys/devices/virtual/mem/null/uevent
 finish
 fields <out >got
 same_json devices got <<'END'
-{"source":"device","event":"change","watch":0,"on":"devices",
+{"source":"device","event":"change","priority":"info","watch":0,"on":"devices",
  "devpath":"/devices/virtual/mem/null","name":"null","subsystem":"mem","dev":"1:3",
  "block":false,"synthetic":true,"truncated":false}
 END

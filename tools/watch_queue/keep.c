@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * watchq: watches that are added again when another object is at their path
+ *
+ * A watch belongs to an object and ends with it.  Not every kind of object has an event
+ * when it appears at a path, so each second, watchq attempts to add the watches that
+ * have ended.
+ */
+#include <errno.h>
+
+#include "watchq.h"
+
+#define INTERVAL_MS	1000
+
+static bool enabled;
+static bool ended[MAX_WATCHES];
+static unsigned int next;		/* next watch of this round of attempts */
+static long long due;			/* time of the next round, 0 for none */
+
+void keep_enable(void)
+{
+	enabled = true;
+}
+
+void keep_ended(unsigned int id)
+{
+	if (!enabled || !watch_on_path(id))
+		return;
+	ended[id] = true;
+	if (!due)
+		due = now_ms() + INTERVAL_MS;
+}
+
+bool keep_all(void)
+{
+	unsigned int id;
+
+	for (id = 0; id < MAX_WATCHES; id++)
+		keep_ended(id);
+	return due;
+}
+
+int keep_wait(void)
+{
+	long long left = due - now_ms();
+
+	if (!due)
+		return -1;
+	return left > 0 ? left : 0;
+}
+
+int keep_retry(int queue)
+{
+	bool more = false;
+	unsigned int id;
+
+	if (!due || now_ms() < due)
+		return -1;
+	while (next < MAX_WATCHES) {
+		id = next++;
+		if (!ended[id])
+			continue;
+		if (watch_again(queue, id)) {
+			ended[id] = false;
+			return id;
+		}
+		/* The object is watched: records were lost, but the watch has not ended */
+		if (errno == EBUSY)
+			ended[id] = false;
+	}
+	next = 0;
+	for (id = 0; id < MAX_WATCHES; id++)
+		more |= ended[id];
+	due = more ? now_ms() + INTERVAL_MS : 0;
+	return -1;
+}
