@@ -317,8 +317,11 @@ static int monitor(const struct options *options, int queue)
 	long long since = now_ms();
 	int status = RUNNING;
 
+	if (options->output.format == OUTPUT_JOURNAL)
+		pfd[2].fd = -1;
 	/* Events after this message are not missed */
 	inform("watching");
+	notify_ready();
 	while (status == RUNNING) {
 		int wait = shorter(time_left(options, since), keep_wait());
 

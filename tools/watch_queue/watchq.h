@@ -243,7 +243,7 @@ bool utf8_harmful(unsigned int c);
  * output.c: output of events
  */
 struct output {
-	enum { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_EXEC } format;
+	enum { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_JOURNAL, OUTPUT_EXEC } format;
 	bool columns;			/* see text_set_columns() */
 	char end;			/* terminator of an event: newline or 0 */
 	bool colour;
@@ -261,6 +261,23 @@ bool output_event(const struct output *out, const struct event *ev);
  * output is gone, or if it blocks and a signal is pending at @signals.
  */
 bool output_flush(int signals, bool all);
+/* The name of the variable of --exec for a field */
+void output_variable(char *variable, size_t size, const char *name);
+
+/*
+ * journal.c: output of events to the journal
+ */
+
+/*
+ * Write an event to the journal, or to stderr if the journal is dead or blocks.
+ * Returns false to exit.
+ */
+bool journal_event(const struct event *ev);
+
+/*
+ * notify.c: notification of the service manager
+ */
+void notify_ready(void);
 
 /*
  * text.c: text lines
@@ -281,6 +298,7 @@ struct options {
 	unsigned long depth;
 	unsigned long long count;	/* exit after so many events, 0 for no limit */
 	long long timeout;		/* milliseconds, -1 for none */
+	bool journal;
 };
 
 /* Watches and filters are added while they are parsed */
