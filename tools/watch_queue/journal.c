@@ -22,6 +22,12 @@
 #define TIMEOUT_MS	1000	/* how long the journal may block */
 
 static int journal = -1;
+static unsigned long long unlogged;
+
+unsigned long long journal_unlogged(void)
+{
+	return unlogged;
+}
 
 /*
  * The entry
@@ -139,12 +145,12 @@ static bool to_journal(const char *entry, size_t len)
 }
 
 /* The service manager, if there is one, takes the priority from the prefix */
-static void to_stderr(const struct event *ev, const char *message)
+static bool to_stderr(const struct event *ev, const char *message)
 {
 	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-	if (poll(&pfd, 1, TIMEOUT_MS) == 1)
-		dprintf(STDERR_FILENO, "<%d>%s\n", ev->priority, message);
+	return poll(&pfd, 1, TIMEOUT_MS) == 1 &&
+	       dprintf(STDERR_FILENO, "<%d>%s\n", ev->priority, message) >= 0;
 }
 
 static bool signal_pending(void)
@@ -186,8 +192,8 @@ bool journal_event(const struct event *ev)
 	add_entry(file, ev, message);
 	finish(file);
 	ok = to_journal(entry, len);
-	if (!ok)
-		to_stderr(ev, message);
+	if (!ok && !to_stderr(ev, message))
+		unlogged++;
 	free(entry);
 	free(message);
 	return ok || !signal_pending();

@@ -42,6 +42,7 @@ static void __noreturn print_help(void)
 	     "  --null           terminate events with a null byte instead of a newline\n"
 	     "  --journal        write events to the journal, with WATCHQ_* fields\n"
 	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
+	     "  --metrics FILE   keep counters and states in FILE, for Prometheus\n"
 	     "  --time[=FORMAT]  start text lines with the time, in a format of strftime(3)\n"
 	     "  --color WHEN     color text lines: auto, always or never\n"
 	     "  --stats          print statistics on exit, as SIGUSR1 does at any time\n"
@@ -111,7 +112,7 @@ enum {
 	OPT_KEY = 256, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
 	OPT_ONLY, OPT_KEEP, OPT_WATCHES, OPT_FILTER, OPT_PRIORITY, OPT_MATCH,
 	OPT_JSON, OPT_OUTPUT, OPT_NULL, OPT_EXEC, OPT_TIME, OPT_COLOR, OPT_STATS,
-	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE, OPT_JOURNAL,
+	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE, OPT_JOURNAL, OPT_METRICS,
 };
 
 static const struct option long_options[] = {
@@ -133,6 +134,7 @@ static const struct option long_options[] = {
 	{ "null",	no_argument,	   NULL, OPT_NULL },
 	{ "journal",	no_argument,	   NULL, OPT_JOURNAL },
 	{ "exec",	required_argument, NULL, OPT_EXEC },
+	{ "metrics",	required_argument, NULL, OPT_METRICS },
 	{ "time",	optional_argument, NULL, OPT_TIME },
 	{ "color",	required_argument, NULL, OPT_COLOR },
 	{ "stats",	no_argument,	   NULL, OPT_STATS },
@@ -215,6 +217,10 @@ static void parse_option(struct options *options, int option, int index)
 		break;
 	case OPT_JOURNAL:
 		options->journal = true;
+		break;
+	case OPT_METRICS:
+		options->metrics = optarg;
+		set_track_states();
 		break;
 	case OPT_EXEC:
 		options->output.command = optarg;

@@ -188,6 +188,8 @@ void add_filter(const char *text);
 unsigned long watches_depth(void);
 /* Create the queue with its watches; returns the read end */
 int watches_open(unsigned long depth);
+/* Queue each change of the state of a filesystem, even if --filter rejects it */
+void set_track_states(void);
 /* Is the record to be reported, as far as its watch and its type determine this? */
 bool watches_report(const union watch_record *rec);
 const struct watch *watch_by_id(unsigned int id);
@@ -273,6 +275,20 @@ void output_variable(char *variable, size_t size, const char *name);
  * Returns false to exit.
  */
 bool journal_event(const struct event *ev);
+/* Number of events that neither of them accepted */
+unsigned long long journal_unlogged(void);
+
+/*
+ * metrics.c: counters and states in a file
+ */
+
+/* Create the file.  Returns a timer: call metrics_write() when it has expired. */
+int metrics_open(const char *path, int queue);
+/* @reported: count the event */
+void metrics_event(const struct event *ev, bool reported);
+/* The states of all filesystems will be reported again */
+void metrics_relist(void);
+void metrics_write(void);
 
 /*
  * notify.c: notification of the service manager
@@ -299,6 +315,7 @@ struct options {
 	unsigned long long count;	/* exit after so many events, 0 for no limit */
 	long long timeout;		/* milliseconds, -1 for none */
 	bool journal;
+	const char *metrics;		/* file, or NULL */
 };
 
 /* Watches and filters are added while they are parsed */
