@@ -112,7 +112,7 @@ journald=$!
 until [ -S /run/systemd/journal/stdout ]; do :; done
 start watchq-8.sh
 fail
-finish '\"event\":\"medium\"' journal journal
+finish '"WATCHQ_EVENT":"medium"' journal journal
 
 # journald listens on /dev/log, which rsyslogd must create
 kill $journald

@@ -40,7 +40,9 @@ static void __noreturn print_help(void)
 	     "  --json           print a JSON object per line\n"
 	     "  --output FIELD,...   print the values of these fields in columns\n"
 	     "  --null           terminate events with a null byte instead of a newline\n"
+	     "  --journal        write events to the journal, with WATCHQ_* fields\n"
 	     "  --exec COMMAND   run COMMAND for each event, with WATCHQ_* variables\n"
+	     "  --metrics FILE   keep counters and states in FILE, for Prometheus\n"
 	     "  --time[=FORMAT]  start text lines with the time, in a format of strftime(3)\n"
 	     "  --color WHEN     color text lines: auto, always or never\n"
 	     "  --stats          print statistics on exit, as SIGUSR1 does at any time\n"
@@ -110,7 +112,7 @@ enum {
 	OPT_KEY = 256, OPT_MOUNT, OPT_SB, OPT_BLOCK, OPT_DEVICES, OPT_SUBTREE, OPT_NO_USER_NS,
 	OPT_ONLY, OPT_KEEP, OPT_WATCHES, OPT_FILTER, OPT_PRIORITY, OPT_MATCH,
 	OPT_JSON, OPT_OUTPUT, OPT_NULL, OPT_EXEC, OPT_TIME, OPT_COLOR, OPT_STATS,
-	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE,
+	OPT_COUNT, OPT_TIMEOUT, OPT_QUEUE, OPT_JOURNAL, OPT_METRICS,
 };
 
 static const struct option long_options[] = {
@@ -130,7 +132,9 @@ static const struct option long_options[] = {
 	{ "json",	no_argument,	   NULL, OPT_JSON },
 	{ "output",	required_argument, NULL, OPT_OUTPUT },
 	{ "null",	no_argument,	   NULL, OPT_NULL },
+	{ "journal",	no_argument,	   NULL, OPT_JOURNAL },
 	{ "exec",	required_argument, NULL, OPT_EXEC },
+	{ "metrics",	required_argument, NULL, OPT_METRICS },
 	{ "time",	optional_argument, NULL, OPT_TIME },
 	{ "color",	required_argument, NULL, OPT_COLOR },
 	{ "stats",	no_argument,	   NULL, OPT_STATS },
@@ -210,6 +214,13 @@ static void parse_option(struct options *options, int option, int index)
 		break;
 	case OPT_NULL:
 		options->output.end = 0;
+		break;
+	case OPT_JOURNAL:
+		options->journal = true;
+		break;
+	case OPT_METRICS:
+		options->metrics = optarg;
+		set_track_states();
 		break;
 	case OPT_EXEC:
 		options->output.command = optarg;
@@ -340,6 +351,13 @@ struct options parse_options(int argc, char **argv)
 	}
 	if (options.output.columns && options.output.format != OUTPUT_TEXT)
 		die(EXIT_USAGE, "--output cannot be combined with --json or --exec");
+	if (options.journal) {
+		if (options.output.format != OUTPUT_TEXT || !options.output.end ||
+		    options.output.columns)
+			die(EXIT_USAGE,
+			    "--journal cannot be combined with --json, --null, --output or --exec");
+		options.output.format = OUTPUT_JOURNAL;
+	}
 	if (!options.depth)
 		options.depth = watches_depth();
 	/* The reader of null bytes is not a terminal */

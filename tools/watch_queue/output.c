@@ -79,13 +79,18 @@ static void drop_variables(void)
 	*to = NULL;
 }
 
+void output_variable(char *variable, size_t size, const char *name)
+{
+	snprintf(variable, size, "WATCHQ_%s", name);
+	for (; *variable; variable++)
+		*variable = toupper((unsigned char)*variable);
+}
+
 static void set_variable(const char *name, const char *value)
 {
-	char variable[64] = "WATCHQ_", *p = variable + strlen(variable);
+	char variable[64];
 
-	while (*name)
-		*p++ = toupper((unsigned char)*name++);
-	*p = 0;
+	output_variable(variable, sizeof(variable), name);
 	setenv(variable, value, 1);
 }
 
@@ -139,6 +144,8 @@ bool output_event(const struct output *out, const struct event *ev)
 	case OUTPUT_JSON:
 		print_json(out, ev);
 		break;
+	case OUTPUT_JOURNAL:
+		return journal_event(ev);
 	case OUTPUT_EXEC:
 		return run_command(out->command, ev);
 	}

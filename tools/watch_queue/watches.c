@@ -18,6 +18,7 @@ static unsigned int nr_watches;
 /* The rules of --filter, indexed by type */
 static struct watch_notification_type_filter rules[WATCH_TYPE__NR];
 static bool no_user_ns;		/* --no-user-ns */
+static bool track_states;
 
 #define NO_OPTION	"this kernel was built without CONFIG_"
 
@@ -101,6 +102,11 @@ unsigned int watches_count(void)
 void set_no_user_ns(void)
 {
 	no_user_ns = true;
+}
+
+void set_track_states(void)
+{
+	track_states = true;
 }
 
 void set_subtree(void)
@@ -208,6 +214,12 @@ static bool watch_selects(const struct watch *watch, unsigned int event)
 {
 	return !watch || !watch->only || (event < 32 && watch->only & 1U << event);
 }
+
+/* Events that change the state of a filesystem */
+static const unsigned int state_changes =
+	1U << NOTIFY_SB_RDONLY | 1U << NOTIFY_SB_RDWR | 1U << NOTIFY_SB_FROZEN |
+	1U << NOTIFY_SB_THAWED | 1U << NOTIFY_SB_SHUTDOWN | 1U << NOTIFY_SB_NEW |
+	1U << NOTIFY_SB_GONE;
 
 /* The same of --filter and --only, for filesystems */
 static bool sb_selected(const struct watch *watch, unsigned int event)
@@ -402,6 +414,8 @@ static void set_filter(int queue)
 		if (type == WATCH_TYPE_SB_NOTIFY) {
 			/* See watches_report() */
 			rule->subtype_filter[0] |= 1U << NOTIFY_SB_STATE;
+			if (track_states)
+				rule->subtype_filter[0] |= state_changes;
 			if (no_user_ns)
 				rule->info_mask = NOTIFY_SB_IN_USER_NS;
 		}
@@ -524,5 +538,8 @@ bool watches_report(const union watch_record *rec)
 		return true;
 	if (rec->watch.type == WATCH_TYPE_SB_NOTIFY && rec->watch.subtype == NOTIFY_SB_STATE)
 		return report_state(watch, rec->watch.info);
+	/* With set_track_states(), the kernel queues events that --filter rejects */
+	if (track_states && rec->watch.type == WATCH_TYPE_SB_NOTIFY && rec->watch.subtype < 32)
+		return sb_selected(watch, rec->watch.subtype);
 	return watch_selects(watch, rec->watch.subtype);
 }

@@ -171,10 +171,12 @@ static void recover(int queue)
 
 	if (ioctl(queue, FIONREAD, &queued) || queued)
 		return;
-	if (lost && reported)
+	if (lost && reported) {
 		warn("the states of the filesystems do not fit in the queue, see --queue");
-	else if (lost)
+	} else if (lost) {
+		metrics_relist();
 		watches_report_states(queue);
+	}
 	reported = lost && !reported;
 	lost = false;
 }
@@ -208,9 +210,11 @@ static bool handle_records(const struct options *options, const void *buf, size_
 			keep_ended(watch_record_id(&rec));
 		selected = watches_report(&rec);
 		/* Paths of mounts are cached while their records are decoded */
-		if (!selected && rec.watch.type != WATCH_TYPE_MOUNT_NOTIFY)
+		if (!selected && rec.watch.type != WATCH_TYPE_MOUNT_NOTIFY && !options->metrics)
 			continue;
 		event_decode(&ev, &rec);
+		if (options->metrics)
+			metrics_event(&ev, selected);
 		if (selected && match_event(&ev) && !report(options, &ev, signals))
 			return false;
 	}
@@ -312,13 +316,19 @@ static int monitor(const struct options *options, int queue)
 		{ .fd = queue, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader is gone */
 		{ .fd = signal_fd(SIGUSR1, SIGUSR1), .events = POLLIN },
+		{ .fd = -1, .events = POLLIN },
 	};
 	unsigned long long events = 0;
 	long long since = now_ms();
 	int status = RUNNING;
 
+	if (options->output.format == OUTPUT_JOURNAL)
+		pfd[2].fd = -1;
+	if (options->metrics)
+		pfd[4].fd = metrics_open(options->metrics, queue);
 	/* Events after this message are not missed */
 	inform("watching");
+	notify_ready();
 	while (status == RUNNING) {
 		int wait = shorter(time_left(options, since), keep_wait());
 
@@ -335,6 +345,8 @@ static int monitor(const struct options *options, int queue)
 			read_signal(pfd[3].fd);
 			print_statistics(options->depth);
 		}
+		if (pfd[4].revents)
+			metrics_write();
 		if (pfd[1].revents)
 			status = read_queue(options, queue, pfd[0].fd);
 		if (status == EXIT_ENDED && keep_all()) {
@@ -369,6 +381,8 @@ int main(int argc, char **argv)
 	queue = watches_open(options.depth);
 	open_statistics(queue, options.statistics);
 	status = monitor(&options, queue);
+	if (options.metrics)
+		metrics_write();
 	if (options.statistics)
 		print_statistics(options.depth);
 	return status;

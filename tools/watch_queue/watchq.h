@@ -188,6 +188,8 @@ void add_filter(const char *text);
 unsigned long watches_depth(void);
 /* Create the queue with its watches; returns the read end */
 int watches_open(unsigned long depth);
+/* Queue each change of the state of a filesystem, even if --filter rejects it */
+void set_track_states(void);
 /* Is the record to be reported, as far as its watch and its type determine this? */
 bool watches_report(const union watch_record *rec);
 const struct watch *watch_by_id(unsigned int id);
@@ -243,7 +245,7 @@ bool utf8_harmful(unsigned int c);
  * output.c: output of events
  */
 struct output {
-	enum { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_EXEC } format;
+	enum { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_JOURNAL, OUTPUT_EXEC } format;
 	bool columns;			/* see text_set_columns() */
 	char end;			/* terminator of an event: newline or 0 */
 	bool colour;
@@ -261,6 +263,37 @@ bool output_event(const struct output *out, const struct event *ev);
  * output is gone, or if it blocks and a signal is pending at @signals.
  */
 bool output_flush(int signals, bool all);
+/* The name of the variable of --exec for a field */
+void output_variable(char *variable, size_t size, const char *name);
+
+/*
+ * journal.c: output of events to the journal
+ */
+
+/*
+ * Write an event to the journal, or to stderr if the journal is dead or blocks.
+ * Returns false to exit.
+ */
+bool journal_event(const struct event *ev);
+/* Number of events that neither of them accepted */
+unsigned long long journal_unlogged(void);
+
+/*
+ * metrics.c: counters and states in a file
+ */
+
+/* Create the file.  Returns a timer: call metrics_write() when it has expired. */
+int metrics_open(const char *path, int queue);
+/* @reported: count the event */
+void metrics_event(const struct event *ev, bool reported);
+/* The states of all filesystems will be reported again */
+void metrics_relist(void);
+void metrics_write(void);
+
+/*
+ * notify.c: notification of the service manager
+ */
+void notify_ready(void);
 
 /*
  * text.c: text lines
@@ -281,6 +314,8 @@ struct options {
 	unsigned long depth;
 	unsigned long long count;	/* exit after so many events, 0 for no limit */
 	long long timeout;		/* milliseconds, -1 for none */
+	bool journal;
+	const char *metrics;		/* file, or NULL */
 };
 
 /* Watches and filters are added while they are parsed */

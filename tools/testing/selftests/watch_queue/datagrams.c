@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Receive datagrams in place of journald or a service manager, for service.sh
+ *
+ * Usage: datagrams PATH
+ *
+ * Binds a socket to PATH and writes "ready" to stderr.  Writes each datagram to stdout,
+ * followed by an empty line.  If the datagram is a sealed file, the file is written, after
+ * the line "FILE".
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static char buf[1 << 20];
+
+/* journald does not accept a file that the sender can still change */
+static size_t read_file(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	ssize_t len;
+
+	if (seals < 0 || (seals & (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)) !=
+			 (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
+		errx(1, "the file is not sealed");
+	len = pread(fd, buf, sizeof(buf), 0);
+	if (len < 0)
+		err(1, "pread");
+	close(fd);
+	puts("FILE");
+	return len;
+}
+
+static size_t receive(int sock)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = buf, .iov_len = sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c;
+	ssize_t len;
+	int fd;
+
+	len = recvmsg(sock, &msg, 0);
+	if (len < 0 || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		err(1, "recvmsg");
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_type != SCM_RIGHTS)
+		return len;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return read_file(fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int sock = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	if (argc != 2 || strlen(argv[1]) >= sizeof(addr.sun_path))
+		errx(2, "usage: datagrams PATH");
+	memcpy(addr.sun_path, argv[1], strlen(argv[1]));
+	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, sizeof(addr)))
+		err(1, "%s", argv[1]);
+	fputs("ready\n", stderr);
+	for (;;) {
+		fwrite(buf, receive(sock), 1, stdout);
+		fputc('\n', stdout);
+		if (fflush(stdout))
+			err(1, "stdout");
+	}
+}

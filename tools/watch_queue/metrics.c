@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * watchq: metrics in the text format of Prometheus, for node_exporter
+ *
+ * Memory and the number of time series are bounded: a source has at most MAX_SERIES
+ * counters, and MAX_FILESYSTEMS have a state.  Users can create any number of objects.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "watchq.h"
+
+#define MAX_SERIES	512
+#define MAX_FILESYSTEMS	1024
+#define DELAY_S		1	/* from an event to the next update of the file */
+#define INTERVAL_S	30	/* between updates without events */
+
+/* Events of one type and severity about one object */
+struct series {
+	const char *source, *event, *priority;
+	char object[256];	/* a label; empty for all objects without a series */
+	unsigned long long events;
+	unsigned long long suppressed;
+	bool limited;		/* the source has a rate limit */
+};
+
+struct filesystem {
+	unsigned long long id;
+	char *dev, *name, *type;	/* "8:1", "sda1" or NULL, "ext4" */
+	char *path;			/* NULL if it is unknown */
+	bool searched;			/* for the path */
+	bool rdonly, by_error, shutdown, frozen;
+	bool unconfirmed;		/* not reported since the last loss */
+};
+
+static const char *file_name;
+static char *temporary;
+static int fdinfo = -1, timer = -1;
+static bool pending;		/* the timer expires after DELAY_S */
+static bool failed;		/* the last update failed */
+
+static struct series *series;
+static unsigned int nr_series;
+static struct filesystem filesystems[MAX_FILESYSTEMS];
+static unsigned int nr_filesystems;
+static unsigned long long untracked;
+static bool listing;		/* all states are being reported, and none was lost */
+
+static char *copy(const char *text)
+{
+	char *p = text ? strdup(text) : NULL;
+
+	if (text && !p)
+		die(EXIT_FAILED, "out of memory");
+	return p;
+}
+
+static const struct field *find_field(const struct event *ev, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ev->nr_fields; i++)
+		if (!strcmp(ev->fields[i].name, name))
+			return &ev->fields[i];
+	return NULL;
+}
+
+/* NULL if there is no such field */
+static const char *text_of(const struct event *ev, const char *name)
+{
+	const struct field *field = find_field(ev, name);
+
+	return field ? field->text : NULL;
+}
+
+/* 0 if there is no such field */
+static unsigned long long number_of(const struct event *ev, const char *name)
+{
+	const struct field *field = find_field(ev, name);
+
+	return field ? field->number : 0;
+}
+
+/*
+ * The value of a label, without what does not fit.  It must be valid UTF-8, so each
+ * invalid byte becomes U+FFFD.
+ */
+static void make_label(char *label, size_t size, const char *text)
+{
+	size_t used = 0, len;
+
+	for (; *text; text += len ? len : 1) {
+		char escape[] = { '\\', *text == '\n' ? 'n' : *text };
+		const char *part = text;
+		size_t n;
+
+		len = utf8_len((const unsigned char *)text);
+		n = len;
+		if (!len) {
+			part = "\xef\xbf\xbd";
+			n = strlen(part);
+		} else if (strchr("\n\"\\", *text)) {
+			part = escape;
+			n = sizeof(escape);
+		}
+		if (used + n >= size)
+			break;
+		memcpy(label + used, part, n);
+		used += n;
+	}
+	label[used] = 0;
+}
+
+/*
+ * Counters
+ */
+
+/* Two names are equal only if they have the same address, as they are not copied */
+static struct series *find_series(const struct event *ev, const char *object)
+{
+	const char *priority = priority_name(ev->priority);
+	unsigned int i;
+
+	for (i = 0; i < nr_series; i++)
+		if (series[i].event == ev->name && series[i].source == ev->source &&
+		    series[i].priority == priority && !strcmp(series[i].object, object))
+			return &series[i];
+	return NULL;
+}
+
+static unsigned int count_series(const char *source)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < nr_series; i++)
+		n += series[i].source == source;
+	return n;
+}
+
+static struct series *add_series(const struct event *ev, const char *object)
+{
+	struct series *s;
+
+	series = reallocarray(series, nr_series + 1, sizeof(*series));
+	if (!series)
+		die(EXIT_FAILED, "out of memory");
+	s = &series[nr_series++];
+	*s = (struct series){
+		.source = ev->source,
+		.event = ev->name,
+		.priority = priority_name(ev->priority),
+	};
+	memcpy(s->object, object, strlen(object) + 1);
+	return s;
+}
+
+static void count(const struct event *ev)
+{
+	char object[sizeof(series->object)];
+	struct series *s;
+
+	/* The subject of a loss is the number of records */
+	make_label(object, sizeof(object), strcmp(ev->name, "lost") ? ev->subject : "");
+	s = find_series(ev, object);
+	if (!s && count_series(ev->source) >= MAX_SERIES) {
+		*object = 0;
+		s = find_series(ev, object);
+	}
+	if (!s)
+		s = add_series(ev, object);
+	s->events++;
+	s->suppressed += number_of(ev, "suppressed");
+	if (find_field(ev, "suppressed"))
+		s->limited = true;
+}
+
+/*
+ * Filesystems
+ */
+
+static struct filesystem *find_filesystem(unsigned long long id)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_filesystems; i++)
+		if (filesystems[i].id == id)
+			return &filesystems[i];
+	return NULL;
+}
+
+static bool healthy(const struct filesystem *fs)
+{
+	return !fs->by_error && !fs->shutdown && !fs->frozen;
+}
+
+static void remove_filesystem(struct filesystem *fs)
+{
+	free(fs->dev);
+	free(fs->name);
+	free(fs->type);
+	free(fs->path);
+	*fs = filesystems[--nr_filesystems];
+}
+
+/* The labels of two filesystems must differ.  The number may be used again. */
+static void remove_device(const char *dev)
+{
+	unsigned int i;
+
+	for (i = nr_filesystems; i-- > 0; )
+		if (!strcmp(filesystems[i].dev, dev))
+			remove_filesystem(&filesystems[i]);
+}
+
+/* Returns NULL if the table is full.  One with a problem takes the place of another. */
+static struct filesystem *add_filesystem(const struct filesystem *new)
+{
+	unsigned int i;
+
+	if (nr_filesystems == MAX_FILESYSTEMS) {
+		untracked++;
+		for (i = 0; i < nr_filesystems && !healthy(&filesystems[i]); i++)
+			;
+		if (healthy(new) || i == nr_filesystems)
+			return NULL;
+		remove_filesystem(&filesystems[i]);
+	}
+	filesystems[nr_filesystems] = *new;
+	return &filesystems[nr_filesystems++];
+}
+
+static void remove_unconfirmed(void)
+{
+	unsigned int i;
+
+	for (i = nr_filesystems; i-- > 0; )
+		if (filesystems[i].unconfirmed)
+			remove_filesystem(&filesystems[i]);
+}
+
+static void update_filesystem(const struct event *ev)
+{
+	struct filesystem new = {
+		.id = number_of(ev, "sb"),
+		.rdonly = number_of(ev, "rdonly"),
+		.by_error = number_of(ev, "by_error"),
+		.shutdown = number_of(ev, "shutdown"),
+	}, *fs = find_filesystem(new.id);
+	const char *path;
+
+	/* Only these events report whether the filesystem is frozen */
+	if (!strcmp(ev->name, "state"))
+		new.frozen = number_of(ev, "frozen");
+	else if (!strcmp(ev->name, "frozen") || !strcmp(ev->name, "thawed"))
+		new.frozen = !strcmp(ev->name, "frozen");
+	else if (fs)
+		new.frozen = fs->frozen;
+
+	if (!fs) {
+		remove_device(text_of(ev, "dev"));
+		fs = add_filesystem(&new);
+		if (!fs)
+			return;
+		fs->dev = copy(text_of(ev, "dev"));
+		fs->name = copy(text_of(ev, "dev_name"));
+		fs->type = copy(text_of(ev, "fs_type"));
+	}
+	path = text_of(ev, "path");
+	if (path) {
+		free(fs->path);
+		fs->path = copy(path);
+		fs->searched = true;
+	}
+	fs->rdonly = new.rdonly;
+	fs->by_error = new.by_error;
+	fs->shutdown = new.shutdown;
+	fs->frozen = new.frozen;
+	fs->unconfirmed = false;
+}
+
+static void handle_sb(const struct event *ev)
+{
+	struct filesystem *fs;
+
+	if (number_of(ev, "list_end")) {
+		if (listing)
+			remove_unconfirmed();
+		listing = false;
+	} else if (!strcmp(ev->name, "gone")) {
+		fs = find_filesystem(number_of(ev, "sb"));
+		if (fs)
+			remove_filesystem(fs);
+	} else {
+		update_filesystem(ev);
+	}
+}
+
+static void handle_queue(const struct event *ev)
+{
+	const struct watch *watch = watch_by_id(number_of(ev, "watch"));
+	struct filesystem *fs;
+
+	if (!strcmp(ev->name, "lost")) {
+		listing = false;
+	} else if (watch && watch->source->type == WATCH_TYPE_SB_NOTIFY) {
+		fs = find_filesystem(number_of(ev, "object"));
+		if (fs)
+			remove_filesystem(fs);
+	}
+}
+
+void metrics_relist(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_filesystems; i++)
+		filesystems[i].unconfirmed = true;
+	listing = true;
+}
+
+/*
+ * The file
+ */
+
+static void print_header(FILE *file, const char *name, const char *type, const char *help)
+{
+	fprintf(file, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void print_number(FILE *file, const char *name, const char *type, const char *help,
+			 unsigned long long number)
+{
+	print_header(file, name, type, help);
+	fprintf(file, "%s %llu\n", name, number);
+}
+
+static void print_counter(FILE *file, const char *name, const struct series *s,
+			  unsigned long long number)
+{
+	fprintf(file, "%s{source=\"%s\",event=\"%s\",priority=\"%s\",object=\"%s\"} %llu\n",
+		name, s->source, s->event, s->priority, s->object, number);
+}
+
+static void print_counters(FILE *file)
+{
+	const char *name = "watchq_events_total";
+	unsigned int i;
+
+	print_header(file, name, "counter",
+		     "Events. An object without a counter of its own is counted as \"\".");
+	for (i = 0; i < nr_series; i++)
+		print_counter(file, name, &series[i], series[i].events);
+	name = "watchq_suppressed_events_total";
+	print_header(file, name, "counter",
+		     "Errors and quota warnings that the rate limit suppressed.");
+	for (i = 0; i < nr_series; i++)
+		if (series[i].limited)
+			print_counter(file, name, &series[i], series[i].suppressed);
+}
+
+/* An event of a new filesystem, or of a watched path, does not have the path */
+static const char *path_of(struct filesystem *fs)
+{
+	unsigned int major, minor;
+
+	if (!fs->searched && sscanf(fs->dev, "%u:%u", &major, &minor) == 2) {
+		free(fs->path);
+		fs->path = copy(mount_path_of(major, minor));
+		fs->searched = true;
+	}
+	return fs->path ? fs->path : "";
+}
+
+/* The labels are those of node_exporter */
+static void print_state(FILE *file, const char *name, struct filesystem *fs, bool state)
+{
+	char device[512], type[128], path[2 * PATH_MAX], dev[256];
+
+	snprintf(dev, sizeof(dev), "%s%s", fs->name ? "/dev/" : "",
+		 fs->name ? fs->name : fs->dev);
+	make_label(device, sizeof(device), dev);
+	make_label(type, sizeof(type), fs->type);
+	make_label(path, sizeof(path), path_of(fs));
+	fprintf(file, "%s{device=\"%s\",fstype=\"%s\",mountpoint=\"%s\"} %d\n", name, device,
+		type, path, state);
+}
+
+static void print_filesystems(FILE *file)
+{
+	static const struct {
+		const char *name, *help;
+		size_t state;
+	} gauges[] = {
+		{ "watchq_filesystem_readonly", "The filesystem accepts no changes.",
+		  offsetof(struct filesystem, rdonly) },
+		{ "watchq_filesystem_readonly_by_error",
+		  "The filesystem accepts no changes because of an error.",
+		  offsetof(struct filesystem, by_error) },
+		{ "watchq_filesystem_shutdown", "The filesystem was shut down.",
+		  offsetof(struct filesystem, shutdown) },
+		{ "watchq_filesystem_frozen", "The filesystem is frozen.",
+		  offsetof(struct filesystem, frozen) },
+	};
+	unsigned int i, j;
+
+	if (!watches_any(WATCH_TYPE_SB_NOTIFY))
+		return;
+	for (i = 0; i < ARRAY_SIZE(gauges); i++) {
+		print_header(file, gauges[i].name, "gauge", gauges[i].help);
+		for (j = 0; j < nr_filesystems; j++)
+			print_state(file, gauges[i].name, &filesystems[j],
+				    *((bool *)((char *)&filesystems[j] + gauges[i].state)));
+	}
+	print_number(file, "watchq_untracked_filesystems_total", "counter",
+		     "Filesystems without a state, as there are too many.", untracked);
+}
+
+/* A number in the fdinfo of the queue */
+static unsigned long long queue_number(const char *lines, const char *name)
+{
+	const char *p = strstr(lines, name);
+
+	return p ? strtoull(p + strlen(name), NULL, 10) : 0;
+}
+
+static void print_queue(FILE *file)
+{
+	char lines[512];
+	ssize_t len = pread(fdinfo, lines, sizeof(lines) - 1, 0);
+
+	lines[len > 0 ? len : 0] = 0;
+	/* It includes the losses that are not reported yet */
+	print_number(file, "watchq_lost_records_total", "counter", "Records that were lost.",
+		     queue_number(lines, "lost:"));
+	print_number(file, "watchq_queue_records", "gauge", "Records in the queue.",
+		     queue_number(lines, "queued:"));
+	print_number(file, "watchq_queue_size_records", "gauge",
+		     "Records that the queue can hold.", queue_number(lines, "depth:"));
+	print_number(file, "watchq_unlogged_events_total", "counter",
+		     "Events that could not be written to the journal or to standard error.",
+		     journal_unlogged());
+}
+
+/* Readers get the old file or the new one.  Returns false with errno. */
+static bool replace_file(void)
+{
+	FILE *file = NULL;
+	bool bad;
+	int fd;
+
+	/* Do not follow a link that another user has created */
+	unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd >= 0)
+		file = fdopen(fd, "w");
+	if (!file)
+		return false;
+	print_counters(file);
+	print_filesystems(file);
+	print_queue(file);
+	bad = ferror(file);
+	bad |= fclose(file);
+	return !bad && !rename(temporary, file_name);
+}
+
+static void set_timer(unsigned int seconds)
+{
+	struct itimerspec when = { .it_value.tv_sec = seconds };
+
+	if (timerfd_settime(timer, 0, &when, NULL))
+		die(EXIT_FAILED, "timerfd_settime: %s", strerror(errno));
+}
+
+void metrics_write(void)
+{
+	bool ok;
+
+	if (!file_name)
+		return;
+	ok = replace_file();
+	if (!ok && !failed)
+		warn("--metrics %s: %s", file_name, strerror(errno));
+	failed = !ok;
+	pending = false;
+	set_timer(INTERVAL_S);
+}
+
+void metrics_event(const struct event *ev, bool reported)
+{
+	if (!strcmp(ev->source, "sb"))
+		handle_sb(ev);
+	else if (!strcmp(ev->source, "queue"))
+		handle_queue(ev);
+	/* A state is not a change, and is reported again after a loss */
+	if (reported && strcmp(ev->name, "state"))
+		count(ev);
+	if (!pending)
+		set_timer(DELAY_S);
+	pending = true;
+}
+
+int metrics_open(const char *path, int queue)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", queue);
+	fdinfo = open(name, O_RDONLY | O_CLOEXEC);
+	if (fdinfo < 0)
+		die(EXIT_FAILED, "%s: %s", name, strerror(errno));
+	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (timer < 0 || asprintf(&temporary, "%s.new", path) < 0)
+		die(EXIT_FAILED, "--metrics: %s", strerror(errno));
+	file_name = path;
+	metrics_write();
+	if (failed)
+		exit(EXIT_FAILED);
+	return timer;
+}
