@@ -7,7 +7,7 @@
  * that fs/pipe.c calls.
  *
  * kernel/watch_queue_internal.h describes the locks.  The banners of
- * kernel/watch_queue.c and kernel/watch_ring.h describe the orderings (A) to (D).
+ * kernel/watch_queue.c and kernel/watch_ring.h describe the orderings (A) to (E).
  *
  * End of file
  *

@@ -54,13 +54,14 @@
  *
  * Ordering
  *
- * (A) and (B) are in kernel/watch_ring.h.
+ * (A), (B) and (E) are in kernel/watch_ring.h.
  *
  *	(C) A sleeper adds itself to the wait queue, or to fasync, and then
  *	    checks for records.  A poster adds a record and then checks for
  *	    sleepers.  Both have a full barrier in between: the sleeper in
  *	    prepare_to_wait_event(), poll_wait() or watch_queue_fasync(), the
- *	    poster in watch_queue_notify().  (SB+fencembonceonces)
+ *	    poster in watch_queue_notify().
+ *	    (Documentation/litmus-tests/watch_queue/)
  *	(D) A program adds a watch and then reads the state of the object.  The
  *	    source changes the state and then checks for watches.  Both have a
  *	    full barrier in between: in add_watch_to_object() and in

@@ -34,6 +34,12 @@
  *	    @lock.  A poster reads limit in a later section of @lock and then
  *	    writes the slot.  No barriers other than unlock and lock are needed.
  *	    (LB+poacquireonce+pooncerelease)
+ *	(E) A poster that stores a record while a loss is due does not wake any
+ *	    task, as the ring is readable already.  The reader reports this loss
+ *	    and clears lost in a later section of @lock.  A task that checks the
+ *	    ring before it sleeps loads lost with acquire and then head.  So it
+ *	    finds the loss or the record.
+ *	    (Documentation/litmus-tests/watch_queue/)
  *
  * Losses
  *
@@ -194,13 +200,14 @@ watch_ring_put(struct watch_ring *ring, const struct watch_notification *n,
 static inline bool watch_ring_readable(const struct watch_ring *ring)
 {
 	/*
-	 * Load tail before head and lost: a stale head must not be compared with
-	 * a newer tail, and a reader that consumes the last slot makes its loss
-	 * due before it publishes tail.
+	 * Load tail first: a stale head must not be compared with a newer tail, and a
+	 * reader that consumes the last slot makes its loss due before it publishes
+	 * tail.
 	 */
 	u32 tail = smp_load_acquire(&ring->tail);
 
-	return READ_ONCE(ring->head) != tail || READ_ONCE(ring->lost);
+	/* Ordering (E): load head last */
+	return smp_load_acquire(&ring->lost) || READ_ONCE(ring->head) != tail;
 }
 
 /* Return the end of a read that begins now: the index after the newest record */
