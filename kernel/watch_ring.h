@@ -230,10 +230,11 @@ static inline bool watch_ring_readable(const struct watch_ring *ring)
 	/*
 	 * Load tail first: a stale head must not be compared with a newer tail, and a
 	 * reader that consumes the last slot makes its loss due before it publishes
-	 * tail.  Load head last, see ordering (E).
+	 * tail.
 	 */
 	u32 tail = smp_load_acquire(&ring->tail);
 
+	/* Ordering (E): load head last */
 	return smp_load_acquire(&ring->lost) || READ_ONCE(ring->head) != tail;
 }
 
