@@ -525,8 +525,8 @@ start --key @s --only unlinked --key "$shelf" --only linked,cleared --devices \
 for ring in @s "$shelf"; do
 	key=$(keyctl add user fig a "$ring")
 	keyctl unlink "$key" "$ring"
-	keyctl clear "$ring"
 done 2>unlinked
+keyctl clear "$shelf"
 echo change >/sys/devices/virtual/mem/null/uevent
 finish
 jq -c '[.event, .watch]' <out >got
