@@ -6,13 +6,17 @@
  *
  * Binds a socket to PATH and writes "ready" to stderr.  Writes each datagram to stdout,
  * followed by an empty line.  If the datagram is a sealed file, the file is written, after
- * the line "FILE".
+ * the line "FILE".  SIGTERM ends it after the datagrams that were sent before.
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -61,21 +65,42 @@ static size_t receive(int sock)
 	return read_file(fd);
 }
 
+/* Waits for a datagram.  Returns false after SIGTERM, if there is none. */
+static bool await_datagram(int sock, int signals)
+{
+	struct pollfd pfd[] = {
+		{ .fd = sock, .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+	};
+
+	if (poll(pfd, 2, -1) < 0)
+		err(1, "poll");
+	return pfd[0].revents;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int sock = socket(AF_UNIX, SOCK_DGRAM, 0);
+	int sock = socket(AF_UNIX, SOCK_DGRAM, 0), signals;
+	sigset_t term;
 
 	if (argc != 2 || strlen(argv[1]) >= sizeof(addr.sun_path))
 		errx(2, "usage: datagrams PATH");
 	memcpy(addr.sun_path, argv[1], strlen(argv[1]));
 	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, sizeof(addr)))
 		err(1, "%s", argv[1]);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	signals = signalfd(-1, &term, SFD_CLOEXEC);
+	if (signals < 0)
+		err(1, "signalfd");
 	fputs("ready\n", stderr);
-	for (;;) {
+	while (await_datagram(sock, signals)) {
 		fwrite(buf, receive(sock), 1, stdout);
 		fputc('\n', stdout);
 		if (fflush(stdout))
 			err(1, "stdout");
 	}
+	return 0;
 }

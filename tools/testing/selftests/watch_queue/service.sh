@@ -183,7 +183,8 @@ deaf
 # The length is in little-endian order
 path="$PWD/tree/a
 b"
-printf 'WATCHQ_PATH\n\%03o\0\0\0\0\0\0\0%s\n' ${#path} "$path" | tr '\n\0' '!?' >expected
+length=$(printf '%03o' ${#path})
+printf "WATCHQ_PATH\n\\$length\0\0\0\0\0\0\0%s\n" "$path" | tr '\n\0' '!?' >expected
 tr '\n\0' '!?' <journal >got
 grep -qF -e "$(cat expected)" got
 result 'a field with a newline' $? got
