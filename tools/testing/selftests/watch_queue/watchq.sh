@@ -958,8 +958,9 @@ mount_disk errors=remount-ro
 echo provoked >"/sys/fs/ext4/$loop/trigger_fs_error"
 # Linux 6.12 shuts it down. In 7.1, it remains readable.
 case $(uname -r) in
-6.*) shutdown=' shutdown' ;;
-*) shutdown= ;;
+6.*) shutdown=' shutdown' last='
+["shutdown","error","tree",null,true,true]' ;;
+*) shutdown='' last='' ;;
 esac
 [ ! "$shutdown" ] || await '"event":"shutdown"' out
 await '"event":"rdonly"' out
@@ -968,8 +969,7 @@ on_disk '.event, .priority, .path, .kind, .rdonly, .by_error' >got
 same 'a new filesystem stops' got <<END
 ["new","info",null,null,false,false]
 ["error","error","tree","metadata",false,false]
-["rdonly","error","tree",null,true,true]${shutdown:+
-["shutdown","error","tree",null,true,true]}
+["rdonly","error","tree",null,true,true]$last
 END
 start --sb tree --count 1 --json
 ended
