@@ -90,6 +90,26 @@ step() {
 	fi
 }
 
+# fetch_source PACKAGE: fetch the source of a Debian package to PACKAGE/ in the current
+# directory. The package lists are in the directory, too.
+fetch_source() {
+	local apt file
+
+	rm -rf "$1" "$1"-*/ lists parts
+	mkdir -p lists/partial parts
+	for file in /etc/apt/sources.list.d/*.sources; do
+		[[ ! -e $file ]] || sed 's/^Types:.*/Types: deb-src/' "$file" >"parts/${file##*/}"
+	done
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[[ ! -e $file ]] || sed -n 's/^deb /deb-src /p' "$file" >"parts/${file##*/}.list"
+	done
+	apt=(apt-get -q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$PWD/parts"
+		-o "Dir::State::lists=$PWD/lists" -o APT::Sandbox::User=root)
+	"${apt[@]}" update
+	"${apt[@]}" source "$1"
+	mv "$1"-*/ "$1"
+}
+
 # make_jobs_file: set jobs_file to a temporary file that is removed at exit
 make_jobs_file() {
 	jobs_file=$(mktemp)
