@@ -91,9 +91,7 @@ void mount_notify_added(void);
 void mount_notify_removed(void);
 void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id);
 void mount_notify_destroy_ns(struct mnt_namespace *ns);
-void __mount_notify_fs(struct super_block *sb);
 void mount_note_fs(struct super_block *sb);
-void mount_notify_destroy_fs(struct super_block *sb);
 
 /* The hooks cost no more than this check while no mount is watched */
 static inline bool mount_watched(void)
@@ -237,14 +235,6 @@ static inline void mount_notify_destroy_ns(struct mnt_namespace *ns)
 {
 }
 
-static inline void __mount_notify_fs(struct super_block *sb)
-{
-}
-
-static inline void mount_notify_destroy_fs(struct super_block *sb)
-{
-}
-
 #endif /* CONFIG_MOUNT_NOTIFICATIONS */
 
 /**
@@ -340,20 +330,6 @@ static inline void mount_notify_group(struct mount *mnt)
 {
 	if (mount_watched())
 		__mount_notify_group(mnt);
-}
-
-/**
- * mount_notify_fs - notify watchers that the filesystem of mounts changed
- * @sb: the superblock; it was remounted, became read-only or was shut down
- *
- * The records are posted by a work item.  Changes before it runs are one event.
- *
- * Context: Any but NMI.
- */
-static inline void mount_notify_fs(struct super_block *sb)
-{
-	if (mount_watched())
-		__mount_notify_fs(sb);
 }
 
 #endif /* _FS_MOUNT_NOTIFY_H */

@@ -113,7 +113,6 @@
 #include <linux/watch_ratelimit.h>
 
 #include "internal.h"
-#include "mount_notify.h"
 #include "sb_notify_internal.h"
 #include "sb_state.h"
 

@@ -40,4 +40,22 @@ static inline void sb_assign_id(struct super_block *sb)
 
 #endif /* CONFIG_WATCH_QUEUE */
 
+/* The watchers of mounts are notified of changes of the filesystem, too */
+#ifdef CONFIG_MOUNT_NOTIFICATIONS
+
+void mount_notify_fs(struct super_block *sb);
+void mount_notify_destroy_fs(struct super_block *sb);
+
+#else
+
+static inline void mount_notify_fs(struct super_block *sb)
+{
+}
+
+static inline void mount_notify_destroy_fs(struct super_block *sb)
+{
+}
+
+#endif /* CONFIG_MOUNT_NOTIFICATIONS */
+
 #endif /* _FS_SB_STATE_H */
