@@ -5,11 +5,10 @@
 #ifndef _FS_MOUNT_NOTIFY_H
 #define _FS_MOUNT_NOTIFY_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
-
-#include "sb_state.h"
 
 struct mnt_namespace;
 struct mount;
@@ -72,6 +71,7 @@ struct mount_ns_watches {
 	u64 event;
 };
 
+extern atomic_t mount_nr_watches;
 extern struct list_head mount_noted_new, mount_noted;
 
 void __mount_notify_new(struct mount *mnt, bool propagated);
@@ -92,6 +92,12 @@ void mount_notify_removed(void);
 void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id);
 void mount_notify_destroy_ns(struct mnt_namespace *ns);
 void mount_note_fs(struct super_block *sb);
+
+/* The hooks cost no more than this check while no mount is watched */
+static inline bool mount_watched(void)
+{
+	return unlikely(atomic_read(&mount_nr_watches));
+}
 
 /* Are there changes to post?  Then the task that downgrades namespace_sem posts them. */
 static inline bool mount_notify_pending(void)
@@ -165,6 +171,11 @@ struct mount_watches {
 
 struct mount_ns_watches {
 };
+
+static inline bool mount_watched(void)
+{
+	return false;
+}
 
 static inline void __mount_notify_new(struct mount *mnt, bool propagated)
 {

@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "mount.h"
+#include "sb_state.h"
 
 static LIST_HEAD(mount_fs_changed);
 static DEFINE_SPINLOCK(mount_fs_lock);
@@ -70,8 +71,18 @@ static void mount_fs_work_fn(struct work_struct *work)
 
 static DECLARE_DELAYED_WORK(mount_fs_work, mount_fs_work_fn);
 
-void __mount_notify_fs(struct super_block *sb)
+/**
+ * mount_notify_fs - notify watchers that the filesystem of mounts changed
+ * @sb: the superblock; it was remounted, became read-only or was shut down
+ *
+ * The records are posted by a work item.  Changes before it runs are one event.
+ *
+ * Context: Any but NMI.
+ */
+void mount_notify_fs(struct super_block *sb)
 {
+	if (!mount_watched())
+		return;
 	scoped_guard(spinlock_irqsave, &mount_fs_lock) {
 		if (list_empty(&sb->s_mounts_changed)) {
 			list_add_tail(&sb->s_mounts_changed, &mount_fs_changed);

@@ -40,28 +40,15 @@ static inline void sb_assign_id(struct super_block *sb)
 
 #endif /* CONFIG_WATCH_QUEUE */
 
+/* The watchers of mounts are notified of changes of the filesystem, too */
 #ifdef CONFIG_MOUNT_NOTIFICATIONS
 
-/* Number of watches on all mounts and mount namespaces */
-extern atomic_t mount_nr_watches;
-
-void __mount_notify_fs(struct super_block *sb);
+void mount_notify_fs(struct super_block *sb);
 void mount_notify_destroy_fs(struct super_block *sb);
 
-/* The hooks cost no more than this check while no mount is watched */
-static inline bool mount_watched(void)
-{
-	return unlikely(atomic_read(&mount_nr_watches));
-}
+#else
 
-#else /* !CONFIG_MOUNT_NOTIFICATIONS */
-
-static inline bool mount_watched(void)
-{
-	return false;
-}
-
-static inline void __mount_notify_fs(struct super_block *sb)
+static inline void mount_notify_fs(struct super_block *sb)
 {
 }
 
@@ -70,19 +57,5 @@ static inline void mount_notify_destroy_fs(struct super_block *sb)
 }
 
 #endif /* CONFIG_MOUNT_NOTIFICATIONS */
-
-/**
- * mount_notify_fs - notify watchers that the filesystem of mounts changed
- * @sb: the superblock; it was remounted, became read-only or was shut down
- *
- * The records are posted by a work item.  Changes before it runs are one event.
- *
- * Context: Any but NMI.
- */
-static inline void mount_notify_fs(struct super_block *sb)
-{
-	if (mount_watched())
-		__mount_notify_fs(sb);
-}
 
 #endif /* _FS_SB_STATE_H */
