@@ -266,6 +266,7 @@ int main(int argc, char **argv)
 	run_group(pipe_rows(), argv + 1);
 	run_group(watch_rows(), argv + 1);
 	run_group(near_rows(), argv + 1);
+	run_group(fanotify_rows(), argv + 1);
 	run_group(mount_rows(), argv + 1);
 	run_group(lock_rows(), argv + 1);
 	run_group(device_rows(), argv + 1);

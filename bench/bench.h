@@ -65,6 +65,7 @@ struct group read_rows(void);
 struct group pipe_rows(void);
 struct group watch_rows(void);
 struct group near_rows(void);
+struct group fanotify_rows(void);
 struct group mount_rows(void);
 struct group lock_rows(void);
 struct group device_rows(void);

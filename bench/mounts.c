@@ -7,10 +7,11 @@
  *	listmount	poll(), list the IDs, compare, statmount() of the new one
  *	queue		poll(), read the record, statmount()
  *	record		read the record, which has the type of the filesystem
+ *	fanotify	poll(), read the event of the mount namespace, statmount()
  *
  * The comparison is cheap, because both lists are sorted by ID.
  */
-#include "bench.h"
+#include "mounts.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -25,8 +27,6 @@
 #include <unistd.h>
 #include <linux/mount.h>
 
-#define PLACE		"/tmp/bench-mounts"	/* all mounts are below it */
-#define CHANGING	PLACE "/changing"
 #define MAX_MOUNTS	10100			/* includes those of the system */
 #define MANY_IDS	512			/* per listmount() */
 
@@ -53,8 +53,7 @@ static void place(char *path, unsigned int i)
 	snprintf(path, PLACE_LEN, PLACE "/%u/%u", i % 100, i);
 }
 
-/* Make mounts until there are @nr. Those of earlier rows are kept. */
-static void fill(unsigned int nr)
+void fill(unsigned int nr)
 {
 	static bool ready;
 	char path[PLACE_LEN];
@@ -224,16 +223,21 @@ static uint64_t run_listmount(const struct scenario *s)
  * The queue
  */
 
-static bool setup_queue(const struct scenario *s)
+bool watch_mounts(int fds[2])
 {
 	struct watch_queue_watch args = {
 		.type = WATCH_TYPE_MOUNT_NOTIFY, .flags = WATCH_SUBTREE, .id = 1,
 	};
 
-	fill(s->nr);
 	args.fd = keep(open("/", O_PATH | O_CLOEXEC));
-	return open_queue(queue, BATCH) &&
-	       !ioctl(queue[0], IOC_WATCH_QUEUE_ADD_WATCH, &args);
+	return open_queue(fds, BATCH) &&
+	       !ioctl(fds[0], IOC_WATCH_QUEUE_ADD_WATCH, &args);
+}
+
+static bool setup_queue(const struct scenario *s)
+{
+	fill(s->nr);
+	return watch_mounts(queue);
 }
 
 static void prepare_queue(const struct scenario *s)
@@ -271,6 +275,48 @@ static void check_record(const struct scenario *s)
 	if (!found.id || strcmp(found.place, "tmpfs"))
 		die(s->name);
 }
+
+/*
+ * fanotify. The headers of a kernel before 6.15 do not have its mount events.
+ */
+#ifdef FAN_REPORT_MNT
+
+bool mark_mounts(int *listener)
+{
+	int ns;
+
+	*listener = fanotify_init(FAN_REPORT_MNT | FAN_NONBLOCK | FAN_CLOEXEC, 0);
+	if (*listener < 0)
+		return false;
+	keep(*listener);
+	ns = keep(open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+	if (fanotify_mark(*listener, FAN_MARK_ADD | FAN_MARK_MNTNS,
+			  FAN_MNT_ATTACH | FAN_MNT_DETACH, ns, NULL))
+		die("FAN_MARK_MNTNS");
+	return true;
+}
+
+static bool setup_fanotify(const struct scenario *s)
+{
+	fill(s->nr);
+	return mark_mounts(&queue[0]);
+}
+
+static uint64_t run_fanotify(const struct scenario *s)
+{
+	struct {
+		struct fanotify_event_metadata event;
+		struct fanotify_event_info_mnt mount;
+	} n;
+	uint64_t start = ticks();
+
+	wait_for(queue[0], POLLIN);
+	if (read(queue[0], &n, sizeof(n)) != sizeof(n))
+		die("read");
+	found.place = stat_mount(n.mount.mnt_id);
+	return ticks() - start;
+}
+#endif /* FAN_REPORT_MNT */
 
 /*
  * Cost of the mount operations themselves
@@ -417,6 +463,7 @@ static uint64_t run_change_deep(const struct scenario *s)
 	  .prepare = prepare_ ## HOW, .run = run_ ## HOW,		\
 	  .check = check_found, .ops = 1, .nr = NR }
 #define setup_listmount setup_mountinfo
+#define prepare_fanotify prepare_queue
 
 struct group mount_rows(void)
 {
@@ -447,6 +494,9 @@ struct group mount_rows(void)
 		{ "mounts-1000-record", .setup = setup_queue,
 		  .prepare = prepare_queue, .run = run_record,
 		  .check = check_record, .ops = 1, .nr = 1000 },
+#ifdef FAN_REPORT_MNT
+		FIND(fanotify, 1000),
+#endif
 		FIND(mountinfo, 10000), FIND(listmount, 10000), FIND(queue, 10000),
 	};
 

@@ -38,6 +38,11 @@ kernel_base() {
 	echo "$v"
 }
 
+# base_name: print the package or the version of the unmodified kernel
+base_name() {
+	sed -E 's/^\/[^ ]* ([^ ]*).*/Linux \1/' "$build/stock.id"
+}
+
 # usage [STATUS]: print the comment at the top of the script, and exit
 usage() {
 	sed -n '3,${/^#/!q;s/^# \{0,1\}//p}' "$0"
