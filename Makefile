@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL POSTS
 
 .PHONY: help run shell guest kernel test vm kunit judge-test check-results-test all-arch prove debug
-.PHONY: kcsan rt fault clients stable-test hotplug filesystems soak fuzz abuse coverage mutate check series bisect refresh bench deb clean
+.PHONY: kcsan rt fault clients stable-test hotplug filesystems soak fuzz abuse coverage mutate check series bisect refresh bench rivals deb clean
 
 help:	## print this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ mutate:	## mutation testing with vm/mutations (an hour)
 
 bench:	## count instructions, 6.12 against our kernel (an hour the first time)
 	@bin/bench
+
+rivals:	## count events: fanotify, XFS, and our queue; KSRC=/path of 7.1 (15 min)
+	@bin/rivals
 
 check:	## static checks: style, warnings, documentation (10 min)
 	@bin/check
