@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL POSTS
 
 .PHONY: help run shell guest kernel test vm kunit judge-test check-results-test all-arch prove debug
-.PHONY: kcsan rt fault clients stable-test hotplug filesystems soak fuzz abuse coverage mutate check series bisect refresh bench deb clean
+.PHONY: kcsan rt fault clients libmount stable-test hotplug filesystems soak fuzz abuse coverage mutate check series bisect refresh bench deb clean
 
 help:	## print this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ fault:	## fail each allocation and user copy once (6 min)
 
 clients: ## existing programs: compare 6.12 with our kernel (an hour)
 	@bin/clients
+
+libmount: ## build Debian's libmount with a monitor that uses the queue, test it (10 min)
+	@bin/libmount
 
 stable-test: ## test the fixes of the 6.12 implementation; POSTS=N (20 min the first time)
 	@bin/stable-test
