@@ -334,13 +334,24 @@ TEST_F(monitor, next_mount)
 	EXPECT_FALSE(is_readable(self->fd));
 }
 
-/* Another entry can be enabled while there is a change. */
+/* Another entry can be enabled while an entry has an event. */
 TEST_F(monitor, enable_userspace)
 {
+	int fd, type = 0;
+
 	change();
 	EXPECT_EQ(0, mnt_monitor_enable_userspace(self->mn, 1, BASE "/utab"));
 	EXPECT_EQ(0, next(self->mn));
 	EXPECT_EQ(1, next(self->mn));
+
+	fd = open(BASE "/utab.lock", O_CREAT | O_RDONLY | O_CLOEXEC, 0644);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(0, mnt_monitor_enable_kernel(self->mn, 0));
+	EXPECT_EQ(0, mnt_monitor_enable_kernel(self->mn, 1));
+	EXPECT_EQ(0, mnt_monitor_next_change(self->mn, NULL, &type));
+	EXPECT_EQ(MNT_MONITOR_TYPE_USERSPACE, type);
+	EXPECT_EQ(1, next(self->mn));
+	close(fd);
 }
 
 /*
@@ -376,15 +387,16 @@ static bool last_is_loss(void)
 /* A loss record is a change by itself. */
 TEST_F(queue, loss)
 {
-	int i;
+	int i, ret = 0;
 
 	for (i = 0; i < ENOUGH; i++)
 		change();
 	one_record = true;
-	for (i = 0; i < ENOUGH && next(self->mn) == 0 && !last_is_loss(); i++)
-		;
+	for (i = 0; i < ENOUGH && ret == 0 && !last_is_loss(); i++)
+		ret = next(self->mn);
 	EXPECT_GT(i, 1);
 	EXPECT_TRUE(last_is_loss());
+	EXPECT_EQ(0, ret);
 	EXPECT_EQ(1, next(self->mn));
 	EXPECT_FALSE(is_readable(self->fd));
 }
