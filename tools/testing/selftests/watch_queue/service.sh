@@ -86,12 +86,18 @@ has() {
 
 # state NAME VALUE: the line of a state of the filesystem on tree
 state() {
-	echo "watchq_filesystem_$1{device=\"/dev/$loop\",fstype=\"ext4\",mountpoint=\"$PWD/tree\"} $2"
+	fs="device=\"/dev/$loop\",fstype=\"ext4\",mountpoint=\"$PWD/tree\""
+	echo "watchq_filesystem_$1{$fs} $2"
+}
+
+# labels SOURCE EVENT PRIORITY OBJECT: the labels of a counter
+labels() {
+	echo "{source=\"$1\",event=\"$2\",priority=\"$3\",object=\"$4\"}"
 }
 
 # counter SOURCE EVENT PRIORITY OBJECT N: the line of a counter
 counter() {
-	echo "watchq_events_total{source=\"$1\",event=\"$2\",priority=\"$3\",object=\"$4\"} $5"
+	echo "watchq_events_total$(labels "$@") $5"
 }
 
 # mount_disk: mount a filesystem. The loop device is released when it is unmounted.
@@ -302,8 +308,8 @@ result 'a filesystem becomes writable' 0
 echo provoked >"/sys/fs/ext4/$loop/trigger_fs_error"
 has "$(state readonly 1)"
 has "$(state readonly_by_error 1)"
-has "$(counter sb error error "$loop" 1)"
-has "watchq_suppressed_events_total{source=\"sb\",event=\"error\",priority=\"error\",object=\"$loop\"} 0"
+has "$(counter sb 'error' error "$loop" 1)"
+has "watchq_suppressed_events_total$(labels sb 'error' error "$loop") 0"
 result 'a filesystem stops' 0
 umount tree
 while grep -q "device=\"/dev/$loop\"" metrics.prom; do :; done
