@@ -562,7 +562,7 @@ static void watch_queue_test_find_by_queue(struct kunit *test)
 static void watch_queue_test_post_after_remove(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
-	struct watch_notification n = { .type = TEST_TYPE, .info = 8 };
+	struct watch_notification n = { .type = TEST_TYPE, .info = sizeof(n) };
 	struct watch *watch;
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 8));
@@ -572,7 +572,7 @@ static void watch_queue_test_post_after_remove(struct kunit *test)
 	watch = hlist_entry(ctx->object->watchers.first, struct watch, list_node);
 	watch_remove(watch, TEST_OBJECT);
 	spin_unlock(&ctx->object->lock);
-	watch_queue_post(watch, &n, n.info, n.info);
+	watch_queue_post(watch, &n, n.info, sizeof(n));
 	rcu_read_unlock();
 	watch_release(watch, ctx->object->release_watch);
 
@@ -803,13 +803,13 @@ static void watch_queue_test_notify_again(struct kunit *test)
 static void watch_queue_test_post_closed(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
-	struct watch_notification n = { .type = TEST_TYPE, .info = 8 };
+	struct watch_notification n = { .type = TEST_TYPE, .info = sizeof(n) };
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 8));
 	test_post(ctx, 1);
 	watch_queue_close(ctx->wqueue);
 	spin_lock_irq(&ctx->ring->lock);
-	watch_queue_add(ctx->wqueue, &n, n.info, n.info);
+	watch_queue_add(ctx->wqueue, &n, n.info, sizeof(n));
 	spin_unlock_irq(&ctx->ring->lock);
 	KUNIT_EXPECT_EQ(test, 1, ctx->ring->head);
 }
