@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL POSTS
 
 .PHONY: help run shell guest kernel test vm kunit judge-test check-results-test all-arch prove debug
-.PHONY: kcsan rt fault clients stable-test hotplug filesystems soak fuzz abuse coverage mutate check series bisect refresh bench deb clean
+.PHONY: kcsan rt fault clients stable-test hotplug filesystems soak fuzz abuse coverage mutate models check series bisect refresh bench deb clean
 
 help:	## print this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -39,7 +39,7 @@ judge-test: check-results-test
 check-results-test: ## test bin/check-results, with the canned logs of vm/results-cases
 	@bin/check-results-test
 
-prove:	## run the targets from debug to mutate, and all-arch; SEED=N (three hours)
+prove:	## run the targets from debug to models, and all-arch; SEED=N (three hours)
 	@bin/prove
 
 debug:	## all tests with KASAN, UBSAN, lockdep, kmemleak (20 min)
@@ -80,6 +80,9 @@ coverage: ## show which lines of kernel/watch_*.[ch] the tests execute (12 min)
 
 mutate:	## mutation testing with vm/mutations (an hour)
 	@bin/mutate
+
+models:	## check the models of the ring and the wake-ups with Spin and CBMC (10 min)
+	@bin/models
 
 bench:	## count instructions, 6.12 against our kernel (an hour the first time)
 	@bin/bench

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The wake-up protocol of kernel/watch_queue.c and kernel/watch_pipe.c
+ *
+ * Posters, two readers, a task in poll() or epoll_wait(), the work item that wakes
+ * them, and a closer, which removes the watch and closes the write end.  The contents
+ * of records are not modelled.
+ */
+
+#include "ring.pml"
+
+#ifndef POSTS
+#define POSTS	2
+#endif
+#ifndef READS
+#define READS	2	/* of each reader */
+#endif
+#define POLLER	2	/* number of the poller, after the readers */
+
+bool waiting[3];	/* on the wait queue */
+bool asleep[3];
+bool triggered;		/* the poller was woken */
+bool pending, wake_all;	/* the work item */
+bool watched = true;	/* nr_watches */
+bool writer = true;	/* pipe->writers */
+
+#define has_sleeper()	(waiting[0] || waiting[1] || waiting[POLLER])
+#define readable()	(head != tail || lost != 0)
+#define eof()		(!watched && !writer)
+
+/* The work item wakes one reader and all pollers, or everyone */
+inline wake(all)
+{
+	atomic {
+		triggered = (triggered || waiting[POLLER]);
+		if
+		:: waiting[0] -> waiting[0] = false; waiting[1] = (waiting[1] && !all)
+		:: waiting[1] -> waiting[1] = false; waiting[0] = (waiting[0] && !all)
+		:: !waiting[0] && !waiting[1]
+		fi
+	}
+}
+
+/* Post a record, with ring_lock.  The lock is free afterwards. */
+inline post()
+{
+	if
+	:: atomic { !ring_lock && watched && ring_full() -> overrun++ }
+	:: atomic { !ring_lock && watched && !ring_full() && !ring_empty() -> head = (head + 1) & 255 }
+	:: atomic { !ring_lock && watched && !ring_full() && ring_empty() -> ring_lock = true };
+		/* Ordering (C) */
+		ORDERED(head = (head + 1) & 255, sleeper = has_sleeper());
+		atomic { pending = (pending || sleeper); sleeper = false; ring_lock = false }
+	:: atomic { !ring_lock && !watched }
+	fi
+}
+
+/* A post is a section of ring_lock, so one process stands for any number of posters */
+active proctype posters()
+{
+	byte n;
+	bool sleeper;
+
+	do
+	:: n < POSTS -> post(); n++
+	:: n == POSTS -> break
+	od
+}
+
+active proctype worker()
+{
+	bool all;
+
+end:	do
+	:: pending ->
+		pending = false;
+		atomic { !ring_lock -> all = wake_all; wake_all = false };
+		wake(all);
+		all = false
+	od
+}
+
+/*
+ * watch_queue_read_locked(): read the records before end, as many as fit.  A loss needs
+ * as much room as a record.
+ */
+inline read()
+{
+	atomic {
+		!pipe_mutex -> pipe_mutex = true;
+		end = head;
+		if :: room = 1 :: room = 8 fi
+	};
+	do
+	:: atomic { lost != 0 && room != 0 && !ring_lock -> lost = 0; room--; got = true }
+	:: atomic { lost == 0 && room != 0 && tail != end && !ring_lock ->
+		ring_next_mark(next, end);
+		if
+		:: MINUS(next, tail) > room -> next = tail + room
+		:: else
+		fi;
+		room = room - MINUS(next, tail);
+		got = true;
+		ring_consume(next);
+		due = ring_lock
+	}
+	:: due -> ring_consume_loss(next); due = false
+	:: atomic { !due && (room == 0 || (lost == 0 && tail == end)) ->
+		end = 0;
+		next = 0;
+		room = 0;
+		pipe_mutex = false
+	};
+		break
+	od
+}
+
+/* watch_queue_wait() */
+inline wait_for_record()
+{
+	do
+	:: true ->
+		/* Ordering (C) */
+		ORDERED(waiting[me] = true, atomic { !ring_lock -> ready = (readable() || eof()) });
+		if
+		:: ready -> waiting[me] = false; break
+		:: !ready -> asleep[me] = true;
+end_asleep:		atomic { !waiting[me] -> asleep[me] = false }
+		fi
+	od;
+	atomic { !ring_lock -> ready = (readable() || !eof()) }
+}
+
+proctype reader(byte me)
+{
+	byte n, room, end, next;
+	bool got, due, ready;
+
+	do
+	:: n < READS ->
+		n++;
+		read();
+		if
+		:: got -> got = false
+		:: else ->
+			do
+			:: true ->
+				wait_for_record();
+				if
+				:: !ready -> goto done
+				:: else
+				fi;
+				ready = false;
+				read();
+				if
+				:: got -> got = false; break
+				:: else
+				fi
+			od;
+			ring_readable(ready, end, next, room);
+			if
+			:: ready -> ready = false; wake(false)
+			:: else
+			fi
+		fi
+	/* The reader may also end earlier */
+	:: true -> break
+	od;
+done:	skip
+}
+
+active proctype poller()
+{
+	byte t, h, l;
+	bool ready;
+
+	/* Ordering (C) */
+	ORDERED(waiting[POLLER] = true, ring_readable(ready, t, h, l));
+	do
+	:: ready || eof() -> break
+	:: else ->
+		asleep[POLLER] = true;
+end_asleep:	atomic { triggered -> asleep[POLLER] = false; triggered = false };
+		ring_readable(ready, t, h, l)
+	od;
+	waiting[POLLER] = false;
+}
+
+active proctype closer()
+{
+#ifdef CLOSE
+	bool sleeper;
+
+	/* The removal record */
+	post();
+	atomic { !ring_lock -> watched = false; wake_all = true; pending = (pending || has_sleeper()) };
+	/* watch_queue_notify_all() */
+	writer = false;
+	atomic { !ring_lock -> wake_all = true; pending = (pending || has_sleeper()) }
+#else
+	skip
+#endif
+}
+
+/* When nothing can happen any more, a task sleeps only if there is nothing to read */
+#ifndef LTL
+active proctype monitor()
+{
+	timeout;
+	assert(!asleep[POLLER] || !(readable() || eof()));
+	assert(!asleep[0] || !(readable() || eof()));
+	assert(!asleep[1] || !(readable() || eof()))
+}
+#else
+#define stuck(who)	(asleep[who] && (readable() || eof()))
+ltl woken { !<>[]stuck(0) && !<>[]stuck(1) && !<>[]stuck(POLLER) }
+#endif
+
+init {
+	atomic { run reader(0); run reader(1) }
+}
