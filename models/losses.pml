@@ -131,6 +131,7 @@ active proctype monitor()
 	read(100);
 	assert(expected == posted);
 	assert(head == tail && lost == 0 && overrun == 0);
+	assert(lost_after[0] + lost_after[1] + lost_after[2] + lost_after[3] == 0);
 	assert(nr_read + nr_lost == posted)
 }
 

@@ -93,7 +93,7 @@ static void any_ring(u32 tail)
 	watch_ring_resize(&ring, DEPTH);
 	ring.head += any(0, DEPTH);
 	ring.marked = nondet_u32();
-	ring.overrun = any(0, 2) ?: any(0, 1) * U32_MAX;
+	ring.overrun = any(0, 2) ?: any(0, 1) * (U16_MAX + 1);
 	ring.lost = nondet_u32();
 	for (u32 i = 0; i <= ring.mask; i++)
 		ring.lost_after[i] = nondet_u32();
