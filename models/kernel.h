@@ -163,7 +163,7 @@ static inline void iov_iter_revert(struct iov_iter *i, size_t len)
 	i->count += len;
 }
 
-/* Copies only the header of a record: watch_ring_copy_record() has its own harness */
+/* Copies only the header of a record: watch_ring_user_record() has its own harness */
 static inline size_t copy_to_iter(const void *from, size_t len, struct iov_iter *i)
 {
 	char *to = i->ubuf + i->iov_offset;

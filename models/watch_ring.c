@@ -256,15 +256,18 @@ void size(void)
 	spin_unlock_irq(&ring.lock);
 }
 
-/* A record is copied as a whole, and nothing behind it */
+/* A record is posted and read as a whole, and nothing behind it */
 static void check_length(u32 len)
 {
 	u32 at = any(0, WATCH_INFO_LENGTH);
 	char buf[WATCH_INFO_LENGTH + 1] = {};
+	u8 slot[WATCH_RING_SLOT_SIZE] = {};
 	char record[WATCH_RING_SLOT_SIZE] = {};
 
 	record[at] = 1;
-	if (watch_ring_copy_record(buf, record, len))
+	watch_ring_copy_record(slot, (const u8 *)record, len);
+	assert(slot[at] == (at < len));
+	if (watch_ring_user_record(buf, record, len))
 		assert(buf[at] == (at < len));
 	else
 		assert(faulted);
@@ -277,7 +280,12 @@ void lengths(void)
 	check_length(16);
 	check_length(31);
 	check_length(32);
-	check_length(72);
+	check_length(48);
+	check_length(49);
+	check_length(64);
+	check_length(65);
+	check_length(96);
+	check_length(97);
 	check_length(127);
 }
 
