@@ -59,20 +59,10 @@ static char *copy(const char *text)
 	return p;
 }
 
-static const struct field *find_field(const struct event *ev, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < ev->nr_fields; i++)
-		if (!strcmp(ev->fields[i].name, name))
-			return &ev->fields[i];
-	return NULL;
-}
-
 /* NULL if there is no such field */
 static const char *text_of(const struct event *ev, const char *name)
 {
-	const struct field *field = find_field(ev, name);
+	const struct field *field = event_field(ev, name);
 
 	return field ? field->text : NULL;
 }
@@ -80,7 +70,7 @@ static const char *text_of(const struct event *ev, const char *name)
 /* 0 if there is no such field */
 static unsigned long long number_of(const struct event *ev, const char *name)
 {
-	const struct field *field = find_field(ev, name);
+	const struct field *field = event_field(ev, name);
 
 	return field ? field->number : 0;
 }
@@ -174,7 +164,7 @@ static void count(const struct event *ev)
 		s = add_series(ev, object);
 	s->events++;
 	s->suppressed += number_of(ev, "suppressed");
-	if (find_field(ev, "suppressed"))
+	if (event_field(ev, "suppressed"))
 		s->limited = true;
 }
 
