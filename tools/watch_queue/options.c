@@ -116,14 +116,7 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{ "key",	required_argument, NULL, OPT_KEY },
-	{ "mount",	required_argument, NULL, OPT_MOUNT },
-	{ "sb",		required_argument, NULL, OPT_SB },
-	{ "block",	required_argument, NULL, OPT_BLOCK },
-	{ "devices",	no_argument,	   NULL, OPT_DEVICES },
-	{ "subtree",	no_argument,	   NULL, OPT_SUBTREE },
 	{ "no-user-ns",	no_argument,	   NULL, OPT_NO_USER_NS },
-	{ "only",	required_argument, NULL, OPT_ONLY },
 	{ "keep",	no_argument,	   NULL, OPT_KEEP },
 	{ "watches",	required_argument, NULL, OPT_WATCHES },
 	{ "filter",	required_argument, NULL, OPT_FILTER },
@@ -144,6 +137,14 @@ static const struct option long_options[] = {
 	{ "queue",	required_argument, NULL, OPT_QUEUE },
 	{ "help",	no_argument,	   NULL, OPT_HELP },
 	{ "version",	no_argument,	   NULL, OPT_VERSION },
+	/* The options of a watch, see watch_options() */
+	{ "key",	required_argument, NULL, OPT_KEY },
+	{ "mount",	required_argument, NULL, OPT_MOUNT },
+	{ "sb",		required_argument, NULL, OPT_SB },
+	{ "block",	required_argument, NULL, OPT_BLOCK },
+	{ "devices",	no_argument,	   NULL, OPT_DEVICES },
+	{ "subtree",	no_argument,	   NULL, OPT_SUBTREE },
+	{ "only",	required_argument, NULL, OPT_ONLY },
 	{ }
 };
 
@@ -262,16 +263,15 @@ static void parse_option(struct options *options, int option, int index)
  * --watches FILE: the options of one watch per line
  */
 
-static const struct option watch_options[] = {
-	{ "key",	required_argument, NULL, OPT_KEY },
-	{ "mount",	required_argument, NULL, OPT_MOUNT },
-	{ "sb",		required_argument, NULL, OPT_SB },
-	{ "block",	required_argument, NULL, OPT_BLOCK },
-	{ "devices",	no_argument,	   NULL, OPT_DEVICES },
-	{ "subtree",	no_argument,	   NULL, OPT_SUBTREE },
-	{ "only",	required_argument, NULL, OPT_ONLY },
-	{ }
-};
+/* The end of long_options */
+static const struct option *watch_options(void)
+{
+	const struct option *first = long_options;
+
+	while (first->val != OPT_KEY)
+		first++;
+	return first;
+}
 
 #define MAX_WORDS	16		/* per line */
 
@@ -296,7 +296,7 @@ static void parse_line(char *line)
 	snprintf(program, sizeof(program), "watchq: %s", message_place);
 	words[0] = program;
 	optind = 0;
-	while ((option = getopt_long(nr, words, "", watch_options, NULL)) != -1) {
+	while ((option = getopt_long(nr, words, "", watch_options(), NULL)) != -1) {
 		if (!parse_watch_option(option))
 			die(EXIT_USAGE, "must have the options of one watch, see watchq(1)");
 	}
