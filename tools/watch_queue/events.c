@@ -520,6 +520,7 @@ static void decode_block(struct event *ev, const union watch_record *rec)
 	name = add_device(ev, n->dev_major, n->dev_minor);
 	hide(ev);
 	set_subject(ev, name, 0);
+	add_text(ev, "path", mount_path_of(n->dev_major, n->dev_minor));
 	add_text(ev, "operation", name_in(operations, ARRAY_SIZE(operations), n->operation));
 	add_number(ev, "sector", n->sector);
 	add_number(ev, "length", n->length);
