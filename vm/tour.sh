@@ -65,6 +65,27 @@ try move-to mount --move tree/old tree/new
 try rdonly mount -o remount,bind,ro tree/new
 try unmount umount tree/new
 finish
+scene 'AUTOMOUNTS: only those that are unmounted because nothing uses them' \
+	--mount tree --subtree --match expired=1
+mount -t tmpfs cargo tree/old && umount tree/old || exit
+mount -t tmpfs cargo tree/old || exit
+try expired expire tree/old
+finish
+umount tree || exit
+
+# A container: its root directory is a tmpfs, and /data in it is a slave of tree
+mount -t tmpfs tree tree && mount --make-shared tree && mkdir tree/box root && mkfifo ready || exit
+unshare -m --propagation slave sh -c 'exec 3>ready && mount -t tmpfs root root &&
+	mkdir root/data && mount --move tree root/data && cp /bin/busybox root && cd root &&
+	mount --move . / && umount -l /sys /dev /tmp /proc && echo $$ >&3 &&
+	exec chroot . /busybox sleep 1000' &
+container=$!
+read -r pid <ready
+scene 'CONTAINERS: a mount of the host, which the container gets, too' --mount "/proc/$pid/ns/mnt"
+try propagated mount -t tmpfs cargo tree/box
+try unmount umount tree/box
+finish
+kill "$container"
 umount tree || exit
 
 damaged tree errors=remount-ro
@@ -79,26 +100,31 @@ finish
 umount tree && losetup -d /dev/loop0 || exit
 
 mount -t tmpfs -o usrquota,usrquota_block_hardlimit=8k,mode=777 tree tree || exit
-scene 'QUOTA: a user reaches the limit' --sb tree --filter sb=quota
+scene 'QUOTA: one user, on all filesystems' --sb all --filter sb=quota --match owner_name=nobody
 echo '$ su nobody -s /bin/sh -c "head -c 16k /dev/zero >tree/file"'
 su nobody -s /bin/sh -c 'head -c 16k /dev/zero >tree/file' 2>output
 await quota
 finish
 umount tree || exit
 
-scene 'DISKS: one with read errors' --block all
+mkfs.ext4 -q "$disk" && mount "$disk" tree || exit
+scene 'DISKS: one with read errors, and the filesystem on it' --block all
 bad_reads || exit
 echo "\$ dd if=$disk of=/dev/null bs=4096 count=1 iflag=direct"
 dd if="$disk" of=/dev/null bs=4096 count=1 iflag=direct 2>output
 await medium
 good_reads || exit
 finish
+umount tree || exit
 
-scene 'DEVICES: the disk is removed, and added again' --devices --filter device=add,remove
+scene 'DEVICES: the disk is removed, added again, and mounted' \
+	--devices --filter device=add,remove --mount / --subtree --filter mount=new
 host=$(echo /sys/bus/pseudo/devices/adapter0/host*)
 try "${disk##*/} " sh -c "echo 1 >/sys/block/${disk##*/}/device/delete"
 try "${disk##*/} " sh -c "echo - - - >/sys/class/scsi_host/${host##*/}/scan"
+try new mount "$disk" tree
 finish
+umount tree || exit
 
 scene 'LOSS: the queue has room for four records, and the reader is stopped' --key @s --queue 4 --stats
 echo "\$ kill -STOP $!"
