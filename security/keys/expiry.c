@@ -31,7 +31,7 @@ static struct hrtimer key_expiry_timer;
 void key_schedule_expiry(time64_t expiry)
 {
 	/* Expiry times are compared with a coarse clock, which may be a tick behind */
-	ktime_t when = ktime_add_ns(ktime_set(expiry, 0), 2 * TICK_NSEC);
+	ktime_t when = ktime_add_safe(ktime_set(expiry, 0), 2 * TICK_NSEC);
 
 	scoped_guard(spinlock_irqsave, &key_expiry_lock) {
 		if (expiry < key_expiry_next) {
