@@ -7,8 +7,6 @@
  */
 #define _GNU_SOURCE
 #include <linux/blkpg.h>
-#include <linux/io_uring.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
 
 #include "block.h"
@@ -387,42 +385,6 @@ TEST_F(block, nowait)
 	close(disk);
 }
 
-/* Reads a block by polled I/O through io_uring; the result or -errno */
-static int read_polled(int disk)
-{
-	struct io_uring_params p = { .flags = IORING_SETUP_IOPOLL };
-	struct io_uring_sqe *sqe;
-	int ring, ret = -ENOMEM;
-	size_t size;
-	char *rings;
-
-	ring = syscall(__NR_io_uring_setup, 1, &p);
-	if (ring < 0)
-		return -errno;
-	size = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
-	if (size < p.sq_off.array + p.sq_entries * sizeof(__u32))
-		size = p.sq_off.array + p.sq_entries * sizeof(__u32);
-	rings = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
-	sqe = mmap(NULL, sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
-		   IORING_OFF_SQES);
-	if (rings != MAP_FAILED && sqe != MAP_FAILED) {
-		*sqe = (struct io_uring_sqe){
-			.opcode = IORING_OP_READ, .fd = disk,
-			.addr = (uintptr_t)data, .len = BLOCK,
-		};
-		*(__u32 *)(rings + p.sq_off.array) = 0;
-		*(__u32 *)(rings + p.sq_off.tail) = 1;
-		ret = neg(syscall(__NR_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS,
-				  NULL, 0));
-	}
-	if (ret == 1)
-		ret = ((struct io_uring_cqe *)(rings + p.cq_off.cqes))->res;
-	munmap(sqe, sizeof(*sqe));
-	munmap(rings, size);
-	close(ring);
-	return ret;
-}
-
 /* Polled I/O on a device that does not support it is not an I/O error. */
 TEST_F(block, polled)
 {
@@ -431,7 +393,7 @@ TEST_F(block, polled)
 
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
-	ASSERT_EQ(-EOPNOTSUPP, read_polled(disk));
+	ASSERT_EQ(-EOPNOTSUPP, read_polled(disk, data, BLOCK));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(disk);
 }

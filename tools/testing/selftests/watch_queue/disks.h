@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Watch queue test helpers: loop devices and device-mapper devices
+ * Watch queue test helpers: loop devices, device-mapper devices, and polled I/O
  */
 #ifndef _SELFTESTS_WATCH_QUEUE_DISKS_H
 #define _SELFTESTS_WATCH_QUEUE_DISKS_H
 
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
+#include <linux/io_uring.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -185,6 +188,42 @@ static inline int dm_create(const char *name, const char *target, __u64 sectors,
 static inline int dm_remove(const char *name)
 {
 	return dm_ioctl(DM_DEV_REMOVE, name, DM_DEFERRED_REMOVE, NULL, 0, NULL, NULL);
+}
+
+/* Reads by polled I/O through io_uring; the result or -errno */
+static inline int read_polled(int fd, void *buf, unsigned int len)
+{
+	struct io_uring_params p = { .flags = IORING_SETUP_IOPOLL };
+	struct io_uring_sqe *sqe;
+	int ring, ret = -ENOMEM;
+	size_t size;
+	char *rings;
+
+	ring = syscall(__NR_io_uring_setup, 1, &p);
+	if (ring < 0)
+		return -errno;
+	size = p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe);
+	if (size < p.sq_off.array + p.sq_entries * sizeof(__u32))
+		size = p.sq_off.array + p.sq_entries * sizeof(__u32);
+	rings = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	sqe = mmap(NULL, sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+		   IORING_OFF_SQES);
+	if (rings != MAP_FAILED && sqe != MAP_FAILED) {
+		*sqe = (struct io_uring_sqe){
+			.opcode = IORING_OP_READ, .fd = fd,
+			.addr = (uintptr_t)buf, .len = len,
+		};
+		*(__u32 *)(rings + p.sq_off.array) = 0;
+		*(__u32 *)(rings + p.sq_off.tail) = 1;
+		ret = neg(syscall(__NR_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS,
+				  NULL, 0));
+	}
+	if (ret == 1)
+		ret = ((struct io_uring_cqe *)(rings + p.cq_off.cqes))->res;
+	munmap(sqe, sizeof(*sqe));
+	munmap(rings, size);
+	close(ring);
+	return ret;
 }
 
 #endif
