@@ -275,13 +275,11 @@ void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 
 	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
 		ro = sb_rdonly(sb);
+		/* An error during the remount can have set SB_RDONLY, and been undone */
+		was_ro |= sb->s_notify_state & SB_NOTIFY_RDONLY;
 		if (ro != was_ro && !(sb->s_notify_state & SB_NOTIFY_FINAL)) {
-			if (!ro) {
-				sb_set_state(sb, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR, 0);
-				subtype = NOTIFY_SB_RDWR;
-			} else if (!(sb->s_notify_state & SB_NOTIFY_RDONLY)) {
-				subtype = NOTIFY_SB_RDONLY;
-			}
+			sb_set_state(sb, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR, 0);
+			subtype = ro ? NOTIFY_SB_RDONLY : NOTIFY_SB_RDWR;
 		}
 		sb_post_event(sb, subtype, 0, current_cred(), NULL);
 	}
@@ -307,28 +305,52 @@ void sb_notify_frozen(struct super_block *sb, bool frozen, bool by_suspend)
 	}
 }
 
+static void sb_stop(struct super_block *sb, u32 state)
+{
+	lockdep_assert_held(&sb->s_notify_lock);
+
+	if (sb->s_notify_state & SB_NOTIFY_RDONLY)
+		return;
+	sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR | state);
+	sb_post_event(sb, NOTIFY_SB_RDONLY, 0, NULL, NULL);
+}
+
 /**
- * sb_notify_rdonly - notify watchers that a filesystem became read-only by an error
- * @sb: the superblock
+ * sb_notify_rdonly - notify watchers that an error made a filesystem read-only
+ * @sb: the superblock, whose flag SB_RDONLY was set by the caller
  *
- * The filesystem was writable before, and rejects changes from now on.  If it does so
- * by setting SB_RDONLY before this call, a remount can make it writable again.
- * Otherwise its state is final.  Reported once.
+ * The filesystem was writable before.  A remount can make it writable again.  Reported
+ * once.
  *
  * Context: Any but NMI; see __post_watch_notification().
  */
 void sb_notify_rdonly(struct super_block *sb)
 {
 	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
-		if (sb->s_notify_state & SB_NOTIFY_RDONLY)
-			return;
-		sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR |
-				    (sb_rdonly(sb) ? 0 : SB_NOTIFY_FINAL));
-		sb_post_event(sb, NOTIFY_SB_RDONLY, 0, NULL, NULL);
+		/* Unless a remount has undone it already */
+		if (sb_rdonly(sb))
+			sb_stop(sb, 0);
 	}
 	mount_notify_fs(sb);
 }
 EXPORT_SYMBOL_GPL(sb_notify_rdonly);
+
+/**
+ * sb_notify_aborted - notify watchers that a filesystem permanently rejects changes
+ * @sb: the superblock, with or without SB_RDONLY
+ *
+ * The filesystem was writable before.  Because of an error, it rejects changes until it
+ * is unmounted.  Reported once, as by sb_notify_rdonly().
+ *
+ * Context: Any but NMI; see __post_watch_notification().
+ */
+void sb_notify_aborted(struct super_block *sb)
+{
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock)
+		sb_stop(sb, SB_NOTIFY_FINAL);
+	mount_notify_fs(sb);
+}
+EXPORT_SYMBOL_GPL(sb_notify_aborted);
 
 /**
  * sb_notify_shutdown - notify watchers that a filesystem was shut down
@@ -431,8 +453,8 @@ EXPORT_SYMBOL_GPL(__sb_notify_error);
  *
  * __filemap_set_wb_err() calls this after it has recorded the error in @mapping.
  * mapping_set_error() has recorded the error in the superblock before.  So a program
- * that reads the record gets the error from fsync() and syncfs() as well.  Rate
- * limited, see the banner of this file.
+ * that reads the record gets the error from fsync() and syncfs() as well.  NFS records
+ * the error in the superblock afterwards.  Rate limited, see the banner of this file.
  *
  * Context: Any but NMI; see __post_watch_notification().
  */

@@ -144,10 +144,40 @@ static void sb_notify_test_unwatched(struct kunit *test)
 	watch_ratelimit_destroy(&sbw->wb_errors.rl);
 }
 
+/* What errors and remounts do to the state of a filesystem. */
+static void sb_notify_test_state(struct kunit *test)
+{
+	struct super_block *sb = kunit_kzalloc(test, sizeof(*sb), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, sb);
+	sb_notify_init(sb);
+	init_rwsem(&sb->s_umount);
+	down_write(&sb->s_umount);
+
+	/* An error sets SB_RDONLY during a remount, which clears it at its end */
+	sb->s_flags |= SB_RDONLY;
+	sb_notify_rdonly(sb);
+	KUNIT_EXPECT_TRUE(test, sb_rejects_changes(sb));
+	sb->s_flags &= ~SB_RDONLY;
+	sb_notify_reconfigured(sb, false);
+	KUNIT_EXPECT_FALSE(test, sb_rejects_changes(sb));
+
+	/* An error is reported after a remount has cleared SB_RDONLY */
+	sb_notify_rdonly(sb);
+	KUNIT_EXPECT_FALSE(test, sb_rejects_changes(sb));
+
+	/* No remount makes the filesystem writable again */
+	sb_notify_aborted(sb);
+	sb_notify_reconfigured(sb, true);
+	KUNIT_EXPECT_TRUE(test, sb_rejects_changes(sb));
+	up_write(&sb->s_umount);
+}
+
 static struct kunit_case sb_notify_test_cases[] = {
 	KUNIT_CASE(sb_notify_test_quota),
 	KUNIT_CASE(sb_notify_test_quota_limit),
 	KUNIT_CASE(sb_notify_test_unwatched),
+	KUNIT_CASE(sb_notify_test_state),
 	{}
 };
 

@@ -35,6 +35,7 @@ void sb_notify_init(struct super_block *sb);
 void sb_notify_reconfigured(struct super_block *sb, bool was_ro);
 void sb_notify_frozen(struct super_block *sb, bool frozen, bool by_suspend);
 void sb_notify_rdonly(struct super_block *sb);
+void sb_notify_aborted(struct super_block *sb);
 void sb_notify_shutdown(struct super_block *sb, bool by_error);
 void sb_notify_wb_error(const struct address_space *mapping, int error);
 void sb_notify_born(struct super_block *sb);
@@ -159,6 +160,10 @@ static inline void sb_notify_frozen(struct super_block *sb, bool frozen,
 }
 
 static inline void sb_notify_rdonly(struct super_block *sb)
+{
+}
+
+static inline void sb_notify_aborted(struct super_block *sb)
 {
 }
 
