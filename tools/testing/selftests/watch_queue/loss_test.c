@@ -8,7 +8,7 @@
 
 #define MODEL_KEYS	5
 #define MODEL_DEPTHS	10
-#define MODEL_STEPS	2000
+#define MODEL_STEPS	2000			/* for each depth */
 
 FIXTURE(queue)
 {
@@ -456,6 +456,14 @@ static int model_read(struct model *m, const int *keys, char *want, int len)
 	return at;
 }
 
+/* WATCH_QUEUE_STEPS in the environment reduces the number on a slow kernel */
+static unsigned int model_steps(void)
+{
+	const char *text = getenv("WATCH_QUEUE_STEPS");
+
+	return text ? strtoul(text, NULL, 0) : MODEL_STEPS;
+}
+
 static unsigned int draw(unsigned int *seed, unsigned int below)
 {
 	*seed = *seed * 1664525 + 1013904223;
@@ -472,7 +480,7 @@ TEST_F_TIMEOUT(queue, model, 300)
 		1, 2, 3, 4, 5, 16, 31, 33, 64, 100,
 	};
 	char want[4096], got[4096], name[16];
-	unsigned int i, n, step, len, bytes, seed = 1;
+	unsigned int i, n, step, len, bytes, seed = 1, steps = model_steps();
 	int keys[MODEL_KEYS], fd[2], ret;
 	struct model m;
 
@@ -488,7 +496,7 @@ TEST_F_TIMEOUT(queue, model, 300)
 		for (i = 0; i < MODEL_KEYS; i++)
 			ASSERT_EQ(0, watch_add(keys[i], fd[0], i));
 		ASSERT_EQ(0, queue_size(fd[0], m.depth));
-		for (step = 0; step < MODEL_STEPS; step++) {
+		for (step = 0; step < steps; step++) {
 			for (i = draw(&seed, m.depth + 2); i; i--) {
 				ret = draw(&seed, MODEL_KEYS);
 				ASSERT_EQ(0, key_update(keys[ret]));

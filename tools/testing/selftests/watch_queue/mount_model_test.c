@@ -16,6 +16,8 @@
  * Each has its records in one queue; in a small queue they are read or counted as lost.
  *
  *	mount_model_test [--seed N] [--steps N]
+ *
+ * WATCH_QUEUE_STEPS in the environment sets the number of steps, too.
  */
 #include <getopt.h>
 #include <time.h>
@@ -1014,6 +1016,8 @@ int main(int argc, char **argv)
 	(void)test_harness_run;
 
 	setlinebuf(stdout);
+	if (getenv("WATCH_QUEUE_STEPS"))
+		steps = strtoul(getenv("WATCH_QUEUE_STEPS"), NULL, 0);
 	seed = time(NULL) ^ getpid();
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt == 's')
