@@ -689,7 +689,7 @@ TEST_F(sb, writeback_error)
 /* Polled I/O on a device that does not support it is not an error of the filesystem. */
 TEST_F(sb, polled)
 {
-	static char data[4096] __aligned(4096);
+	static char data[4096] __attribute__((aligned(4096)));
 	int fd;
 
 	ASSERT_TRUE(make_ext4("image", ""));
