@@ -7,6 +7,8 @@
  */
 #include <kunit/test.h>
 
+#include "../sb_state.h"
+
 struct sb_quota_row {
 	const char *why;
 	enum quota_type type;
