@@ -219,8 +219,8 @@ struct key_notification {
  * enum mount_notification_subtype - events of WATCH_TYPE_MOUNT_NOTIFY
  * @NOTIFY_MOUNT_NEW: the mount was added to the namespace
  * @NOTIFY_MOUNT_UNMOUNT: the mount was unmounted, for any reason
- * @NOTIFY_MOUNT_MOVE_FROM: the mount was moved out of sight of this watch
- * @NOTIFY_MOUNT_MOVE_TO: the mount was moved, and this watch sees it at its new place
+ * @NOTIFY_MOUNT_MOVE_FROM: the mount was moved to a place that is not watched
+ * @NOTIFY_MOUNT_MOVE_TO: the mount was moved to a place that is watched
  * @NOTIFY_MOUNT_RDONLY: the mount became read-only
  * @NOTIFY_MOUNT_RDWR: the mount became writable
  * @NOTIFY_MOUNT_SETATTR: another attribute of the mount changed
@@ -441,7 +441,7 @@ struct superblock_quota_notification {
 
 /**
  * enum block_notification_subtype - class of an I/O error
- * @NOTIFY_BLOCK_IO: no other class applies, or the driver does not know the class
+ * @NOTIFY_BLOCK_IO: no other class applies, or the driver cannot determine the class
  * @NOTIFY_BLOCK_NOT_SUPPORTED: the device does not support the operation
  * @NOTIFY_BLOCK_TIMEOUT: the device did not answer in time
  * @NOTIFY_BLOCK_NO_SPACE: a thinly provisioned device is full
