@@ -36,11 +36,15 @@
 #include "watch_records.h"
 #include "../kselftest_harness.h"
 
+/* 30 seconds are too short for a kernel with sanitizers in an emulator */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
 #define SLOT_SIZE	128	/* bytes of the queue per record */
 #define MAX_RULES	16	/* rules in a filter */
 #define DEFAULT_LIMIT	8192	/* records, with the default pipe-max-size */
 #define HARD_LIMIT	8388608	/* records, with CAP_SYS_RESOURCE */
-#define TIMEOUT_MS	25000	/* for an expected event; a test is killed after 30 s */
+#define TIMEOUT_MS	25000	/* for an expected event; a test is killed after 120 s */
 #define KEY_RECORD	sizeof(struct key_notification)
 #define LOSS_RECORD	sizeof(struct watch_notification)
 

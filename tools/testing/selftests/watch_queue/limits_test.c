@@ -166,7 +166,7 @@ TEST_F(memcg, too_large)
 }
 
 /* Watches on keys are charged.  The keys themselves are not. */
-TEST_F_TIMEOUT(memcg, watches, 300)
+TEST_F(memcg, watches)
 {
 	const int nr = max_many() / 2;
 	struct rlimit limit = { nr + 64, nr + 64 };
