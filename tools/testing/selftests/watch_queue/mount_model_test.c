@@ -1012,7 +1012,7 @@ int main(int argc, char **argv)
 	int fd[2], opt;
 	long peak;
 
-	/* Not used, as the harness would kill a test after 30 s */
+	/* Not used, as the harness would kill a test too early */
 	(void)test_harness_run;
 
 	setlinebuf(stdout);
