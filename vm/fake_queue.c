@@ -4,7 +4,8 @@
  *
  * Preloaded into watchq by bin/check-service. The records are errors of DISKS disks and
  * their filesystems, EVENTS in all. The first is error 0, and so on: the number is in
- * time_ns. Before them, there is the state of each filesystem.
+ * time_ns. Before them, there is the state of each filesystem. If SCRIPT is set, there
+ * are only the records that make_scripted() describes, one per letter.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -65,6 +66,46 @@ static size_t make_error(union watch_record *rec, unsigned int i, unsigned int d
 	return sizeof(rec->sb_error);
 }
 
+/* The record for a letter of SCRIPT, about the first filesystem */
+static size_t make_scripted(union watch_record *rec, char letter)
+{
+	describe(&rec->sb, 0);
+	switch (letter) {
+	case 's':	/* its state */
+		rec->watch.subtype = NOTIFY_SB_STATE;
+		return sizeof(rec->sb);
+	case 'u':	/* an event of a later kernel */
+		rec->watch.subtype = 200;
+		return sizeof(rec->sb);
+	default:
+		fprintf(stderr, "SCRIPT: no record %c\n", letter);
+		_exit(1);
+	}
+}
+
+static void write_packet(int fd, const void *packet, size_t len)
+{
+	if (write(fd, packet, len) != (ssize_t)len)
+		_exit(1);
+}
+
+static void write_script(int fd, const char *script)
+{
+	char packet[16384];
+	size_t used = 0;
+
+	for (; *script; script++) {
+		union watch_record rec = { };
+		size_t len = make_scripted(&rec, *script);
+
+		rec.watch.info |= len;
+		memcpy(packet + used, &rec, len);
+		used += len;
+	}
+	write_packet(fd, packet, used);
+	_exit(0);
+}
+
 /* Each packet is one read() */
 static void write_records(int fd)
 {
@@ -81,8 +122,7 @@ static void write_records(int fd)
 		used += len;
 		if (used < sizeof(packet) - sizeof(rec) && i + 1 < disks + events)
 			continue;
-		if (write(fd, packet, used) != (ssize_t)used)
-			_exit(1);
+		write_packet(fd, packet, used);
 		used = 0;
 	}
 	_exit(0);
@@ -99,6 +139,8 @@ int pipe2(int fds[2], int flags)
 	if (!pid) {
 		unsetenv("PEAK");
 		close(fds[0]);
+		if (getenv("SCRIPT"))
+			write_script(fds[1], getenv("SCRIPT"));
 		write_records(fds[1]);
 	}
 	return pid < 0 ? -1 : 0;

@@ -481,9 +481,12 @@ void metrics_write(void)
 
 void metrics_event(const struct event *ev, bool reported)
 {
-	if (!strcmp(ev->source, "sb"))
+	/* An event of a later kernel has none of the fields of its source */
+	bool known = strcmp(ev->name, "unknown");
+
+	if (known && !strcmp(ev->source, "sb"))
 		handle_sb(ev);
-	else if (!strcmp(ev->source, "queue"))
+	else if (known && !strcmp(ev->source, "queue"))
 		handle_queue(ev);
 	/* A state is not a change, and is reported again after a loss */
 	if (reported && strcmp(ev->name, "state"))
