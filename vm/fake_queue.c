@@ -74,6 +74,14 @@ static size_t make_scripted(union watch_record *rec, char letter)
 	case 's':	/* its state */
 		rec->watch.subtype = NOTIFY_SB_STATE;
 		return sizeof(rec->sb);
+	case 'r':	/* it became read-only because of an error */
+		rec->watch.subtype = NOTIFY_SB_RDONLY;
+		rec->watch.info = NOTIFY_SB_IS_RDONLY | NOTIFY_SB_BY_ERROR;
+		return sizeof(rec->sb);
+	case 'e':	/* an error, with the state before that */
+		rec->watch.subtype = NOTIFY_SB_ERROR;
+		rec->sb_error.error = 5;
+		return sizeof(rec->sb_error);
 	case 'u':	/* an event of a later kernel */
 		rec->watch.subtype = 200;
 		return sizeof(rec->sb);

@@ -232,6 +232,13 @@ static void remove_unconfirmed(void)
 			remove_filesystem(&filesystems[i]);
 }
 
+/* The others may have been queued with a state that is older than the last event */
+static bool has_present_state(const struct event *ev)
+{
+	return strcmp(ev->name, "error") && strcmp(ev->name, "writeback-error") &&
+	       strcmp(ev->name, "quota");
+}
+
 static void update_filesystem(const struct event *ev)
 {
 	struct filesystem new = {
@@ -265,11 +272,13 @@ static void update_filesystem(const struct event *ev)
 		fs->path = copy(path);
 		fs->searched = true;
 	}
+	fs->unconfirmed = false;
+	if (!has_present_state(ev))
+		return;
 	fs->rdonly = new.rdonly;
 	fs->by_error = new.by_error;
 	fs->shutdown = new.shutdown;
 	fs->frozen = new.frozen;
-	fs->unconfirmed = false;
 }
 
 static void handle_sb(const struct event *ev)
