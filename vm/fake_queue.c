@@ -5,7 +5,8 @@
  * Preloaded into watchq by bin/check-service. The records are errors of DISKS disks and
  * their filesystems, EVENTS in all. The first is error 0, and so on: the number is in
  * time_ns. Before them, there is the state of each filesystem. If SCRIPT is set, there
- * are only the records that make_scripted() describes, one per letter.
+ * are only the records that make_scripted() describes, one per letter. At each 'w', the
+ * script waits until watchq requests the states of filesystems.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -82,6 +83,12 @@ static size_t make_scripted(union watch_record *rec, char letter)
 		rec->watch.subtype = NOTIFY_SB_ERROR;
 		rec->sb_error.error = 5;
 		return sizeof(rec->sb_error);
+	case 'l':	/* a loss of one record */
+		memset(rec, 0, sizeof(*rec));
+		rec->watch.type = WATCH_TYPE_META;
+		rec->watch.subtype = WATCH_META_LOSS_NOTIFICATION;
+		rec->watch.info = 1 << WATCH_INFO_TYPE_INFO__SHIFT;
+		return sizeof(rec->watch);
 	case 'u':	/* an event of a later kernel */
 		rec->watch.subtype = 200;
 		return sizeof(rec->sb);
@@ -100,12 +107,19 @@ static void write_packet(int fd, const void *packet, size_t len)
 static void write_script(int fd, const char *script)
 {
 	char packet[16384];
-	size_t used = 0;
+	size_t used = 0, len;
 
 	for (; *script; script++) {
 		union watch_record rec = { };
-		size_t len = make_scripted(&rec, *script);
 
+		if (*script == 'w') {
+			write_packet(fd, packet, used);
+			used = 0;
+			if (read(fd, packet, 1) != 1)
+				_exit(0);
+			continue;
+		}
+		len = make_scripted(&rec, *script);
 		rec.watch.info |= len;
 		memcpy(packet + used, &rec, len);
 		used += len;
@@ -157,12 +171,16 @@ int pipe2(int fds[2], int flags)
 int ioctl(int fd, unsigned long request, ...)
 {
 	static int (*next)(int fd, unsigned long request, ...);
+	const struct watch_queue_watch *watch;
 	va_list args;
 	void *arg;
 
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
+	watch = arg;
+	if (request == IOC_WATCH_QUEUE_ADD_WATCH && watch->flags & WATCH_REPORT_STATE)
+		send(fd, "w", 1, MSG_NOSIGNAL);
 	if (_IOC_TYPE(request) == 'W')
 		return 0;
 	if (!next)

@@ -42,11 +42,7 @@ bool keep_all(void)
 
 int keep_wait(void)
 {
-	long long left = due - now_ms();
-
-	if (!due)
-		return -1;
-	return left > 0 ? left : 0;
+	return ms_until(due);
 }
 
 int keep_retry(int queue)

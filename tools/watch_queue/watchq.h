@@ -38,6 +38,8 @@ void __noreturn __printf(2, 3) die(int status, const char *format, ...);
 
 /* The time of CLOCK_MONOTONIC in milliseconds */
 long long now_ms(void);
+/* Milliseconds until this time, or -1 if it is 0 */
+int ms_until(long long time);
 
 /*
  * events.c: decoding of records
