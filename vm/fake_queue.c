@@ -6,7 +6,8 @@
  * their filesystems, EVENTS in all. The first is error 0, and so on: the number is in
  * time_ns. Before them, there is the state of each filesystem. If SCRIPT is set, there
  * are only the records that make_scripted() describes, one per letter. At each 'w', the
- * script waits until watchq requests the states of filesystems.
+ * script waits until watchq requests the states of filesystems. If MOUNTINFO is set,
+ * "mountinfo" is written to stderr each time that watchq reads the mounts.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -186,6 +187,17 @@ int ioctl(int fd, unsigned long request, ...)
 	if (!next)
 		next = dlsym(RTLD_NEXT, "ioctl");
 	return next(fd, request, arg);
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	static FILE *(*next)(const char *path, const char *mode);
+
+	if (!next)
+		next = dlsym(RTLD_NEXT, "fopen");
+	if (getenv("MOUNTINFO") && !strcmp(path, "/proc/self/mountinfo"))
+		fputs("mountinfo\n", stderr);
+	return next(path, mode);
 }
 
 int connect(int fd, const struct sockaddr *addr, socklen_t len)

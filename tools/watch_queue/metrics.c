@@ -408,6 +408,7 @@ static void print_filesystems(FILE *file)
 
 	if (!watches_any(WATCH_TYPE_SB_NOTIFY))
 		return;
+	mount_paths_forget();
 	for (i = 0; i < ARRAY_SIZE(gauges); i++) {
 		print_header(file, gauges[i].name, "gauge", gauges[i].help);
 		for (j = 0; j < nr_filesystems; j++)

@@ -252,37 +252,69 @@ void unescape(char *text)
 	*to = 0;
 }
 
-/* A mount of the whole filesystem is preferred to a mount of a directory in it */
-const char *mount_path_of(unsigned int major, unsigned int minor)
+/* The lines of /proc/self/mountinfo */
+static struct place {
+	unsigned int major, minor;	/* of the filesystem */
+	bool whole;			/* not only a directory of the filesystem */
+	char *path;
+} *places;
+static size_t nr_places;
+static bool places_read;
+
+static void add_place(const char *line)
+{
+	struct place place;
+	int root, at, end;
+
+	if (sscanf(line, "%*d %*d %u:%u %n%*s %n%*s%n", &place.major, &place.minor, &root,
+		   &at, &end) != 2)
+		return;
+	place.whole = !strncmp(line + root, "/ ", 2);
+	place.path = strndup(line + at, end - at);
+	places = reallocarray(places, nr_places + 1, sizeof(*places));
+	if (!places || !place.path)
+		die(EXIT_FAILED, "out of memory");
+	unescape(place.path);
+	places[nr_places++] = place;
+}
+
+static void read_places(void)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
-	static char *path;
 	char *line = NULL;
 	size_t room = 0;
-	bool whole;
 
-	free(path);
-	path = NULL;
-	for (whole = false; file && !whole && getline(&line, &room, file) > 0; ) {
-		int root, at, end;
-		unsigned int a, b;
-
-		if (sscanf(line, "%*d %*d %u:%u %n%*s %n%*s%n", &a, &b, &root, &at, &end) != 2 ||
-		    a != major || b != minor)
-			continue;
-		whole = !strncmp(line + root, "/ ", 2);
-		if (path && !whole)
-			continue;
-		free(path);
-		path = strndup(line + at, end - at);
-		if (!path)
-			die(EXIT_FAILED, "out of memory");
-	}
+	while (file && getline(&line, &room, file) > 0)
+		add_place(line);
 	free(line);
 	if (file)
 		fclose(file);
-	if (path)
-		unescape(path);
+	places_read = true;
+}
+
+void mount_paths_forget(void)
+{
+	while (nr_places)
+		free(places[--nr_places].path);
+	places_read = false;
+}
+
+/* A mount of the whole filesystem is preferred to a mount of a directory in it */
+const char *mount_path_of(unsigned int major, unsigned int minor)
+{
+	const char *path = NULL;
+	const struct place *p;
+
+	if (!places_read)
+		read_places();
+	for (p = places; p < places + nr_places; p++) {
+		if (p->major != major || p->minor != minor)
+			continue;
+		if (p->whole)
+			return p->path;
+		if (!path)
+			path = p->path;
+	}
 	return path;
 }
 

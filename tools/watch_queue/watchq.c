@@ -257,6 +257,7 @@ static int read_queue(const struct options *options, int queue, int signals)
 	ssize_t len;
 
 	update_backlog();
+	mount_paths_forget();
 	len = read(queue, buf, sizeof(buf));
 	if (len < 0)
 		die(EXIT_FAILED, "read: %s", strerror(errno));

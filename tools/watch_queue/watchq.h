@@ -143,10 +143,12 @@ void mount_gone(unsigned long long id);
 /* Free the mounts that are gone if the queue is empty */
 void mounts_settle(int queue);
 /*
- * Where the filesystem with this device number is mounted, or NULL.  Valid until the
- * next call.
+ * Where the filesystem with this device number is mounted, or NULL.  Valid until
+ * mount_paths_forget().
  */
 const char *mount_path_of(unsigned int major, unsigned int minor);
+/* Have the next mount_path_of() read all mounts again */
+void mount_paths_forget(void);
 /* Decode the octal numbers of text output and of /proc/self/mountinfo */
 void unescape(char *text);
 /* Device number of the filesystem of an open file, 0 if it is unknown */
