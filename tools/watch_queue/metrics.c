@@ -40,6 +40,7 @@ struct filesystem {
 static const char *file_name;
 static char *temporary;
 static int fdinfo = -1, timer = -1;
+static long long due;		/* time of the next update */
 static bool pending;		/* the timer expires after DELAY_S */
 static bool failed;		/* the last update failed */
 
@@ -473,6 +474,7 @@ static void set_timer(unsigned int seconds)
 
 	if (timerfd_settime(timer, 0, &when, NULL))
 		die(EXIT_FAILED, "timerfd_settime: %s", strerror(errno));
+	due = now_ms() + 1000 * seconds;
 }
 
 void metrics_write(void)
@@ -504,6 +506,9 @@ void metrics_event(const struct event *ev, bool reported)
 	if (!pending)
 		set_timer(DELAY_S);
 	pending = true;
+	/* The output of the events of one read() may take long, as it may block */
+	if (!ms_until(due))
+		metrics_write();
 }
 
 int metrics_open(const char *path, int queue)
