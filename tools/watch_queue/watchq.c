@@ -278,14 +278,15 @@ static int read_queue(const struct options *options, int queue, int signals)
 static int resume(const struct options *options, int queue, int signals)
 {
 	static struct event ev;
+	bool more = true;
 	int id;
 
-	while ((id = keep_retry(queue)) >= 0) {
+	while (more && (id = keep_retry(queue)) >= 0) {
 		event_resumed(&ev, id);
-		if (!report(options, &ev, signals))
-			return EXIT_DONE;
+		more = report(options, &ev, signals);
 	}
-	return output_flush(signals, true) ? RUNNING : EXIT_DONE;
+	more &= output_flush(signals, true);
+	return more ? RUNNING : EXIT_DONE;
 }
 
 /* Print the records queued so far; new ones could arrive forever */
