@@ -9,11 +9,14 @@
  * script waits until watchq requests the states of filesystems. If MOUNTINFO is set,
  * "mountinfo" is written to stderr each time that watchq reads the mounts.
  *
+ * If BUSY is a number, this watch cannot be added because the object is watched.
+ *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +92,11 @@ static size_t make_scripted(union watch_record *rec, char letter)
 		rec->watch.type = WATCH_TYPE_META;
 		rec->watch.subtype = WATCH_META_LOSS_NOTIFICATION;
 		rec->watch.info = 1 << WATCH_INFO_TYPE_INFO__SHIFT;
+		return sizeof(rec->watch);
+	case 'x':	/* the end of watch 0 */
+		memset(rec, 0, sizeof(*rec));
+		rec->watch.type = WATCH_TYPE_META;
+		rec->watch.subtype = WATCH_META_REMOVAL_NOTIFICATION;
 		return sizeof(rec->watch);
 	case 'u':	/* an event of a later kernel */
 		rec->watch.subtype = 200;
@@ -169,19 +177,30 @@ int pipe2(int fds[2], int flags)
 	return pid < 0 ? -1 : 0;
 }
 
+/* Add a watch, or request the states */
+static int add_watch(int fd, const struct watch_queue_watch *watch)
+{
+	static unsigned int added;
+
+	if (watch->flags & WATCH_REPORT_STATE)
+		return send(fd, "w", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
+	if (++added != number("BUSY"))
+		return 0;
+	errno = EBUSY;
+	return -1;
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	static int (*next)(int fd, unsigned long request, ...);
-	const struct watch_queue_watch *watch;
 	va_list args;
 	void *arg;
 
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
-	watch = arg;
-	if (request == IOC_WATCH_QUEUE_ADD_WATCH && watch->flags & WATCH_REPORT_STATE)
-		send(fd, "w", 1, MSG_NOSIGNAL);
+	if (request == IOC_WATCH_QUEUE_ADD_WATCH)
+		return add_watch(fd, arg);
 	if (_IOC_TYPE(request) == 'W')
 		return 0;
 	if (!next)

@@ -348,13 +348,21 @@ bool watch_on_path(unsigned int id)
 	       watches[id].source->type != WATCH_TYPE_KEY_NOTIFY;
 }
 
+bool watches_same_filesystem(unsigned int id, unsigned int other)
+{
+	return id < nr_watches && other < nr_watches && watches[id].filesystem &&
+	       watches[id].filesystem == watches[other].filesystem;
+}
+
 bool watch_again(int queue, unsigned int id)
 {
 	struct watch *watch = &watches[id], old = *watch;
 
 	watch->namespace = 0;
 	if (!try_watch(queue, watch, id)) {
-		*watch = old;
+		/* The object is not another one if it is already watched */
+		if (errno != EBUSY)
+			*watch = old;
 		return false;
 	}
 	if (watch->source->type == WATCH_TYPE_MOUNT_NOTIFY)

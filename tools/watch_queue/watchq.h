@@ -199,6 +199,8 @@ bool watches_report(const union watch_record *rec);
 const struct watch *watch_by_id(unsigned int id);
 /* Is it a watch on a path, where another object may appear? */
 bool watch_on_path(unsigned int id);
+/* Do two watches on paths have the same filesystem? */
+bool watches_same_filesystem(unsigned int id, unsigned int other);
 /* Add a watch that has ended.  Returns false with errno if it fails. */
 bool watch_again(int queue, unsigned int id);
 /* Have the states of the watched filesystems reported again */
