@@ -283,6 +283,8 @@ static int resume(const struct options *options, int queue, int signals)
 
 	while (more && (id = keep_retry(queue)) >= 0) {
 		event_resumed(&ev, id);
+		if (options->metrics)
+			metrics_event(&ev, true);
 		more = report(options, &ev, signals);
 	}
 	more &= output_flush(signals, true);
