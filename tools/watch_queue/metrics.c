@@ -42,7 +42,7 @@ static char *temporary;
 static int fdinfo = -1, timer = -1;
 static long long due;		/* time of the next update */
 static bool pending;		/* the timer expires after DELAY_S */
-static bool failed;		/* the last update failed */
+static int failed;		/* errno of the last update, or 0 */
 
 static struct series *series;
 static unsigned int nr_series;
@@ -479,14 +479,14 @@ static void set_timer(unsigned int seconds)
 
 void metrics_write(void)
 {
-	bool ok;
+	int error;
 
 	if (!file_name)
 		return;
-	ok = replace_file();
-	if (!ok && !failed)
-		warn("--metrics %s: %s", file_name, strerror(errno));
-	failed = !ok;
+	error = replace_file() ? 0 : errno;
+	if (error && !failed)
+		warn("--metrics %s: %s", file_name, strerror(error));
+	failed = error;
 	pending = false;
 	set_timer(INTERVAL_S);
 }
@@ -525,6 +525,6 @@ int metrics_open(const char *path, int queue)
 	file_name = path;
 	metrics_write();
 	if (failed)
-		exit(EXIT_FAILED);
+		exit(failed == EACCES || failed == EPERM ? EXIT_PERMISSION : EXIT_FAILED);
 	return timer;
 }
