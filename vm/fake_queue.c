@@ -98,6 +98,10 @@ static size_t make_scripted(union watch_record *rec, char letter)
 		rec->watch.type = WATCH_TYPE_META;
 		rec->watch.subtype = WATCH_META_REMOVAL_NOTIFICATION;
 		return sizeof(rec->watch);
+	case 'n':	/* the same, with a name that is not in ASCII */
+		rec->watch.subtype = NOTIFY_SB_ERROR;
+		strcpy((char *)rec->sb.fs_type, "\303\244");
+		return sizeof(rec->sb_error);
 	case 'u':	/* an event of a later kernel */
 		rec->watch.subtype = 200;
 		return sizeof(rec->sb);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -398,9 +399,15 @@ static int monitor(const struct options *options, int queue)
 
 int main(int argc, char **argv)
 {
-	struct options options = parse_options(argc, argv);
+	struct options options;
 	int queue, status;
 
+	/*
+	 * Output is UTF-8 in any locale.  Without this one, each byte is a character for
+	 * --match, and each character has one column.
+	 */
+	setlocale(LC_CTYPE, "C.UTF-8");
+	options = parse_options(argc, argv);
 	/* Otherwise the queue would become file descriptor 1 */
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
 		die(EXIT_USAGE, "standard output is closed");
