@@ -102,6 +102,11 @@ static size_t make_scripted(union watch_record *rec, char letter)
 		rec->watch.subtype = NOTIFY_SB_ERROR;
 		strcpy((char *)rec->sb.fs_type, "\303\244");
 		return sizeof(rec->sb_error);
+	case 'k':	/* numbers without names */
+		rec->watch.subtype = NOTIFY_SB_ERROR;
+		rec->sb_error.error = 524;
+		rec->sb_error.kind = 99;
+		return sizeof(rec->sb_error);
 	case 'u':	/* an event of a later kernel */
 		rec->watch.subtype = 200;
 		return sizeof(rec->sb);
