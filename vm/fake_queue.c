@@ -9,7 +9,8 @@
  * script waits until watchq requests the states of filesystems. If MOUNTINFO is set,
  * "mountinfo" is written to stderr each time that watchq reads the mounts.
  *
- * If BUSY is a number, this watch cannot be added because the object is watched.
+ * If BUSY is a number, this watch cannot be added because the object is watched. If
+ * DENIED is set, no watch can be added.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -193,10 +194,8 @@ static int add_watch(int fd, const struct watch_queue_watch *watch)
 
 	if (watch->flags & WATCH_REPORT_STATE)
 		return send(fd, "w", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
-	if (++added != number("BUSY"))
-		return 0;
-	errno = EBUSY;
-	return -1;
+	errno = getenv("DENIED") ? EPERM : ++added == number("BUSY") ? EBUSY : 0;
+	return errno ? -1 : 0;
 }
 
 int ioctl(int fd, unsigned long request, ...)
