@@ -416,8 +416,8 @@ static void print_filesystems(FILE *file)
 			print_state(file, gauges[i].name, &filesystems[j],
 				    *((bool *)((char *)&filesystems[j] + gauges[i].state)));
 	}
-	print_number(file, "watchq_untracked_filesystems_total", "counter",
-		     "Filesystems without a state, as there are too many.", untracked);
+	print_number(file, "watchq_untracked_events_total", "counter",
+		     "Events of filesystems without a state, as there are too many.", untracked);
 }
 
 /* A number in the fdinfo of the queue */
