@@ -140,7 +140,7 @@ const struct mount *mount_find(unsigned long long id, unsigned long long ns);
 /* The same as of the previous mount_find() or mounts_read() */
 const struct mount *mount_cached(unsigned long long id);
 void mount_gone(unsigned long long id);
-/* Free the mounts that are gone if the queue is empty */
+/* Free the mounts that are gone if the queue is empty, or if there are many */
 void mounts_settle(int queue);
 /*
  * Where the filesystem with this device number is mounted, or NULL.  Valid until
