@@ -4,13 +4,20 @@
  *
  * Preloaded into watchq by bin/check-service. The records are errors of DISKS disks and
  * their filesystems, EVENTS in all. The first is error 0, and so on: the number is in
- * time_ns. Before them, there is the state of each filesystem.
+ * time_ns. Before them, there is the state of each filesystem. If SCRIPT is set, there
+ * are only the records that make_scripted() describes, one per letter. At each 'w', the
+ * script waits until watchq requests the states of filesystems. If MOUNTINFO is set,
+ * "mountinfo" is written to stderr each time that watchq reads the mounts.
+ *
+ * If BUSY is a number, this watch cannot be added because the object is watched. If
+ * DENIED is set, no watch can be added.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +72,81 @@ static size_t make_error(union watch_record *rec, unsigned int i, unsigned int d
 	return sizeof(rec->sb_error);
 }
 
+/* The record for a letter of SCRIPT, about the first filesystem */
+static size_t make_scripted(union watch_record *rec, char letter)
+{
+	describe(&rec->sb, 0);
+	switch (letter) {
+	case 's':	/* its state */
+		rec->watch.subtype = NOTIFY_SB_STATE;
+		return sizeof(rec->sb);
+	case 'r':	/* it became read-only because of an error */
+		rec->watch.subtype = NOTIFY_SB_RDONLY;
+		rec->watch.info = NOTIFY_SB_IS_RDONLY | NOTIFY_SB_BY_ERROR;
+		return sizeof(rec->sb);
+	case 'e':	/* an error, with the state before that */
+		rec->watch.subtype = NOTIFY_SB_ERROR;
+		rec->sb_error.error = 5;
+		return sizeof(rec->sb_error);
+	case 'l':	/* a loss of one record */
+		memset(rec, 0, sizeof(*rec));
+		rec->watch.type = WATCH_TYPE_META;
+		rec->watch.subtype = WATCH_META_LOSS_NOTIFICATION;
+		rec->watch.info = 1 << WATCH_INFO_TYPE_INFO__SHIFT;
+		return sizeof(rec->watch);
+	case 'x':	/* the end of watch 0 */
+		memset(rec, 0, sizeof(*rec));
+		rec->watch.type = WATCH_TYPE_META;
+		rec->watch.subtype = WATCH_META_REMOVAL_NOTIFICATION;
+		return sizeof(rec->watch);
+	case 'n':	/* the same, with a name that is not in ASCII */
+		rec->watch.subtype = NOTIFY_SB_ERROR;
+		strcpy((char *)rec->sb.fs_type, "\303\244");
+		return sizeof(rec->sb_error);
+	case 'k':	/* numbers without names */
+		rec->watch.subtype = NOTIFY_SB_ERROR;
+		rec->sb_error.error = 524;
+		rec->sb_error.kind = 99;
+		return sizeof(rec->sb_error);
+	case 'u':	/* an event of a later kernel */
+		rec->watch.subtype = 200;
+		return sizeof(rec->sb);
+	default:
+		fprintf(stderr, "SCRIPT: no record %c\n", letter);
+		_exit(1);
+	}
+}
+
+static void write_packet(int fd, const void *packet, size_t len)
+{
+	if (write(fd, packet, len) != (ssize_t)len)
+		_exit(1);
+}
+
+static void write_script(int fd, const char *script)
+{
+	char packet[16384];
+	size_t used = 0, len;
+
+	for (; *script; script++) {
+		union watch_record rec = { };
+
+		if (*script == 'w') {
+			write_packet(fd, packet, used);
+			used = 0;
+			if (read(fd, packet, 1) != 1)
+				_exit(0);
+			continue;
+		}
+		len = make_scripted(&rec, *script);
+		rec.watch.info |= len;
+		memcpy(packet + used, &rec, len);
+		used += len;
+	}
+	write_packet(fd, packet, used);
+	_exit(0);
+}
+
 /* Each packet is one read() */
 static void write_records(int fd)
 {
@@ -81,8 +163,7 @@ static void write_records(int fd)
 		used += len;
 		if (used < sizeof(packet) - sizeof(rec) && i + 1 < disks + events)
 			continue;
-		if (write(fd, packet, used) != (ssize_t)used)
-			_exit(1);
+		write_packet(fd, packet, used);
 		used = 0;
 	}
 	_exit(0);
@@ -99,9 +180,22 @@ int pipe2(int fds[2], int flags)
 	if (!pid) {
 		unsetenv("PEAK");
 		close(fds[0]);
+		if (getenv("SCRIPT"))
+			write_script(fds[1], getenv("SCRIPT"));
 		write_records(fds[1]);
 	}
 	return pid < 0 ? -1 : 0;
+}
+
+/* Add a watch, or request the states */
+static int add_watch(int fd, const struct watch_queue_watch *watch)
+{
+	static unsigned int added;
+
+	if (watch->flags & WATCH_REPORT_STATE)
+		return send(fd, "w", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
+	errno = getenv("DENIED") ? EPERM : ++added == number("BUSY") ? EBUSY : 0;
+	return errno ? -1 : 0;
 }
 
 int ioctl(int fd, unsigned long request, ...)
@@ -113,11 +207,24 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
+	if (request == IOC_WATCH_QUEUE_ADD_WATCH)
+		return add_watch(fd, arg);
 	if (_IOC_TYPE(request) == 'W')
 		return 0;
 	if (!next)
 		next = dlsym(RTLD_NEXT, "ioctl");
 	return next(fd, request, arg);
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	static FILE *(*next)(const char *path, const char *mode);
+
+	if (!next)
+		next = dlsym(RTLD_NEXT, "fopen");
+	if (getenv("MOUNTINFO") && !strcmp(path, "/proc/self/mountinfo"))
+		fputs("mountinfo\n", stderr);
+	return next(path, mode);
 }
 
 int connect(int fd, const struct sockaddr *addr, socklen_t len)

@@ -133,9 +133,22 @@ static void set_subject(struct event *ev, const char *text, unsigned long long n
 	ev->subject = text ? format_text(ev, "%s", text) : format_text(ev, "%llu", number);
 }
 
-static const char *name_in(const char * const *names, size_t nr, unsigned int i)
+/* Add the name of a number, or a number of a later kernel as text */
+static void add_name(struct event *ev, const char *name, const char * const *names, size_t nr,
+		     unsigned int i)
 {
-	return i < nr ? names[i] : NULL;
+	add_text(ev, name, i < nr && names[i] ? names[i] : format_text(ev, "%u", i));
+}
+
+/* Add an error number and, if it has a name, the name in its place in text output */
+static void add_errno(struct event *ev, unsigned int error)
+{
+	const char *name = name_of_error(error);
+
+	add_number(ev, "error", error);
+	if (name)
+		hide(ev);
+	add_text(ev, "errno", name);
 }
 
 /* Add "8:1" and, if known, "sda1"; returns the latter if possible */
@@ -198,9 +211,7 @@ static void decode_key(struct event *ev, const union watch_record *rec)
 	if (event == NOTIFY_KEY_LINKED || event == NOTIFY_KEY_UNLINKED) {
 		add_key(ev, rec->key.aux, other);
 	} else if (event == NOTIFY_KEY_INSTANTIATED && rec->key.aux) {
-		add_number(ev, "error", rec->key.aux);
-		hide(ev);
-		add_text(ev, "errno", name_of_error(rec->key.aux));
+		add_errno(ev, rec->key.aux);
 		ev->priority = LOG_WARNING;
 	}
 }
@@ -338,10 +349,8 @@ static void add_error(struct event *ev, const struct superblock_error_notificati
 		[NOTIFY_SB_DATA_LOST]	= "data-lost",
 	};
 
-	add_number(ev, "error", n->error);
-	hide(ev);
-	add_text(ev, "errno", name_of_error(n->error));
-	add_text(ev, "kind", name_in(kinds, ARRAY_SIZE(kinds), n->kind));
+	add_errno(ev, n->error);
+	add_name(ev, "kind", kinds, ARRAY_SIZE(kinds), n->kind);
 	if (n->ino)
 		add_number(ev, "inode", n->ino);
 	if (n->generation) {
@@ -395,8 +404,8 @@ static void add_quota(struct event *ev, const struct superblock_quota_notificati
 	if (n->warning == QUOTA_NL_NOWARN) {
 		add_text(ev, "limit", "several");
 	} else {
-		add_text(ev, "limit", name_in(limits, ARRAY_SIZE(limits), n->warning));
-		add_text(ev, "owner_type", name_in(types, ARRAY_SIZE(types), n->id_type));
+		add_name(ev, "limit", limits, ARRAY_SIZE(limits), n->warning);
+		add_name(ev, "owner_type", types, ARRAY_SIZE(types), n->id_type);
 		add_number(ev, "owner", n->id);
 		name = name_of_owner(n->id_type, n->id);
 		if (name)
@@ -521,7 +530,7 @@ static void decode_block(struct event *ev, const union watch_record *rec)
 	hide(ev);
 	set_subject(ev, name, 0);
 	add_text(ev, "path", mount_path_of(n->dev_major, n->dev_minor));
-	add_text(ev, "operation", name_in(operations, ARRAY_SIZE(operations), n->operation));
+	add_name(ev, "operation", operations, ARRAY_SIZE(operations), n->operation);
 	add_number(ev, "sector", n->sector);
 	add_number(ev, "length", n->length);
 	add_number(ev, "error_time_ns", n->time_ns);

@@ -22,11 +22,16 @@ void keep_enable(void)
 	enabled = true;
 }
 
+/* A filesystem with several paths has one watch, and its end is that of all of them */
 void keep_ended(unsigned int id)
 {
+	unsigned int other;
+
 	if (!enabled || !watch_on_path(id))
 		return;
 	ended[id] = true;
+	for (other = 0; other < MAX_WATCHES; other++)
+		ended[other] |= watches_same_filesystem(id, other);
 	if (!due)
 		due = now_ms() + INTERVAL_MS;
 }
@@ -42,11 +47,7 @@ bool keep_all(void)
 
 int keep_wait(void)
 {
-	long long left = due - now_ms();
-
-	if (!due)
-		return -1;
-	return left > 0 ? left : 0;
+	return ms_until(due);
 }
 
 int keep_retry(int queue)

@@ -40,8 +40,9 @@ struct filesystem {
 static const char *file_name;
 static char *temporary;
 static int fdinfo = -1, timer = -1;
+static long long due;		/* time of the next update */
 static bool pending;		/* the timer expires after DELAY_S */
-static bool failed;		/* the last update failed */
+static int failed;		/* errno of the last update, or 0 */
 
 static struct series *series;
 static unsigned int nr_series;
@@ -232,6 +233,13 @@ static void remove_unconfirmed(void)
 			remove_filesystem(&filesystems[i]);
 }
 
+/* The others may have been queued with a state that is older than the last event */
+static bool has_present_state(const struct event *ev)
+{
+	return strcmp(ev->name, "error") && strcmp(ev->name, "writeback-error") &&
+	       strcmp(ev->name, "quota");
+}
+
 static void update_filesystem(const struct event *ev)
 {
 	struct filesystem new = {
@@ -265,11 +273,13 @@ static void update_filesystem(const struct event *ev)
 		fs->path = copy(path);
 		fs->searched = true;
 	}
+	fs->unconfirmed = false;
+	if (!has_present_state(ev))
+		return;
 	fs->rdonly = new.rdonly;
 	fs->by_error = new.by_error;
 	fs->shutdown = new.shutdown;
 	fs->frozen = new.frozen;
-	fs->unconfirmed = false;
 }
 
 static void handle_sb(const struct event *ev)
@@ -399,14 +409,15 @@ static void print_filesystems(FILE *file)
 
 	if (!watches_any(WATCH_TYPE_SB_NOTIFY))
 		return;
+	mount_paths_forget();
 	for (i = 0; i < ARRAY_SIZE(gauges); i++) {
 		print_header(file, gauges[i].name, "gauge", gauges[i].help);
 		for (j = 0; j < nr_filesystems; j++)
 			print_state(file, gauges[i].name, &filesystems[j],
 				    *((bool *)((char *)&filesystems[j] + gauges[i].state)));
 	}
-	print_number(file, "watchq_untracked_filesystems_total", "counter",
-		     "Filesystems without a state, as there are too many.", untracked);
+	print_number(file, "watchq_untracked_events_total", "counter",
+		     "Events of filesystems without a state, as there are too many.", untracked);
 }
 
 /* A number in the fdinfo of the queue */
@@ -463,27 +474,31 @@ static void set_timer(unsigned int seconds)
 
 	if (timerfd_settime(timer, 0, &when, NULL))
 		die(EXIT_FAILED, "timerfd_settime: %s", strerror(errno));
+	due = now_ms() + 1000 * seconds;
 }
 
 void metrics_write(void)
 {
-	bool ok;
+	int error;
 
 	if (!file_name)
 		return;
-	ok = replace_file();
-	if (!ok && !failed)
-		warn("--metrics %s: %s", file_name, strerror(errno));
-	failed = !ok;
+	error = replace_file() ? 0 : errno;
+	if (error && !failed)
+		warn("--metrics %s: %s", file_name, strerror(error));
+	failed = error;
 	pending = false;
 	set_timer(INTERVAL_S);
 }
 
 void metrics_event(const struct event *ev, bool reported)
 {
-	if (!strcmp(ev->source, "sb"))
+	/* An event of a later kernel has none of the fields of its source */
+	bool known = strcmp(ev->name, "unknown");
+
+	if (known && !strcmp(ev->source, "sb"))
 		handle_sb(ev);
-	else if (!strcmp(ev->source, "queue"))
+	else if (known && !strcmp(ev->source, "queue"))
 		handle_queue(ev);
 	/* A state is not a change, and is reported again after a loss */
 	if (reported && strcmp(ev->name, "state"))
@@ -491,6 +506,9 @@ void metrics_event(const struct event *ev, bool reported)
 	if (!pending)
 		set_timer(DELAY_S);
 	pending = true;
+	/* The output of the events of one read() may take long, as it may block */
+	if (!ms_until(due))
+		metrics_write();
 }
 
 int metrics_open(const char *path, int queue)
@@ -507,6 +525,6 @@ int metrics_open(const char *path, int queue)
 	file_name = path;
 	metrics_write();
 	if (failed)
-		exit(EXIT_FAILED);
+		exit(failed == EACCES || failed == EPERM ? EXIT_PERMISSION : EXIT_FAILED);
 	return timer;
 }

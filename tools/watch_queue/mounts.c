@@ -4,7 +4,8 @@
  *
  * statmount() fails for a mount that is gone, so the last path of each mount is
  * cached.  Queued records may be about mounts that are gone.  Therefore an entry is
- * not freed before the queue is empty.
+ * not freed before the queue is empty.  As the queue may never be empty, MAX_GONE such
+ * entries are freed, too.
  */
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -34,10 +35,11 @@
 #define SB_SOURCE_OFFSET	(offsetof(struct statmount, mnt_ns_id) + 12)
 
 #define NR_CHAINS	1024
+#define MAX_GONE	8192	/* as many as the records of a large queue */
 
 static struct mount *chains[NR_CHAINS];
 static bool tracked;			/* unmounts and moves are reported by events */
-static bool any_gone;
+static unsigned int nr_gone;
 
 static struct mount **chain(unsigned long long id)
 {
@@ -58,6 +60,7 @@ static void uncache_mount(struct mount **p)
 	struct mount *mount = *p;
 
 	*p = mount->next;
+	nr_gone -= mount->gone;
 	free(mount);
 }
 
@@ -128,7 +131,7 @@ static void cache_mount(unsigned long long id, const struct statmount *stat)
 		uncache_mount(p);
 	mount->id = id;
 	mount->gone = !tracked;
-	any_gone |= mount->gone;
+	nr_gone += mount->gone;
 	end = stpcpy(mount->path, stat->str + stat->mnt_point) + 1;
 	mount->fs_root = append(&end, stat->str + stat->mnt_root);
 	mount->options = append_options(&end, stat);
@@ -168,14 +171,18 @@ const struct mount *mount_find(unsigned long long id, unsigned long long ns)
 	return mount_cached(id);
 }
 
+static void set_gone(struct mount *mount)
+{
+	nr_gone += !mount->gone;
+	mount->gone = true;
+}
+
 void mount_gone(unsigned long long id)
 {
 	struct mount **p = find(id);
 
-	if (!*p)
-		return;
-	(*p)->gone = true;
-	any_gone = true;
+	if (*p)
+		set_gone(*p);
 }
 
 void mounts_forget(bool events)
@@ -186,8 +193,7 @@ void mounts_forget(bool events)
 	tracked = events;
 	for (i = 0; i < NR_CHAINS; i++)
 		for (mount = chains[i]; mount; mount = mount->next)
-			mount->gone = true;
-	any_gone = true;
+			set_gone(mount);
 }
 
 void mounts_read(unsigned long long ns)
@@ -218,7 +224,9 @@ void mounts_settle(int queue)
 	int bytes;
 	size_t i;
 
-	if (!any_gone || ioctl(queue, FIONREAD, &bytes) || bytes)
+	if (!nr_gone)
+		return;
+	if (nr_gone < MAX_GONE && (ioctl(queue, FIONREAD, &bytes) || bytes))
 		return;
 	for (i = 0; i < NR_CHAINS; i++) {
 		for (p = &chains[i]; *p; ) {
@@ -228,7 +236,6 @@ void mounts_settle(int queue)
 				p = &(*p)->next;
 		}
 	}
-	any_gone = false;
 }
 
 /*
@@ -252,37 +259,69 @@ void unescape(char *text)
 	*to = 0;
 }
 
-/* A mount of the whole filesystem is preferred to a mount of a directory in it */
-const char *mount_path_of(unsigned int major, unsigned int minor)
+/* The lines of /proc/self/mountinfo */
+static struct place {
+	unsigned int major, minor;	/* of the filesystem */
+	bool whole;			/* not only a directory of the filesystem */
+	char *path;
+} *places;
+static size_t nr_places;
+static bool places_read;
+
+static void add_place(const char *line)
+{
+	struct place place;
+	int root, at, end;
+
+	if (sscanf(line, "%*d %*d %u:%u %n%*s %n%*s%n", &place.major, &place.minor, &root,
+		   &at, &end) != 2)
+		return;
+	place.whole = !strncmp(line + root, "/ ", 2);
+	place.path = strndup(line + at, end - at);
+	places = reallocarray(places, nr_places + 1, sizeof(*places));
+	if (!places || !place.path)
+		die(EXIT_FAILED, "out of memory");
+	unescape(place.path);
+	places[nr_places++] = place;
+}
+
+static void read_places(void)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
-	static char *path;
 	char *line = NULL;
 	size_t room = 0;
-	bool whole;
 
-	free(path);
-	path = NULL;
-	for (whole = false; file && !whole && getline(&line, &room, file) > 0; ) {
-		int root, at, end;
-		unsigned int a, b;
-
-		if (sscanf(line, "%*d %*d %u:%u %n%*s %n%*s%n", &a, &b, &root, &at, &end) != 2 ||
-		    a != major || b != minor)
-			continue;
-		whole = !strncmp(line + root, "/ ", 2);
-		if (path && !whole)
-			continue;
-		free(path);
-		path = strndup(line + at, end - at);
-		if (!path)
-			die(EXIT_FAILED, "out of memory");
-	}
+	while (file && getline(&line, &room, file) > 0)
+		add_place(line);
 	free(line);
 	if (file)
 		fclose(file);
-	if (path)
-		unescape(path);
+	places_read = true;
+}
+
+void mount_paths_forget(void)
+{
+	while (nr_places)
+		free(places[--nr_places].path);
+	places_read = false;
+}
+
+/* A mount of the whole filesystem is preferred to a mount of a directory in it */
+const char *mount_path_of(unsigned int major, unsigned int minor)
+{
+	const char *path = NULL;
+	const struct place *p;
+
+	if (!places_read)
+		read_places();
+	for (p = places; p < places + nr_places; p++) {
+		if (p->major != major || p->minor != minor)
+			continue;
+		if (p->whole)
+			return p->path;
+		if (!path)
+			path = p->path;
+	}
 	return path;
 }
 

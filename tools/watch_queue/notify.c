@@ -3,6 +3,7 @@
  * watchq: notification of the service manager, see sd_notify(3)
  */
 #include <errno.h>
+#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -12,18 +13,22 @@
 static bool send_text(const char *path, const char *text)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t len = strlen(path);
 	ssize_t sent = -1;
 	int fd;
 
-	if (strlen(path) >= sizeof(addr.sun_path)) {
+	if (len >= sizeof(addr.sun_path)) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
-	memcpy(addr.sun_path, path, strlen(path));
+	memcpy(addr.sun_path, path, len);
+	/* A name in the abstract namespace */
+	if (*path == '@')
+		addr.sun_path[0] = 0;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0) {
 		sent = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&addr,
-			      sizeof(addr));
+			      offsetof(struct sockaddr_un, sun_path) + len);
 		close(fd);
 	}
 	return sent >= 0;

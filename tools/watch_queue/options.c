@@ -9,6 +9,14 @@
 
 #include "watchq.h"
 
+/* Exit after output of puts() */
+static void __noreturn exit_printed(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		die(EXIT_FAILED, "cannot write: %s", strerror(errno));
+	exit(EXIT_DONE);
+}
+
 static void __noreturn print_help(void)
 {
 	puts("Usage: watchq [OPTION]... WATCH...\n"
@@ -63,7 +71,7 @@ static void __noreturn print_help(void)
 	     "Exit status: 0 success, 1 failure, 2 invalid usage, 3 not supported by the\n"
 	     "kernel, 4 permission denied or limit reached, 5 timeout, 6 no watch left. See\n"
 	     "watchq(1).");
-	exit(EXIT_DONE);
+	exit_printed();
 }
 
 static unsigned long long parse_number(const char *option, const char *text,
@@ -253,7 +261,7 @@ static void parse_option(struct options *options, int option, int index)
 		print_help();
 	case OPT_VERSION:
 		puts("watchq " WATCHQ_VERSION);
-		exit(EXIT_DONE);
+		exit_printed();
 	default:
 		die(EXIT_USAGE, "see watchq --help");
 	}

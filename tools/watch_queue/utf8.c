@@ -2,7 +2,6 @@
 /*
  * watchq: characters of names
  */
-#include <locale.h>
 #include <wchar.h>
 
 #include "watchq.h"
@@ -53,13 +52,7 @@ bool utf8_harmful(unsigned int c)
 
 unsigned int utf8_width(unsigned int c)
 {
-	static bool initialised;
-	int width;
+	int width = wcwidth(c);
 
-	/* Output is UTF-8 in any locale; without this one, each character has one column */
-	if (!initialised)
-		setlocale(LC_CTYPE, "C.UTF-8");
-	initialised = true;
-	width = wcwidth(c);
 	return width < 0 ? 1 : width;
 }

@@ -22,7 +22,10 @@ static bool track_states;
 
 #define NO_OPTION	"this kernel was built without CONFIG_"
 
-/* Meaning of an error number for a call or option, or for all of them (NULL) */
+/*
+ * Meaning of an error number for a call or option, or for all of them (NULL).  "--block"
+ * includes "--block all".
+ */
 static const struct {
 	const char *call;
 	int error, status;
@@ -46,8 +49,10 @@ static const struct {
 	  "privilege required: a path that you can read, or CAP_SYS_ADMIN" },
 	{ "--block", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "BLOCK_NOTIFICATIONS" },
 	{ "--block", EINVAL, EXIT_FAILED, "not a block device" },
-	{ "--block", EPERM, EXIT_PERMISSION,
+	{ "--block all", EPERM, EXIT_PERMISSION,
 	  "privilege required: CAP_SYS_ADMIN in the initial user namespace" },
+	{ "--block", EPERM, EXIT_PERMISSION,
+	  "forbidden by the device cgroup (DevicePolicy= of systemd) or a security module" },
 	{ "--block", EACCES, EXIT_PERMISSION, "read permission required" },
 	{ "--devices", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "DEVICE_NOTIFICATIONS" },
 	{ NULL, ENOTTY, EXIT_KERNEL, "this kernel can only watch keys" },
@@ -66,7 +71,8 @@ static void __noreturn die_errno(const char *call, const char *object)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(hints); i++) {
-		if (hints[i].error != error || (hints[i].call && strcmp(hints[i].call, call)))
+		if (hints[i].error != error ||
+		    (hints[i].call && strncmp(hints[i].call, call, strlen(hints[i].call))))
 			continue;
 		text = hints[i].text;
 		status = hints[i].status;
@@ -331,14 +337,15 @@ static bool try_watch(int queue, struct watch *watch, unsigned int id)
 static void watch_object(int queue, struct watch *watch, unsigned int id)
 {
 	bool devices = watch->source->type == WATCH_TYPE_DEVICE_NOTIFY;
+	const char *suffix = devices ? "s" : watch->all ? " all" : "";
 	bool sb = watch->source->type == WATCH_TYPE_SB_NOTIFY && !watch->all;
 	char option[16];
 
 	if (try_watch(queue, watch, id))
 		return;
-	snprintf(option, sizeof(option), "--%s%s", watch->source->name, devices ? "s" : "");
+	snprintf(option, sizeof(option), "--%s%s", watch->source->name, suffix);
 	if (!sb || errno != EBUSY)
-		die_errno(option, devices ? "" : watch->object);
+		die_errno(option, watch->all ? "" : watch->object);
 	warn_twin(watch);
 }
 
@@ -348,13 +355,21 @@ bool watch_on_path(unsigned int id)
 	       watches[id].source->type != WATCH_TYPE_KEY_NOTIFY;
 }
 
+bool watches_same_filesystem(unsigned int id, unsigned int other)
+{
+	return id < nr_watches && other < nr_watches && watches[id].filesystem &&
+	       watches[id].filesystem == watches[other].filesystem;
+}
+
 bool watch_again(int queue, unsigned int id)
 {
 	struct watch *watch = &watches[id], old = *watch;
 
 	watch->namespace = 0;
 	if (!try_watch(queue, watch, id)) {
-		*watch = old;
+		/* The object is not another one if it is already watched */
+		if (errno != EBUSY)
+			*watch = old;
 		return false;
 	}
 	if (watch->source->type == WATCH_TYPE_MOUNT_NOTIFY)

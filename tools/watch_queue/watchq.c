@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -160,25 +161,39 @@ static int open_signals(void)
 	return signal_fd(SIGINT, SIGTERM);
 }
 
+#define RECOVERY_MS	1000	/* until the second request of the states */
+#define MAX_RECOVERY_MS	60000
+
+static long long recovery;	/* time of the next request, 0 for when the queue is empty */
+
 /*
- * After a loss, once the queue is empty, have the states of filesystems reported again.
- * Not twice in a row, as they may not fit in the queue.
+ * After a loss, once the queue is empty, request the states of filesystems.  If records
+ * were lost while the states were reported, request them again.  The states may not fit
+ * in the queue, so wait longer each time.
  */
 static void recover(int queue)
 {
-	static bool reported;
+	static bool requested;
+	static int delay;
 	int queued;
 
-	if (ioctl(queue, FIONREAD, &queued) || queued)
+	if (!watches_any(WATCH_TYPE_SB_NOTIFY) || ioctl(queue, FIONREAD, &queued) || queued)
 		return;
-	if (lost && reported) {
-		warn("the states of the filesystems do not fit in the queue, see --queue");
-	} else if (lost) {
-		metrics_relist();
-		watches_report_states(queue);
+	if (requested && lost) {
+		if (!delay)
+			warn("the states of filesystems may not fit in the queue, see --queue");
+		delay = !delay ? RECOVERY_MS : delay < MAX_RECOVERY_MS ? 2 * delay : delay;
+		recovery = now_ms() + delay;
+	} else if (requested) {
+		delay = 0;
 	}
-	reported = lost && !reported;
+	requested = lost && ms_until(recovery) <= 0;
+	if (!requested)
+		return;
+	metrics_relist();
+	watches_report_states(queue);
 	lost = false;
+	recovery = 0;
 }
 
 /* Returns false to exit */
@@ -243,6 +258,7 @@ static int read_queue(const struct options *options, int queue, int signals)
 	ssize_t len;
 
 	update_backlog();
+	mount_paths_forget();
 	len = read(queue, buf, sizeof(buf));
 	if (len < 0)
 		die(EXIT_FAILED, "read: %s", strerror(errno));
@@ -263,14 +279,17 @@ static int read_queue(const struct options *options, int queue, int signals)
 static int resume(const struct options *options, int queue, int signals)
 {
 	static struct event ev;
+	bool more = true;
 	int id;
 
-	while ((id = keep_retry(queue)) >= 0) {
+	while (more && (id = keep_retry(queue)) >= 0) {
 		event_resumed(&ev, id);
-		if (!report(options, &ev, signals))
-			return EXIT_DONE;
+		if (options->metrics)
+			metrics_event(&ev, true);
+		more = report(options, &ev, signals);
 	}
-	return output_flush(signals, true) ? RUNNING : EXIT_DONE;
+	more &= output_flush(signals, true);
+	return more ? RUNNING : EXIT_DONE;
 }
 
 /* Print the records queued so far; new ones could arrive forever */
@@ -293,14 +312,19 @@ long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
+int ms_until(long long time)
+{
+	long long left = time - now_ms();
+
+	if (!time)
+		return -1;
+	return left < 0 ? 0 : left < INT_MAX ? left : INT_MAX;
+}
+
 /* Milliseconds until the timeout, or -1, if the last event was reported at @since */
 static int time_left(const struct options *options, long long since)
 {
-	long long left = since + options->timeout - now_ms();
-
-	if (options->timeout < 0)
-		return -1;
-	return left < 0 ? 0 : left < INT_MAX ? left : INT_MAX;
+	return ms_until(options->timeout < 0 ? 0 : since + options->timeout);
 }
 
 /* The argument of poll(): the shorter time, where -1 is without end */
@@ -330,7 +354,8 @@ static int monitor(const struct options *options, int queue)
 	inform("watching");
 	notify_ready();
 	while (status == RUNNING) {
-		int wait = shorter(time_left(options, since), keep_wait());
+		int wait = shorter(shorter(time_left(options, since), keep_wait()),
+				   ms_until(recovery));
 
 		if (poll(pfd, ARRAY_SIZE(pfd), wait) < 0)
 			die(EXIT_FAILED, "poll: %s", strerror(errno));
@@ -358,6 +383,8 @@ static int monitor(const struct options *options, int queue)
 			status = resume(options, queue, pfd[0].fd);
 			pfd[1].fd = queue;
 		}
+		if (!ms_until(recovery))
+			recover(queue);
 		/* There may be other records, which are not reported */
 		if (status == RUNNING && stats.events == events && !time_left(options, since))
 			return EXIT_TIMEOUT;
@@ -372,9 +399,15 @@ static int monitor(const struct options *options, int queue)
 
 int main(int argc, char **argv)
 {
-	struct options options = parse_options(argc, argv);
+	struct options options;
 	int queue, status;
 
+	/*
+	 * Output is UTF-8 in any locale.  Without this one, each byte is a character for
+	 * --match, and each character has one column.
+	 */
+	setlocale(LC_CTYPE, "C.UTF-8");
+	options = parse_options(argc, argv);
 	/* Otherwise the queue would become file descriptor 1 */
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
 		die(EXIT_USAGE, "standard output is closed");

@@ -38,6 +38,8 @@ void __noreturn __printf(2, 3) die(int status, const char *format, ...);
 
 /* The time of CLOCK_MONOTONIC in milliseconds */
 long long now_ms(void);
+/* Milliseconds until this time, or -1 if it is 0 */
+int ms_until(long long time);
 
 /*
  * events.c: decoding of records
@@ -138,13 +140,15 @@ const struct mount *mount_find(unsigned long long id, unsigned long long ns);
 /* The same as of the previous mount_find() or mounts_read() */
 const struct mount *mount_cached(unsigned long long id);
 void mount_gone(unsigned long long id);
-/* Free the mounts that are gone if the queue is empty */
+/* Free the mounts that are gone if the queue is empty, or if there are many */
 void mounts_settle(int queue);
 /*
- * Where the filesystem with this device number is mounted, or NULL.  Valid until the
- * next call.
+ * Where the filesystem with this device number is mounted, or NULL.  Valid until
+ * mount_paths_forget().
  */
 const char *mount_path_of(unsigned int major, unsigned int minor);
+/* Have the next mount_path_of() read all mounts again */
+void mount_paths_forget(void);
 /* Decode the octal numbers of text output and of /proc/self/mountinfo */
 void unescape(char *text);
 /* Device number of the filesystem of an open file, 0 if it is unknown */
@@ -195,6 +199,8 @@ bool watches_report(const union watch_record *rec);
 const struct watch *watch_by_id(unsigned int id);
 /* Is it a watch on a path, where another object may appear? */
 bool watch_on_path(unsigned int id);
+/* Do two watches on paths have the same filesystem? */
+bool watches_same_filesystem(unsigned int id, unsigned int other);
 /* Add a watch that has ended.  Returns false with errno if it fails. */
 bool watch_again(int queue, unsigned int id);
 /* Have the states of the watched filesystems reported again */

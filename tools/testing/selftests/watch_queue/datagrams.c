@@ -4,9 +4,10 @@
  *
  * Usage: datagrams PATH
  *
- * Binds a socket to PATH and writes "ready" to stderr.  Writes each datagram to stdout,
- * followed by an empty line.  If the datagram is a sealed file, the file is written, after
- * the line "FILE".  SIGTERM ends it after the datagrams that were sent before.
+ * Binds a socket to PATH, or to an abstract name if PATH begins with @, and writes
+ * "ready" to stderr.  Writes each datagram to stdout, followed by an empty line.  If the
+ * datagram is a sealed file, the file is written, after the line "FILE".  SIGTERM ends it
+ * after the datagrams that were sent before.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -14,6 +15,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -82,12 +84,17 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int sock = socket(AF_UNIX, SOCK_DGRAM, 0), signals;
+	socklen_t len = sizeof(addr);
 	sigset_t term;
 
 	if (argc != 2 || strlen(argv[1]) >= sizeof(addr.sun_path))
 		errx(2, "usage: datagrams PATH");
 	memcpy(addr.sun_path, argv[1], strlen(argv[1]));
-	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, sizeof(addr)))
+	if (*argv[1] == '@') {
+		addr.sun_path[0] = 0;
+		len = offsetof(struct sockaddr_un, sun_path) + strlen(argv[1]);
+	}
+	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, len))
 		err(1, "%s", argv[1]);
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
