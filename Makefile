@@ -63,8 +63,8 @@ libmount: ## build Debian's libmount with a monitor that uses the queue, test it
 stable-test: ## test the fixes of the 6.12 implementation; POSTS=N (20 min the first time)
 	@bin/stable-test
 
-hotplug: ## plug devices into QEMU and remove them (5 min)
-	@ONLY=hotplug_test.64 bin/vm hotplug
+hotplug: ## plug devices into QEMU and remove them, load modules (5 min)
+	@ONLY='hotplug_test.64 source_test.64' bin/vm hotplug
 
 filesystems: ## drive XFS, btrfs, f2fs, FAT and others to failure (20 min)
 	@ONLY=fs_test.64 bin/vm fs

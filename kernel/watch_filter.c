@@ -17,6 +17,11 @@
 static_assert(sizeof(struct watch_notification_type_filter) == 44);
 static_assert(sizeof(struct watch_notification_filter) == 8);
 
+static bool watch_filter_type_known(u32 type)
+{
+	return type < WATCH_TYPE__NR || type == WATCH_TYPE_TRIAL_NOTIFY;
+}
+
 /**
  * watch_filter_check - validate the rules of a filter and drop useless ones
  * @filter: the filter; rules for unknown types are dropped
@@ -34,7 +39,7 @@ int watch_filter_check(struct watch_filter *filter)
 		if ((rule->info_filter & ~rule->info_mask) ||
 		    (rule->info_mask & WATCH_INFO_LENGTH))
 			return -EINVAL;
-		if (rule->type < WATCH_TYPE__NR)
+		if (watch_filter_type_known(rule->type))
 			filter->rules[kept++] = *rule;
 	}
 

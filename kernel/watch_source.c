@@ -36,7 +36,8 @@
 /* Table size; leaves room for types that the header does not define */
 #define WATCH_SOURCE_MAX 16
 
-static_assert(WATCH_SOURCE_MAX > WATCH_TYPE__NR);
+static_assert(WATCH_TYPE__NR <= WATCH_TYPE_TRIAL_NOTIFY);
+static_assert(WATCH_TYPE_TRIAL_NOTIFY < WATCH_SOURCE_MAX);
 static_assert(sizeof(struct watch_notification_removal) == 16);
 static_assert(sizeof(struct key_notification) == 16);
 static_assert(sizeof(struct watch_queue_watch) == WATCH_QUEUE_WATCH_SIZE_VER0);

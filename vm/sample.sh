@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Run in the guest: the sample, watch_test, prints the records of keys, mounts, a
-# damaged filesystem, a failing disk, and devices. The lines of watch_test are
-# indented. There are no delays: each step waits for the line that it must cause. A
-# missing line causes a timeout.
+# damaged filesystem, a failing disk, and devices, and watch_mounts lists the mounts
+# again after a loss. Their lines are indented. There are no delays: each step waits for
+# the line that it must cause. A missing line causes a timeout.
 
 [ "$1" = inside ] || exec keyctl session - sh "$0" inside
 # shellcheck source=tools/testing/selftests/watch_queue/lib.sh
@@ -21,13 +21,15 @@ await() {
 	exit 1
 }
 
-# watch ARGUMENT...: start the sample and wait until it is ready
-watch() {
-	printf '\n$ watch_test %s &\n' "$*"
-	watch_test "$@" >events &
+# start PROGRAM ARGUMENT...: start a sample and wait until it is ready
+start() {
+	printf '\n$ %s &\n' "$*"
+	"$@" >events &
 	exec 3<events
 	await watching
 }
+
+watch() { start watch_test "$@"; }
 
 # try TEXT COMMAND...: the command must succeed and cause a line that contains TEXT
 try() {
@@ -85,7 +87,26 @@ try 'event 3' mount --move tree/old tree/new
 try 'event 4' mount -o remount,bind,ro tree/new
 try 'event 1' umount tree/new
 finish
-umount tree || exit
+
+printf '\nA loss: the mounts are listed again, and the watch stays\n'
+mkdir tree/1 tree/2 tree/3 tree/4 tree/5 tree/6 || exit
+start watch_mounts -n 4
+try '+ /tmp/tree/1' mount -t tmpfs cargo tree/1
+echo "\$ kill -STOP $!"
+kill -STOP $!
+for n in 2 3 4 5 6; do
+	echo "\$ mount -t tmpfs cargo tree/$n"
+	mount -t tmpfs cargo tree/$n || exit
+done
+echo '$ umount tree/1'
+umount tree/1 || exit
+echo "\$ kill -CONT $!"
+kill -CONT $!
+await '- /tmp/tree/1'
+try '~ /tmp/tree/1' mount --move tree/2 tree/1
+try '- /tmp/tree/3' umount tree/3
+finish
+umount tree/1 tree/4 tree/5 tree/6 tree || exit
 
 printf '\nA filesystem with a damaged directory\n'
 damaged tree errors=continue

@@ -410,6 +410,9 @@ static void watch_queue_test_filter_check(struct kunit *test)
 		{ 1, 1, 1, 0, 0, -EINVAL },
 		{ 1, 0, 0, 0, 0, 1 },			/* META: useless but valid */
 		{ 1, 0, WATCH_TYPE__NR, 0, 0, 0 },	/* unknown type: dropped */
+		{ 1, 0, WATCH_TYPE_TRIAL_NOTIFY - 1, 0, 0, 0 },
+		{ 1, 0, WATCH_TYPE_TRIAL_NOTIFY, 0, 0, 1 },
+		{ 1, 0, WATCH_TYPE_TRIAL_NOTIFY + 1, 0, 0, 0 },
 		{ 16, 0, U32_MAX, 0, 0, 0 },
 		{ 1, 0, U32_MAX, 1, 0, -EINVAL },	/* but checked */
 		{ 1, 0, 1, 0x10000, 0x10000, 1 },
@@ -935,8 +938,8 @@ static void watch_queue_test_hardirq(struct kunit *test)
 	test_irq_expect(test, &t);
 }
 
-/* The last type in the table, which no source uses */
-#define TEST_SOURCE_TYPE	15
+/* A type that no source uses.  The last type of the table is the one for trials */
+#define TEST_SOURCE_TYPE	(WATCH_TYPE_TRIAL_NOTIFY - 1)
 
 /* Arguments and number of calls of the source, and its results */
 static struct {
@@ -999,7 +1002,7 @@ static void watch_queue_test_source_register(struct kunit *test)
 	unregister_watch_source(&other);
 
 	static const u32 bad[] = { WATCH_TYPE_META, WATCH_TYPE_KEY_NOTIFY,
-				   TEST_SOURCE_TYPE + 1, BIT(24), U32_MAX };
+				   WATCH_TYPE_TRIAL_NOTIFY + 1, BIT(24), U32_MAX };
 
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
 		other.type = bad[i];
@@ -1137,7 +1140,7 @@ static void watch_queue_test_source_order(struct kunit *test)
 	TEST_SOURCE(-EOPNOTSUPP, 0x63, 16, ubuf);
 	args.type = TEST_SOURCE_TYPE - 1;
 	TEST_SOURCE(-EOPNOTSUPP, 0x62, 16, ubuf);
-	args.type = TEST_SOURCE_TYPE + 1;
+	args.type = WATCH_TYPE_TRIAL_NOTIFY + 1;
 	TEST_SOURCE(-EOPNOTSUPP, 0x62, 16, ubuf);
 	args.type = U32_MAX;
 	TEST_SOURCE(-EOPNOTSUPP, 0x62, 16, ubuf);
@@ -1180,7 +1183,7 @@ static void watch_queue_test_source_order(struct kunit *test)
 	TEST_SOURCE(-EBADSLT, 0x63, 16, ubuf);
 	args.type = WATCH_TYPE_META;
 	TEST_SOURCE(-EOPNOTSUPP, 0x63, 16, ubuf);
-	args.type = TEST_SOURCE_TYPE + 1;
+	args.type = WATCH_TYPE_TRIAL_NOTIFY + 1;
 	TEST_SOURCE(-EOPNOTSUPP, 0x63, 16, ubuf);
 #undef TEST_SOURCE
 	KUNIT_EXPECT_EQ(test, 3, test_found.adds + test_found.removes);

@@ -3,6 +3,8 @@
  * Print each event of watchq, with all its fields, as JSON: input for a test of
  * watchq.schema.json.  No kernel with a notification queue is needed.
  *
+ * With --records, print the records of these lines instead, as a read() returns them.
+ *
  * events.c and the output are those of watchq.  Names, mounts and watches, which come
  * from the running system in watchq, are fixed here.
  */
@@ -14,6 +16,7 @@
 
 bool quiet;
 const char *message_place;
+static bool raw;
 
 void die(int status, const char *format, ...)
 {
@@ -145,21 +148,31 @@ static void print_subtype(unsigned int type, unsigned int subtype)
 
 	for (value = 0; value < NR_VALUES; value++) {
 		fill(&rec, type, subtype, value);
+		if (raw) {
+			fwrite(&rec, WATCH_INFO_LENGTH, 1, stdout);
+			continue;
+		}
 		event_decode(&ev, &rec);
 		print(&ev);
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct event ev;
 	unsigned int i, subtype;
 
+	raw = argc == 2 && !strcmp(argv[1], "--records");
+	if (argc > 1 && !raw)
+		die(EXIT_USAGE, "Usage: every_event [--records]\n");
 	/* Also a subtype and a type that do not exist */
 	for (i = 0; i < nr_sources; i++)
 		for (subtype = 0; subtype <= sources[i].nr_events; subtype++)
 			print_subtype(sources[i].type, subtype);
 	print_subtype(WATCH_TYPE__NR, 0);
+	print_subtype(WATCH_TYPE_TRIAL_NOTIFY, 0);
+	if (raw)
+		return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
 	event_resumed(&ev, 0);
 	print(&ev);
 	return output_flush(-1, true) ? EXIT_DONE : EXIT_FAILED;

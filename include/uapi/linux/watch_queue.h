@@ -38,7 +38,9 @@
  * @WATCH_TYPE_SB_NOTIFY: superblocks, that is, filesystems as a whole
  * @WATCH_TYPE_BLOCK_NOTIFY: I/O errors of block devices
  * @WATCH_TYPE_DEVICE_NOTIFY: devices, one record per uevent
- * @WATCH_TYPE__NR: number of types in this header
+ * @WATCH_TYPE__NR: number of types of this kernel's sources
+ * @WATCH_TYPE_TRIAL_NOTIFY: a source that is being developed.  The module that posts
+ *	such records defines them.  No source of the kernel will use this number
  */
 enum watch_notification_type {
 	WATCH_TYPE_META		= 0,
@@ -47,7 +49,8 @@ enum watch_notification_type {
 	WATCH_TYPE_SB_NOTIFY	= 3,
 	WATCH_TYPE_BLOCK_NOTIFY	= 4,
 	WATCH_TYPE_DEVICE_NOTIFY = 5,
-	WATCH_TYPE__NR		= 6
+	WATCH_TYPE__NR		= 6,
+	WATCH_TYPE_TRIAL_NOTIFY	= 15,
 };
 
 /**
