@@ -99,7 +99,7 @@ check:	## static checks: style, warnings, documentation (10 min)
 series:	## make the patch series and its git repository in build/
 	@bin/series
 
-deb:	## build Debian packages of the kernel; CONFIG=cloud (one to two hours)
+deb:	## build Debian packages of the kernel; CONFIG=amd64 (one to eight hours)
 	@bin/deb $(CONFIG)
 
 package: ## build the Debian package of watchq (1 min)
