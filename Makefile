@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL POSTS
 
 .PHONY: help run shell guest kernel test vm kunit judge-test check-results-test all-arch prove debug
-.PHONY: kcsan rt fault clients libmount stable-test hotplug filesystems soak fuzz abuse coverage mutate models check series bisect refresh bench rivals deb clean
+.PHONY: kcsan rt fault clients libmount stable-test hotplug filesystems soak fuzz abuse coverage mutate models check series bisect refresh bench rivals deb package package-test clean
 
 help:	## print this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -99,8 +99,14 @@ check:	## static checks: style, warnings, documentation (10 min)
 series:	## make the patch series and its git repository in build/
 	@bin/series
 
-deb:	## build Debian packages of the kernel; CONFIG=cloud (one to two hours)
+deb:	## build Debian packages of the kernel; CONFIG=amd64 (one to eight hours)
 	@bin/deb $(CONFIG)
+
+package: ## build the Debian package of watchq (1 min)
+	@bin/package
+
+package-test: ## install the packages in a Debian system in the guest, with systemd (5 min)
+	@bin/package-test
 
 bisect:	## build each prefix of the series with the option on and off
 	@bin/bisect

@@ -29,7 +29,7 @@ i386)
 	;;
 um)
 	kimage=linux emulator=() cpus=1 results=tty1
-	qemu=./linux
+	qemu='setarch -R ./linux'
 	;;
 arm64)
 	kimage=arch/arm64/boot/Image cross=aarch64-linux-gnu- debian=arm64
