@@ -41,6 +41,16 @@ FLAGS = {
                "truncated": NOTIFY_DEVICE_TRUNCATED},
 }
 
+OWNERS = ("user", "group", "project")
+
+
+def name_of(constants, value, prefix):
+    """Return the name that watchq prints, or the number of a later kernel as text."""
+    if value not in list(constants):
+        return str(value)
+    return short_name(constants(value), prefix)
+
+
 # Functions of the record r and its members m
 DERIVED = {
     "source": lambda r, m: r.source or "unknown",
@@ -50,10 +60,11 @@ DERIVED = {
     "count": lambda r, m: r.lost,
     "or_more": lambda r, m: r.lost == 0xffff or not r.info & WATCH_INFO_TYPE_INFO,
     "list_end": lambda r, m: not m["sb_id"],
-    "kind": lambda r, m: short_name(superblock_error_kind(m["kind"]), "NOTIFY_SB_"),
-    "operation": lambda r, m: short_name(block_notification_operation(m["operation"]),
-                                         "NOTIFY_BLOCK_OP_"),
-    "owner_type": lambda r, m: ("user", "group", "project")[m["id_type"]],
+    "kind": lambda r, m: name_of(superblock_error_kind, m["kind"], "NOTIFY_SB_"),
+    "operation": lambda r, m: name_of(block_notification_operation, m["operation"],
+                                      "NOTIFY_BLOCK_OP_"),
+    "owner_type": lambda r, m: (OWNERS[m["id_type"]] if m["id_type"] < len(OWNERS)
+                                else str(m["id_type"])),
     "name": lambda r, m: m["devpath"].rpartition("/")[2],
 }
 
