@@ -217,8 +217,13 @@ static inline int read_polled(int fd, void *buf, unsigned int len)
 		*(__u32 *)(rings + p.sq_off.tail) = 1;
 		ret = neg(syscall(__NR_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS,
 				  NULL, 0));
+		/* The call may return early, before there is a result */
+		while (ret >= 0 && !__atomic_load_n((__u32 *)(rings + p.cq_off.tail),
+						    __ATOMIC_ACQUIRE))
+			ret = neg(syscall(__NR_io_uring_enter, ring, 0, 1,
+					  IORING_ENTER_GETEVENTS, NULL, 0));
 	}
-	if (ret == 1)
+	if (ret >= 0)
 		ret = ((struct io_uring_cqe *)(rings + p.cq_off.cqes))->res;
 	munmap(sqe, sizeof(*sqe));
 	munmap(rings, size);
