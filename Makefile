@@ -42,7 +42,7 @@ check-results-test: ## test bin/check-results, with the canned logs of vm/result
 prove:	## run the targets from debug to models, and all-arch; SEED=N (three hours)
 	@bin/prove
 
-debug:	## all tests with KASAN, UBSAN, lockdep, kmemleak (20 min)
+debug:	## all tests with KASAN, UBSAN, lockdep, kmemleak (90 min; ARCH=um: 20)
 	@bin/vm debug kunit
 
 kcsan:	## all tests with the data race detector (20 min)
