@@ -19,7 +19,7 @@ cd "$2" || exit
 start() {
 	python3 -m watchq "$@" >out 2>messages &
 	pid=$!
-	until grep -q watching out; do
+	until grep -sq watching out; do
 		kill -0 $pid 2>/dev/null || return 1
 	done
 }
@@ -60,7 +60,7 @@ start -n 4 mount=tree
 kill -STOP $pid
 for i in 1 2 3; do mount -t tmpfs cargo tree/a && umount tree/a; done
 kill -CONT $pid
-await '2 records lost' out
+await lost out
 mount -t tmpfs cargo tree/b
 umount tree/b
 until [ "$(wc -l <out)" = 8 ]; do :; done
