@@ -689,18 +689,22 @@ TEST_F(sb, writeback_error)
 /* Polled I/O on a device that does not support it is not an error of the filesystem. */
 TEST_F(sb, polled)
 {
-	static char data[4096] __attribute__((aligned(4096)));
+	const size_t size = 4096;
+	void *data = aligned_alloc(size, size);
 	int fd;
 
+	ASSERT_NE(NULL, data);
+	memset(data, 1, size);
 	ASSERT_TRUE(make_ext4("image", ""));
 	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
 	fd = open("mnt/file", O_CREAT | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
-	ASSERT_EQ(sizeof(data), write(fd, data, sizeof(data)));
+	ASSERT_EQ(size, write(fd, data, size));
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
-	ASSERT_EQ(-EOPNOTSUPP, read_polled(fd, data, sizeof(data)));
+	ASSERT_EQ(-EOPNOTSUPP, read_polled(fd, data, size));
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	close(fd);
 	EXPECT_EQ(0, do_umount("mnt", 0));
+	free(data);
 }
 
 /* Makes an image of one group with checksums, and a bitmap of blocks that is wrong */
