@@ -47,10 +47,10 @@ refused() {
 echo 'KTAP version 1'
 echo 1..7
 
-mkdir tree && mount -t tmpfs tree tree && mkdir tree/a tree/b || exit
+mkdir tree && mount -t tmpfs top tree && mkdir tree/a tree/b || exit
 
 start mount=tree && mount -t tmpfs cargo tree/a && umount tree/a && await unmount out &&
-	grep -qE '^watch 1: mount new mnt_id=[1-9][0-9]* parent_id=[1-9][0-9]* .* fs_type=tmpfs$' out
+	grep -qE '^watch 1: mount new mnt_id=[1-9]\S* parent_id=[1-9]\S* .* fs_type=tmpfs$' out
 result 'events of mounts' $? out messages
 stopped
 result 'a signal' $? messages
@@ -58,7 +58,7 @@ result 'a signal' $? messages
 # The queue has room for four records, and the reader is stopped
 start -n 4 mount=tree
 kill -STOP $pid
-for i in 1 2 3; do mount -t tmpfs cargo tree/a && umount tree/a; done
+for _ in 1 2 3; do mount -t tmpfs cargo tree/a && umount tree/a; done
 kill -CONT $pid
 await lost out
 mount -t tmpfs cargo tree/b
