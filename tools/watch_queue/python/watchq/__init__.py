@@ -86,6 +86,8 @@ class Record:
 
     def members(self):
         """Return the members as a dictionary, without the header."""
+        if isinstance(self.data, watch_notification):
+            return {}
         members = dict(_members(self.data))
         if self.type == WATCH_TYPE_DEVICE_NOTIFY:
             names = self.bytes[ctypes.sizeof(device_notification):] + b"\0\0"
