@@ -11,9 +11,10 @@
 
 cat >/tmp/input
 cat /tmp/input
-sed -E 's/"(sb|mount_ns)":[0-9]+/"\1":NUMBER/g
+sed -E 's/(-USR1|-STOP|-CONT) [0-9]+/\1 PID/; s,/proc/[0-9]+/,/proc/PID/,
+	s/"(sb|mount_ns)":[0-9]+/"\1":NUMBER/g
 	s/\b(mount|on) [0-9a-f]{8,}/\1 MOUNT/g; s/"time":"[^"]*"/"time":TIME/; s/\b[0-9]{5,}\b/KEY/g
-	s/"fs_source":"[^"]*",//; s/\bdev(=|":")0:[0-9]+/dev\10:NUMBER/; s/(-USR1|-STOP|-CONT) [0-9]+/\1 PID/; s,/proc/[0-9]+/,/proc/PID/,
+	s/"fs_source":"[^"]*",//; s/\bdev(=|":")0:[0-9]+/dev\10:NUMBER/
 	s/^(\tsb +[a-z]+ +)0:[0-9]+ +/\10:NUMBER /
 	/ (scsi(_disk|_device)?|bdi) device /d
 	/device .*subsystem=(scsi|bdi)/d; s/\b[0-9]{2} events/MANY events/' /tmp/input >/tmp/normalized
