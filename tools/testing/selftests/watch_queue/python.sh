@@ -17,6 +17,7 @@ cd "$2" || exit
 
 # start ARGUMENT...: start the example, and wait until it watches
 start() {
+	rm -f out
 	python3 -m watchq "$@" >out 2>messages &
 	pid=$!
 	until grep -sq watching out; do
