@@ -275,7 +275,7 @@ void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 
 	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
 		ro = sb_rdonly(sb);
-		/* An error during the remount can have set SB_RDONLY, and been undone */
+		/* An error during the remount may have set SB_RDONLY, which was cleared again */
 		was_ro |= sb->s_notify_state & SB_NOTIFY_RDONLY;
 		if (ro != was_ro && !(sb->s_notify_state & SB_NOTIFY_FINAL)) {
 			sb_set_state(sb, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR, 0);
@@ -305,14 +305,16 @@ void sb_notify_frozen(struct super_block *sb, bool frozen, bool by_suspend)
 	}
 }
 
-static void sb_stop(struct super_block *sb, u32 state)
+/* Return false if this was reported before */
+static bool sb_stop(struct super_block *sb, u32 state)
 {
 	lockdep_assert_held(&sb->s_notify_lock);
 
 	if (sb->s_notify_state & SB_NOTIFY_RDONLY)
-		return;
+		return false;
 	sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR | state);
 	sb_post_event(sb, NOTIFY_SB_RDONLY, 0, NULL, NULL);
+	return true;
 }
 
 /**
@@ -327,9 +329,9 @@ static void sb_stop(struct super_block *sb, u32 state)
 void sb_notify_rdonly(struct super_block *sb)
 {
 	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
-		/* Unless a remount has undone it already */
-		if (sb_rdonly(sb))
-			sb_stop(sb, 0);
+		/* A remount may have cleared SB_RDONLY already */
+		if (!sb_rdonly(sb) || !sb_stop(sb, 0))
+			return;
 	}
 	mount_notify_fs(sb);
 }
@@ -346,8 +348,10 @@ EXPORT_SYMBOL_GPL(sb_notify_rdonly);
  */
 void sb_notify_aborted(struct super_block *sb)
 {
-	scoped_guard(spinlock_irqsave, &sb->s_notify_lock)
-		sb_stop(sb, SB_NOTIFY_FINAL);
+	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		if (!sb_stop(sb, SB_NOTIFY_FINAL))
+			return;
+	}
 	mount_notify_fs(sb);
 }
 EXPORT_SYMBOL_GPL(sb_notify_aborted);
