@@ -190,7 +190,7 @@ TEST_F(memcg, watches)
 	for (i = 0; i < nr; i++)
 		ASSERT_EQ(0, watch_add(keys[i], fd[0], 1));
 	after = memcg_get(self->dir, "memory.current", "");
-	EXPECT_GE(after, before + nr * 100LL);
+	EXPECT_GE(after, before + nr * 105LL);
 	queue_close(fd);
 	free(keys);
 }
