@@ -115,6 +115,20 @@ fetch_source() {
 	mv "$1"-*/ "$1"
 }
 
+# git_am TREE REPO PATCH...: apply the patches to the files of TREE that they change, in
+# a new repository. The paths of the patches are absolute.
+git_am() {
+	local git=(git -C "$2" -c user.name=test -c user.email=test@localhost
+		-c commit.gpgSign=false)
+
+	rm -rf "$2"
+	git init -q "$2"
+	sed -n 's,^+++ b/,,p' "${@:3}" | sort -u | (cd "$1" && tar -cT -) | tar -xC "$2"
+	"${git[@]}" add -Af
+	"${git[@]}" commit -q --no-verify -m "$1"
+	"${git[@]}" am -q "${@:3}"
+}
+
 # make_jobs_file: set jobs_file to a temporary file that is removed at exit
 make_jobs_file() {
 	jobs_file=$(mktemp)
