@@ -16,11 +16,11 @@
  */
 
 #include <linux/array_size.h>
+#include <linux/ctype.h>
 #include <linux/init.h>
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
 #include <linux/kobject_notify.h>
-#include <linux/kstrtox.h>
 #include <linux/minmax.h>
 #include <linux/netlink.h>
 #include <linux/rcupdate.h>
@@ -70,6 +70,12 @@ struct uevent_value {
 	size_t len;
 };
 
+/* Return true if the name and "=" of @variable are @name.  Inlined for a constant @name. */
+static __always_inline bool uevent_is(const char *variable, const char *name)
+{
+	return !memcmp(variable, name, strlen(name));
+}
+
 /*
  * Get the value of the variable at @index, whose name and "=" are @name.  Return false
  * if this is another variable.  The variables follow each other, each with its NUL.
@@ -77,22 +83,36 @@ struct uevent_value {
 static __always_inline bool uevent_get(const struct kobj_uevent_env *env, int index,
 				       const char *name, struct uevent_value *value)
 {
-	size_t name_len = strlen(name);
 	const char *variable = env->envp[index];
 	const char *end = index + 1 < env->envp_idx ? env->envp[index + 1] :
 						      env->buf + env->buflen;
 
-	value->text = variable + name_len;
+	value->text = variable + strlen(name);
 	value->len = end - value->text - 1;
-	return !memcmp(variable, name, name_len);
+	return uevent_is(variable, name);
 }
 
-/* Return true and the number if @variable is @name with a number */
-static bool uevent_number(const char *variable, const char *name, u32 *number)
+/* Return the event whose name is @action, or -1.  The first four bytes identify it. */
+static int uevent_event(const char *action)
 {
-	size_t len = str_has_prefix(variable, name);
+	for (int i = 0; i < ARRAY_SIZE(device_events); i++) {
+		if (!memcmp(device_events[i], action, 4))
+			return i;
+	}
+	return -1;
+}
 
-	return len && !kstrtou32(variable + len, 10, number);
+/*
+ * Get a decimal number.  The text is from the driver core, so it is not checked for
+ * overflow.  kstrtou64() costs several times as much.
+ */
+static u64 uevent_number(const char *text)
+{
+	u64 number = 0;
+
+	for (; isdigit(*text); text++)
+		number = number * 10 + *text - '0';
+	return number;
 }
 
 /* Store what the variables of the subsystem and of the user contain */
@@ -100,16 +120,14 @@ static void device_put_others(struct device_notification *n,
 			      const struct kobj_uevent_env *env)
 {
 	const char *variable;
-	u32 number;
 
 	for (int i = UEVENT_OTHERS; i < env->envp_idx - 1; i++) {
 		variable = env->envp[i];
-		/* Comparing one character saves most of the calls */
-		if (*variable == 'M' && uevent_number(variable, "MAJOR=", &number))
-			n->dev_major = number;
-		else if (*variable == 'M' && uevent_number(variable, "MINOR=", &number))
-			n->dev_minor = number;
-		else if (*variable == 'S' && str_has_prefix(variable, "SYNTH_UUID="))
+		if (uevent_is(variable, "MAJOR="))
+			n->dev_major = uevent_number(variable + strlen("MAJOR="));
+		else if (uevent_is(variable, "MINOR="))
+			n->dev_minor = uevent_number(variable + strlen("MINOR="));
+		else if (uevent_is(variable, "SYNTH_UUID="))
 			n->watch.info |= NOTIFY_DEVICE_SYNTHETIC;
 	}
 }
@@ -178,25 +196,27 @@ void __kobject_notify(const struct kobject *kobj, const struct net *net,
 		      const struct kobj_uevent_env *env)
 {
 	struct uevent_value action, devpath, subsystem, seqnum;
-	union device_record rec = {
-		.n.watch.type = WATCH_TYPE_DEVICE_NOTIFY,
-		.n.sysfs_ino = kobject_sysfs_ino(kobj),
-	};
+	union device_record rec;
 	int event;
 
 	if (WARN_ON_ONCE(!uevent_get(env, UEVENT_ACTION, "ACTION=", &action) ||
 			 !uevent_get(env, UEVENT_DEVPATH, "DEVPATH=", &devpath) ||
 			 !uevent_get(env, UEVENT_SUBSYSTEM, "SUBSYSTEM=", &subsystem) ||
-			 !uevent_get(env, env->envp_idx - 1, "SEQNUM=", &seqnum) ||
-			 kstrtou64(seqnum.text, 10, &rec.n.seqnum)))
+			 !uevent_get(env, env->envp_idx - 1, "SEQNUM=", &seqnum)))
 		return;
-	event = match_string(device_events, ARRAY_SIZE(device_events), action.text);
+	event = uevent_event(action.text);
 	if (WARN_ON_ONCE(event < 0))
 		return;
 
-	rec.n.watch.subtype = event;
+	/* The names follow */
+	rec.n = (struct device_notification) {
+		.watch.type	= WATCH_TYPE_DEVICE_NOTIFY,
+		.watch.subtype	= event,
+		.seqnum		= uevent_number(seqnum.text),
+		.sysfs_ino	= kobject_sysfs_ino(kobj),
+	};
 	device_put_others(&rec.n, env);
-	if (!strcmp(subsystem.text, "block"))
+	if (!memcmp(subsystem.text, "block", sizeof("block")))
 		rec.n.watch.info |= NOTIFY_DEVICE_BLOCK;
 	/* Not from the kobject, which may have been renamed in the meantime */
 	device_put_names(&rec, &subsystem, &devpath);
