@@ -129,6 +129,14 @@ git_am() {
 	"${git[@]}" am -q "${@:3}"
 }
 
+# um_runs_programs: false on a processor with AMX. The registers of a process are larger
+# there than user-mode Linux supports, so its init dies. Unit tests run: they are in the
+# kernel. CPUINFO is for tests of this function.
+um_runs_programs() {
+	! grep -qsw amx_tile "${CPUINFO:-/proc/cpuinfo}"
+}
+no_um='user-mode Linux cannot run programs on a processor with AMX'
+
 # make_jobs_file: set jobs_file to a temporary file that is removed at exit
 make_jobs_file() {
 	jobs_file=$(mktemp)
