@@ -270,5 +270,6 @@ int main(int argc, char **argv)
 	run_group(mount_rows(), argv + 1);
 	run_group(lock_rows(), argv + 1);
 	run_group(device_rows(), argv + 1);
+	run_group(line_rows(), argv + 1);
 	return 0;
 }

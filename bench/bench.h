@@ -69,6 +69,7 @@ struct group fanotify_rows(void);
 struct group mount_rows(void);
 struct group lock_rows(void);
 struct group device_rows(void);
+struct group line_rows(void);
 int run_smp(void);
 
 static inline uint64_t ticks(void)

@@ -44,7 +44,7 @@ static void directory(const struct disk *d, char *path, size_t size)
 	snprintf(path, size, CONFIGFS "/nullb/%s", d->name);
 }
 
-static bool make_device(const struct disk *d)
+bool disk_make(const struct disk *d)
 {
 	char path[128], mib[16];
 
@@ -110,7 +110,7 @@ static void make_file(struct disk *d)
 
 bool disk_open(struct disk *d)
 {
-	if (!make_device(d))
+	if (!disk_make(d))
 		return false;
 	if (!make_fs(d)) {
 		disk_close(d);
@@ -130,6 +130,11 @@ void disk_close(struct disk *d)
 	umount2(d->at, MNT_DETACH);
 	directory(d, path, sizeof(path));
 	rmdir(path);
+}
+
+void disk_spoil(const struct disk *d, const char *range)
+{
+	must_set(d, "badblocks", range);
 }
 
 void disk_fail(const struct disk *d, bool fail)
@@ -155,7 +160,7 @@ void disk_fail(const struct disk *d, bool fail)
 		snprintf(range, sizeof(range), "%c%llu-%llu", fail ? '+' : '-',
 			 (unsigned long long)first,
 			 (unsigned long long)first + arg.extent[i].fe_length / 512 - 1);
-		must_set(d, "badblocks", range);
+		disk_spoil(d, range);
 	}
 }
 

@@ -31,9 +31,11 @@ struct disk {
 	int fd;
 };
 
-/* Returns false if the kernel does not have null_blk or the filesystem */
+/* Both return false if the kernel does not have null_blk or the filesystem */
+bool disk_make(const struct disk *d);	/* the device alone */
 bool disk_open(struct disk *d);
 void disk_close(struct disk *d);
+void disk_spoil(const struct disk *d, const char *range);	/* "+FIRST-LAST" sectors, or "-" */
 void disk_fail(const struct disk *d, bool fail);	/* all blocks of the file */
 void disk_error(const struct disk *d, unsigned int block);	/* a read that fails */
 void disk_dirty(const struct disk *d);	/* a write to the page cache, and back, that fails */
