@@ -28,6 +28,8 @@ i386)
 	qemu="qemu-system-i386 -M pc -smp $cpus,sockets=$cpus" cpu=coreduo
 	;;
 um)
+	# bin/kunit runs no programs
+	[[ $me == kunit ]] || um_runs_programs || die "$no_um"
 	kimage=linux emulator=() cpus=1 results=tty1
 	qemu='setarch -R ./linux'
 	;;
