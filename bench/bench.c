@@ -112,6 +112,8 @@ static bool asleep(pid_t pid)
 	if (!f || fscanf(f, "%*d %*s %c", &state) != 1)
 		die(path);
 	fclose(f);
+	if (state == 'Z')
+		die("the child has exited");
 	return state == 'S';
 }
 

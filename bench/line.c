@@ -2,12 +2,13 @@
 /*
  * Cost of an event from end to end: from the system call that causes it to the line of
  * "watchq --json" in a pipe that another program reads.  This includes the system call,
- * the work item that wakes watchq, two context switches, and all that watchq does.
+ * the work item that wakes watchq, two context switches, and watchq itself.
  */
 #include "bench.h"
 #include "disk.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,17 +41,22 @@ static bool start_watchq(const char *const watch[2])
 		die("pipe2");
 	lines = keep(fds[0]);
 	options = watch;
-	child(exec_watchq, keep(fds[1]));
+	child(exec_watchq, fds[1]);
+	close(fds[1]);
 	return true;
 }
 
 /*
- * Wait until watchq is asleep again, the wake-up of the next event is not delayed because
- * of the previous one, and errors are not suppressed because of their rate
+ * Wait long enough that the previous event does not delay the wake-up for the next one,
+ * and that errors are below the rate limit of ten a second.  Then no line may be left.
  */
 static void prepare_line(const struct scenario *s)
 {
+	struct pollfd left = { .fd = lines, .events = POLLIN };
+
 	usleep(12 * TICK_USEC);
+	if (poll(&left, 1, 0))
+		die("a second line");
 }
 
 static uint64_t end_of_line(uint64_t start)
@@ -108,10 +114,8 @@ static bool setup_mount(const struct scenario *s)
 
 static void prepare_mount(const struct scenario *s)
 {
-	if (!umount(PLACE)) {
-		prepare_line(s);
+	if (!umount(PLACE))
 		end_of_line(0);
-	}
 	prepare_line(s);
 }
 
