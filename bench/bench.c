@@ -269,7 +269,7 @@ int main(int argc, char **argv)
 	run_group(watch_rows(), argv + 1);
 	run_group(near_rows(), argv + 1);
 	run_group(fanotify_rows(), argv + 1);
-	run_group(line_rows(), argv + 1);	/* before there are many mounts */
+	run_group(line_rows(), argv + 1);
 	run_group(mount_rows(), argv + 1);
 	run_group(lock_rows(), argv + 1);
 	run_group(device_rows(), argv + 1);
