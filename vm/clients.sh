@@ -3,15 +3,48 @@
 # Run the programs of bin/clients in the guest.
 #
 # Usage: clients.sh records|keyutils ROUNDS
+#        clients.sh selftests [watch]
 #
 #   records    run vm/clients.c, whose output must be the same in each round
 #   keyutils   run the tests of keyutils (/t/tests): print "ROUND ok|failed TEST" for
 #              each one, and the end of the log of a failed one
+#   selftests  run the kernel's selftests (/t/selftests), and print their log. With
+#              "watch", watchq watches everything while they run. Then print
+#              "ok|failed CHECK" for each check of watchq
 
 # tool NAME TEXT: make a program NAME, which the suite needs, that prints TEXT
 tool() {
 	printf '#!/bin/sh\necho "%s"\n' "$2" >"/tmp/tools/$1"
 	chmod +x "/tmp/tools/$1"
+}
+
+# watch OPTION...: start watchq, and return when its watches are added
+watch() {
+	watchq --json "$@" >>/tmp/events 2>&7 &
+	while read -r line <&7; do
+		case $line in
+		"watchq: watching") return 0 ;;
+		"watchq: no watch is left") ;;	# the end of an earlier namespace
+		*) break ;;
+		esac
+	done
+	echo "failed $line"
+	return 1
+}
+
+# watch_namespaces: watch each mount namespace that a test creates (vm/unshare.c)
+watch_namespaces() {
+	while read -r pid <&8; do
+		watch --mount "/proc/$pid/ns/mnt"
+		echo >&9
+	done
+}
+
+# check TEXT COMMAND...: print the result of a check
+check() {
+	text=$1
+	shift
+	if "$@"; then echo "ok $text"; else echo "failed $text"; fi
 }
 
 case $1 in
@@ -45,5 +78,28 @@ keyutils)
 			fi
 		done
 	done
+	;;
+selftests)
+	mkdir -p /mnt /dev/pts && mount -t devpts devpts /dev/pts &&
+		ln -s /t/bash /bin/ && ln -s /proc/self/fd/1 /dev/stdout &&
+		insmod /t/test_module.ko && cd /t/selftests || exit
+	if [ "$2" ]; then
+		mkfifo /tmp/messages /tmp/requests /tmp/replies || exit
+		exec 7<>/tmp/messages 8<>/tmp/requests 9<>/tmp/replies
+		watch --mount /proc/self/ns/mnt --sb all --block all --devices
+		watcher=$!
+		watch_namespaces >/tmp/failed &
+	fi
+	# A test needs a terminal.
+	script -qc ./run_kselftest.sh /dev/null </dev/null | tr -d '\r'
+	if [ "$2" ]; then
+		cat /tmp/failed
+		check "watchq runs until the end" kill "$watcher"
+		check "watchq exits without an error" wait "$watcher"
+		for source in mount sb device; do
+			check "watchq reports events of $source" \
+				grep -qF "\"source\":\"$source\"" /tmp/events
+		done
+	fi
 	;;
 esac
