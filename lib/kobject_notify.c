@@ -70,12 +70,6 @@ struct uevent_value {
 	size_t len;
 };
 
-/* Return true if the name and "=" of @variable are @name.  Inlined for a constant @name. */
-static __always_inline bool uevent_is(const char *variable, const char *name)
-{
-	return !memcmp(variable, name, strlen(name));
-}
-
 /*
  * Get the value of the variable at @index, whose name and "=" are @name.  Return false
  * if this is another variable.  The variables follow each other, each with its NUL.
@@ -89,7 +83,7 @@ static __always_inline bool uevent_get(const struct kobj_uevent_env *env, int in
 
 	value->text = variable + strlen(name);
 	value->len = end - value->text - 1;
-	return uevent_is(variable, name);
+	return !memcmp(variable, name, strlen(name));
 }
 
 /* Return the event whose name is @action, or -1.  The first four bytes identify it. */
@@ -103,8 +97,8 @@ static int uevent_event(const char *action)
 }
 
 /*
- * Get a decimal number.  The text is from the driver core, so it is not checked for
- * overflow.  kstrtou64() costs several times as much.
+ * Get a decimal number.  The text is from the driver core, so it is not checked.
+ * kstrtou64() costs several times as much.
  */
 static u64 uevent_number(const char *text)
 {
@@ -119,15 +113,14 @@ static u64 uevent_number(const char *text)
 static void device_put_others(struct device_notification *n,
 			      const struct kobj_uevent_env *env)
 {
-	const char *variable;
+	struct uevent_value value;
 
 	for (int i = UEVENT_OTHERS; i < env->envp_idx - 1; i++) {
-		variable = env->envp[i];
-		if (uevent_is(variable, "MAJOR="))
-			n->dev_major = uevent_number(variable + strlen("MAJOR="));
-		else if (uevent_is(variable, "MINOR="))
-			n->dev_minor = uevent_number(variable + strlen("MINOR="));
-		else if (uevent_is(variable, "SYNTH_UUID="))
+		if (uevent_get(env, i, "MAJOR=", &value))
+			n->dev_major = uevent_number(value.text);
+		else if (uevent_get(env, i, "MINOR=", &value))
+			n->dev_minor = uevent_number(value.text);
+		else if (uevent_get(env, i, "SYNTH_UUID=", &value))
 			n->watch.info |= NOTIFY_DEVICE_SYNTHETIC;
 	}
 }
