@@ -107,21 +107,11 @@ TEST_F(device, synthetic)
 /* Each action has an event of its own. */
 TEST_F(device, actions)
 {
-	static const char * const actions[] = {
-		[NOTIFY_DEVICE_ADD]	= "add",
-		[NOTIFY_DEVICE_REMOVE]	= "remove",
-		[NOTIFY_DEVICE_CHANGE]	= "change",
-		[NOTIFY_DEVICE_MOVE]	= "move",
-		[NOTIFY_DEVICE_ONLINE]	= "online",
-		[NOTIFY_DEVICE_OFFLINE]	= "offline",
-		[NOTIFY_DEVICE_BIND]	= "bind",
-		[NOTIFY_DEVICE_UNBIND]	= "unbind",
-	};
 	union watch_record r;
 
 	ASSERT_EQ(0, device_watch(&self->q, 1));
-	for (int i = 0; i < ARRAY_SIZE(actions); i++) {
-		ASSERT_EQ(0, write_text(MEM_UEVENT, actions[i]));
+	for (int i = 0; i < ARRAY_SIZE(uevent_actions); i++) {
+		ASSERT_EQ(0, write_text(MEM_UEVENT, uevent_actions[i]));
 		ASSERT_EQ(1, next_record(&self->q, &r));
 		EXPECT_EQ(i, subtype(&r));
 		EXPECT_TRUE(same_uevent(self->uevents, &r));

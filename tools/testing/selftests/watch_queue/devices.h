@@ -90,20 +90,29 @@ static inline const char *value(const char *event, size_t len, const char *varia
 	return "";
 }
 
+static const char * const uevent_actions[] = {
+	[NOTIFY_DEVICE_ADD]	= "add",
+	[NOTIFY_DEVICE_REMOVE]	= "remove",
+	[NOTIFY_DEVICE_CHANGE]	= "change",
+	[NOTIFY_DEVICE_MOVE]	= "move",
+	[NOTIFY_DEVICE_ONLINE]	= "online",
+	[NOTIFY_DEVICE_OFFLINE]	= "offline",
+	[NOTIFY_DEVICE_BIND]	= "bind",
+	[NOTIFY_DEVICE_UNBIND]	= "unbind",
+};
+
 /* True if the next uevent has the same content as the record */
 static inline bool same_uevent(int socket, const union watch_record *r)
 {
-	static const char * const actions[] = {
-		"add", "remove", "change", "move", "online", "offline", "bind", "unbind",
-	};
 	char event[4096];
 	int len = recv(socket, event, sizeof(event) - 1, 0);
 
 	if (len < 0)
 		return false;
 	event[len] = 0;
-	if (r->watch.type == WATCH_TYPE_DEVICE_NOTIFY && r->watch.subtype < 8 &&
-	    !strcmp(value(event, len, "ACTION"), actions[r->watch.subtype]) &&
+	if (r->watch.type == WATCH_TYPE_DEVICE_NOTIFY &&
+	    r->watch.subtype < ARRAY_SIZE(uevent_actions) &&
+	    !strcmp(value(event, len, "ACTION"), uevent_actions[r->watch.subtype]) &&
 	    strtoull(value(event, len, "SEQNUM"), NULL, 10) == r->device.seqnum &&
 	    strtoul(value(event, len, "MAJOR"), NULL, 10) == r->device.dev_major &&
 	    strtoul(value(event, len, "MINOR"), NULL, 10) == r->device.dev_minor &&
