@@ -21,6 +21,7 @@
 
 #define REPETITIONS	31
 #define BATCH		128	/* default number of operations */
+#define UEVENT		"/sys/class/mem/null/uevent"
 #define TICK_USEC	10000	/* CONFIG_HZ_100 in config/bench.config */
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof(*(a)))
 

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define DISK_BLOCK	4096
-#define UEVENT		"/sys/class/mem/null/uevent"
 
 static int disk, uevent;
 

@@ -31,7 +31,7 @@ struct disk {
 	int fd;
 };
 
-/* Both return false if the kernel does not have null_blk or the filesystem */
+/* Both return false if the kernel does not support what they make */
 bool disk_make(const struct disk *d);	/* the device alone */
 bool disk_open(struct disk *d);
 void disk_close(struct disk *d);

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define WATCHQ	"/t/watchq"
-#define UEVENT	"/sys/class/mem/null/uevent"
 #define PLACE	"/tmp/line"
 
 static const char *const *options;	/* of watchq */
