@@ -137,6 +137,11 @@ um_runs_programs() {
 }
 no_um='user-mode Linux cannot run programs on a processor with AMX'
 
+# if_um NAME...: print the NAMEs if user-mode Linux runs programs, else why they are left out
+if_um() {
+	if um_runs_programs; then echo "$*"; else echo "$me: $*: not run: $no_um" >&2; fi
+}
+
 # make_jobs_file: set jobs_file to a temporary file that is removed at exit
 make_jobs_file() {
 	jobs_file=$(mktemp)
