@@ -396,7 +396,7 @@ static struct mount *mount_watched_ancestor(const struct mnt_namespace *ns,
 {
 	struct mount *at, *parent, *watched;
 
-	if (!READ_ONCE(ns->watches.subtree_watched))
+	if (!READ_ONCE(ns->watches.subtree_watched) || mount_parent(mnt, tree) == mnt)
 		return NULL;
 	for (at = mnt;; at = parent) {
 		watched = *mount_watched_above(at, tree);
@@ -531,7 +531,7 @@ static void mount_tree_changed(struct mnt_namespace *ns)
 	mount_changed_ns = ns;
 }
 
-static void mount_post_roots(void)
+static noinline void mount_post_roots(void)
 {
 	struct mount_notification n;
 	struct mnt_namespace *ns;
@@ -709,7 +709,8 @@ static void mount_post_all(struct list_head *added, struct list_head *changed)
 		cond_resched();
 		mount_post_changes(mnt);
 	}
-	mount_post_roots();
+	if (mount_changed_ns)
+		mount_post_roots();
 
 	list_splice(added, changed);
 	list_for_each_entry_safe(mnt, next, changed, mnt_watches.noted) {
