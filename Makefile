@@ -39,7 +39,7 @@ judge-test: check-results-test
 check-results-test: ## test bin/check-results, with the canned logs of vm/results-cases
 	@bin/check-results-test
 
-prove:	## run the targets from debug to models, and all-arch; SEED=N (three hours)
+prove:	## run the tests of the table in README.md; SEED=N (ten hours)
 	@bin/prove
 
 debug:	## all tests with KASAN, UBSAN, lockdep, kmemleak (90 min; ARCH=um: 20)
@@ -81,7 +81,7 @@ abuse:	## check that a user cannot slow down others; FULL=1 (5 min)
 coverage: ## show which lines of kernel/watch_*.[ch] the tests execute (12 min)
 	@bin/coverage
 
-mutate:	## mutation testing with vm/mutations (an hour)
+mutate:	## mutation testing with vm/mutations (seven hours)
 	@bin/mutate
 
 models:	## check the models of the ring and the wake-ups with Spin and CBMC (10 min)
