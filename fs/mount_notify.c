@@ -8,7 +8,7 @@
  *
  * From a change to a record
  *
- * The hooks run under mount_lock, where path walks wait, so they do not post.  They
+ * Most hooks run under mount_lock, where path walks wait, so they do not post.  They
  * note the change in the mount and append the mount to a list.  This needs no memory,
  * so no change is lost.  namespace_unlock() downgrades namespace_sem and then posts the
  * records.  Until they are posted, the tree does not change again, but statmount() and
@@ -24,8 +24,11 @@
  *
  * Flags change under mount_lock alone.  The task that changes them takes namespace_sem
  * afterwards, see mount_notify_flush().  Another section may post the records before.
- * A mount can be unmounted before this.  The section that unmounts it posts the records
- * of all noted mounts, so no noted mount is freed.
+ * When they are posted, the flags may have changed again, which is not noted yet, so the
+ * hook notes the new flags, too.
+ *
+ * A mount can be unmounted before its records are posted.  The section that unmounts it
+ * posts the records of all noted mounts, so no noted mount is freed.
  *
  * Which watches get an event
  *
@@ -60,7 +63,7 @@
  *
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
- *	noted, changes, old_flags	mount_note_lock
+ *	noted, changes, old_flags, flags	mount_note_lock
  *	old_parent, old_ns, old_group	namespace_sem for writing, and the task that posts
  *	walk, watched_above, event	likewise
  * mount_ns_watches
@@ -175,6 +178,7 @@ static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 	else if (!(changes & change))
 		changes |= MOUNT_NOTED_INDIRECT(change);
 	mnt->mnt_watches.changes = changes | MOUNT_NOTED | change;
+	mnt->mnt_watches.flags = READ_ONCE(mnt->mnt.mnt_flags);
 }
 
 static void mount_note_locked(struct mount *mnt, u32 change, bool indirect)
@@ -253,6 +257,7 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 			mount_note_old_parent(mnt);
 		} else {
 			w->changes = first_change;
+			w->flags = READ_ONCE(mnt->mnt.mnt_flags);
 			w->old_parent = mnt->mnt_parent;
 		}
 		/* Children first, in an order that umount(2) would accept */
@@ -438,12 +443,31 @@ static struct mount *mount_ns_root(struct mnt_namespace *ns)
  * Posting
  */
 
+/* The changes of a mount that are being posted */
+struct mount_change {
+	u32 changes;
+	int old_flags;
+	int flags;		/* mnt_flags after the change was made */
+};
+
+/* The mount is noted again if it changes from now on */
+static struct mount_change mount_take_changes(struct mount *mnt)
+{
+	struct mount_watches *w = &mnt->mnt_watches;
+	struct mount_change taken;
+
+	scoped_guard(spinlock, &mount_note_lock) {
+		taken = (struct mount_change){ w->changes, w->old_flags, w->flags };
+		w->changes = MOUNT_NOTED;
+	}
+	return taken;
+}
+
 static void mount_record(struct mount_notification *n, const struct mount *mnt,
 			 const struct mount *parent, const struct mnt_namespace *ns,
-			 u8 subtype, bool propagated)
+			 u8 subtype, int flags, bool propagated)
 {
 	const struct super_block *sb = mnt->mnt.mnt_sb;
-	int flags = READ_ONCE(mnt->mnt.mnt_flags);
 	u32 info = watch_sizeof(*n);
 
 	if (flags & MNT_READONLY)
@@ -512,12 +536,12 @@ static void mount_post(struct mount *mnt, const struct mnt_namespace *ns,
 		mount_post_subtree(at, n, at == parent);
 }
 
-static void mount_post_change(struct mount *mnt, u8 subtype, bool propagated)
+static void mount_post_change(struct mount *mnt, u8 subtype, int flags, bool propagated)
 {
 	struct mnt_namespace *ns = mnt->mnt_ns;
 	struct mount_notification n;
 
-	mount_record(&n, mnt, mnt->mnt_parent, ns, subtype, propagated);
+	mount_record(&n, mnt, mnt->mnt_parent, ns, subtype, flags, propagated);
 	mount_post(mnt, ns, &n, TREE_AFTER);
 }
 
@@ -547,65 +571,61 @@ static noinline void mount_post_roots(void)
 		if (!root || root->mnt_id_unique == READ_ONCE(ns->watches.root_id))
 			continue;
 		WRITE_ONCE(ns->watches.root_id, root->mnt_id_unique);
-		mount_record(&n, root, root->mnt_parent, ns, NOTIFY_MOUNT_ROOT, false);
+		mount_record(&n, root, root->mnt_parent, ns, NOTIFY_MOUNT_ROOT,
+			     READ_ONCE(root->mnt.mnt_flags), false);
 		mount_post_ns(ns, &n);
 	}
 }
 
 static void mount_post_new(struct mount *mnt)
 {
-	struct mount_watches *w = &mnt->mnt_watches;
-	u32 changes;
-
 	/* The record includes all other changes so far */
-	scoped_guard(spinlock, &mount_note_lock) {
-		changes = w->changes;
-		w->changes = MOUNT_NOTED;
-	}
+	struct mount_change taken = mount_take_changes(mnt);
+
 	if (!mount_in_watched_ns(mnt))
 		return;
 	mount_tree_changed(mnt->mnt_ns);
-	mount_post_change(mnt, NOTIFY_MOUNT_NEW,
-			  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_NEW));
+	mount_post_change(mnt, NOTIFY_MOUNT_NEW, taken.flags,
+			  taken.changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_NEW));
 }
 
-static void mount_post_umount(struct mount *mnt, u32 changes)
+static void mount_post_umount(struct mount *mnt, struct mount_change taken)
 {
 	struct mnt_namespace *ns = mnt->mnt_watches.old_ns;
 	struct mount_notification n;
 
 	mount_record(&n, mnt, mount_parent(mnt, TREE_BEFORE), ns, NOTIFY_MOUNT_UNMOUNT,
-		     changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
-	if (changes & MOUNT_NOTED_EXPIRED)
+		     taken.flags, taken.changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
+	if (taken.changes & MOUNT_NOTED_EXPIRED)
 		n.watch.info |= NOTIFY_MOUNT_EXPIRED;
 	mount_tree_changed(ns);
 	mount_post(mnt, ns, &n, TREE_BEFORE);
 }
 
-static void mount_post_flags(struct mount *mnt, int old_flags)
+static void mount_post_flags(struct mount *mnt, int old_flags, int flags)
 {
-	int flags = READ_ONCE(mnt->mnt.mnt_flags);
 	int changed = (flags ^ old_flags) & MNT_USER_SETTABLE_MASK;
 
 	if (changed & MNT_READONLY)
 		mount_post_change(mnt, flags & MNT_READONLY ? NOTIFY_MOUNT_RDONLY :
-							      NOTIFY_MOUNT_RDWR, false);
+							      NOTIFY_MOUNT_RDWR,
+				  flags, false);
 	if (changed & ~MNT_READONLY)
-		mount_post_change(mnt, NOTIFY_MOUNT_SETATTR, false);
+		mount_post_change(mnt, NOTIFY_MOUNT_SETATTR, flags, false);
 }
 
 /*
  * Each watch gets one record: MOVE_TO if the mount is visible to it after the move,
  * and otherwise MOVE_FROM
  */
-static void mount_post_move(struct mount *mnt, bool propagated)
+static void mount_post_move(struct mount *mnt, int flags, bool propagated)
 {
 	struct mount *from = mnt->mnt_watches.old_parent, *to = mnt->mnt_parent, *at;
 	struct mnt_namespace *ns = mnt->mnt_ns;
 	struct mount_notification n;
 	u64 event = ++mount_last_nr;
 
-	mount_record(&n, mnt, to, ns, NOTIFY_MOUNT_MOVE_TO, propagated);
+	mount_record(&n, mnt, to, ns, NOTIFY_MOUNT_MOVE_TO, flags, propagated);
 	n.old_parent_id = from->mnt_id_unique;
 	mount_tree_changed(ns);
 	mount_post_ns(ns, &n);
@@ -626,13 +646,13 @@ static void mount_post_move(struct mount *mnt, bool propagated)
 }
 
 /* One record for each watch, whatever the number of mounts of the filesystem */
-static void mount_post_fs(struct mount *mnt)
+static void mount_post_fs(struct mount *mnt, int flags)
 {
 	struct mnt_namespace *ns = mnt->mnt_ns;
 	struct mount_notification n;
 	struct mount *at;
 
-	mount_record(&n, mnt, mnt->mnt_parent, ns, NOTIFY_MOUNT_FS_CHANGED, false);
+	mount_record(&n, mnt, mnt->mnt_parent, ns, NOTIFY_MOUNT_FS_CHANGED, flags, false);
 	mount_post_direct(mnt, &n);
 	if (ns->watches.event != mount_fs_event) {
 		ns->watches.event = mount_fs_event;
@@ -649,18 +669,12 @@ static void mount_post_fs(struct mount *mnt)
 /* All changes but NEW */
 static void mount_post_changes(struct mount *mnt)
 {
-	struct mount_watches *w = &mnt->mnt_watches;
-	int old_flags;
-	u32 changes;
+	struct mount_change taken = mount_take_changes(mnt);
+	u32 changes = taken.changes;
 
-	scoped_guard(spinlock, &mount_note_lock) {
-		changes = w->changes;
-		w->changes = MOUNT_NOTED;
-		old_flags = w->old_flags;
-	}
 	if (changes & MOUNT_NOTED_UMOUNT) {
 		if (!(changes & MOUNT_NOTED_NEW))
-			mount_post_umount(mnt, changes);
+			mount_post_umount(mnt, taken);
 		return;
 	}
 	/* The last watch may have been removed before the mount was unmounted */
@@ -668,14 +682,15 @@ static void mount_post_changes(struct mount *mnt)
 		return;
 	/* Post MOVE_TO first, as the other records contain the new parent */
 	if (changes & MOUNT_NOTED_MOVE)
-		mount_post_move(mnt, changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_MOVE));
+		mount_post_move(mnt, taken.flags,
+				changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_MOVE));
 	if (changes & MOUNT_NOTED_FLAGS)
-		mount_post_flags(mnt, old_flags);
+		mount_post_flags(mnt, taken.old_flags, taken.flags);
 	if (changes & MOUNT_NOTED_PROPAGATION)
-		mount_post_change(mnt, NOTIFY_MOUNT_PROPAGATION,
+		mount_post_change(mnt, NOTIFY_MOUNT_PROPAGATION, taken.flags,
 				  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_PROPAGATION));
 	if (changes & MOUNT_NOTED_FS)
-		mount_post_fs(mnt);
+		mount_post_fs(mnt, taken.flags);
 }
 
 /* After all records are posted: nothing refers to the tree before the section */

@@ -26,6 +26,7 @@ extern struct rw_semaphore namespace_sem;
  * @noted: link in the list of mounts with changes
  * @changes: MOUNT_NOTED_* bits
  * @old_flags: mnt_flags before the first change of flags
+ * @flags: mnt_flags after the last change
  * @old_group: peer group before the mount leaves it
  * @old_parent: parent before the first move or the unmount, else NULL
  * @old_ns: namespace before the unmount
@@ -43,6 +44,7 @@ struct mount_watches {
 	struct list_head noted;
 	u32 changes;
 	int old_flags;
+	int flags;
 	int old_group;
 	struct mount *old_parent;
 	struct mnt_namespace *old_ns;

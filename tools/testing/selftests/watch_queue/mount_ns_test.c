@@ -971,4 +971,52 @@ TEST_F_TIMEOUT(ns, remount_concurrent, RACE_LIMIT)
 	reader_close(&q);
 }
 
+/* A thread that makes "m" writable in a loop */
+static void *writable_run(void *arg)
+{
+	int *stop = arg;
+
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED))
+		do_setattr("m", false, 0, MOUNT_ATTR_RDONLY, 0);
+	return NULL;
+}
+
+/*
+ * Two threads change the read-only attribute.  Each change between two records is the
+ * opposite of the one before, so RDONLY and RDWR alternate.
+ */
+TEST_F_TIMEOUT(ns, flags_concurrent, RACE_LIMIT)
+{
+	__u32 subtype, last = NOTIFY_MOUNT_RDWR;
+	unsigned long seen = 0;
+	union watch_record r;
+	int i, ret, stop = 0;
+	pthread_t thread;
+	struct reader q;
+
+	reader_open(_metadata, &q, 256);
+	ASSERT_EQ(0, mkdir("m", 0755));
+	ASSERT_NE(0, tmpfs("m", 0));
+	ASSERT_EQ(0, queue_watch(q.fd, MOUNT, self->ns, ID, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, writable_run, &stop));
+	for (i = 0; i < 20 * RACE_ROUNDS; i++) {
+		ASSERT_EQ(0, do_setattr("m", false, MOUNT_ATTR_RDONLY, 0, 0));
+		while ((ret = next_record(&q, &r)) == 1) {
+			subtype = r.watch.subtype;
+			ASSERT_EQ(NOTIFY_MOUNT_RDONLY + NOTIFY_MOUNT_RDWR - last, subtype)
+				print_mount(1, &r);
+			ASSERT_EQ(subtype == NOTIFY_MOUNT_RDONLY,
+				  !!(r.watch.info & NOTIFY_MOUNT_IS_RDONLY));
+			last = subtype;
+			seen++;
+		}
+		ASSERT_EQ(-EAGAIN, ret);
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_NE(0, seen);
+	TH_LOG("%lu changes reported", seen);
+	reader_close(&q);
+}
+
 TEST_HARNESS_MAIN
