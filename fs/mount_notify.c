@@ -564,9 +564,6 @@ static noinline void mount_post_roots(void)
 	while ((ns = mount_changed_ns)) {
 		mount_changed_ns = ns->watches.next_changed;
 		ns->watches.tree_changed = false;
-		/* Pairs with cmpxchg() in watch_list_get_or_create() */
-		if (!mount_is_watched(smp_load_acquire(&ns->watches.watches)))
-			continue;
 		root = mount_ns_root(ns);
 		if (!root || root->mnt_id_unique == READ_ONCE(ns->watches.root_id))
 			continue;
