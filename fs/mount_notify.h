@@ -149,7 +149,8 @@ static inline void mount_notify_unlock(void)
  */
 static inline void mount_notify_flush(void)
 {
-	if (mount_watched())
+	/* The last watch may have been removed after the change was noted */
+	if (mount_watched() || mount_notify_pending())
 		__mount_notify_flush();
 }
 
