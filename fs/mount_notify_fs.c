@@ -5,9 +5,11 @@
  * A filesystem can become read-only in any context, but its mounts can only be walked in
  * process context.  So the superblock is put on a list, and a work item notes the
  * change in all its mounts and posts the records.  This takes a step for each mount of
- * the filesystem under mount_lock, as remounting it read-only does.  It runs a tick
- * later, so that a program that remounts a filesystem in a loop does not repeat it as
- * often.
+ * the filesystem under mount_lock, as remounting it read-only does.
+ *
+ * The work item runs a tick later, so that a program that remounts a filesystem in a
+ * loop does not repeat it as often.  If it took long, it runs later still: a user can
+ * mount a filesystem many times, and must not keep a kworker busy.
  *
  * mount_fs_lock protects the list, which s_mounts_changed links.  The work item holds
  * mount_lock from taking a superblock off the list until it has walked its mounts.  The
@@ -18,15 +20,21 @@
 
 #include <linux/cleanup.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include "mount.h"
 #include "sb_state.h"
 
+/* The work item may use this part of the time of a processor */
+#define MOUNT_FS_SHARE	16
+
 static LIST_HEAD(mount_fs_changed);
 static DEFINE_SPINLOCK(mount_fs_lock);
+static unsigned long mount_fs_delay = 1;	/* jiffies until the work item runs */
 
 /* Take the first superblock off @list, which mount_fs_lock protects like the other */
 static struct super_block *mount_fs_take(struct list_head *list)
@@ -58,15 +66,18 @@ static void mount_fs_post(struct list_head *list)
 
 static void mount_fs_work_fn(struct work_struct *work)
 {
+	unsigned long start = jiffies;
 	LIST_HEAD(changed);
 
-	/* A superblock that changes while this runs waits for the next tick */
+	/* A superblock that changes while this runs waits for the next time */
 	scoped_guard(spinlock_irqsave, &mount_fs_lock)
 		list_splice_init(&mount_fs_changed, &changed);
 	while (!list_empty_careful(&changed)) {
 		mount_fs_post(&changed);
 		cond_resched();
 	}
+	/* It may have waited for namespace_sem, so do not trust a long time */
+	WRITE_ONCE(mount_fs_delay, min(1 + MOUNT_FS_SHARE * (jiffies - start), (unsigned long)HZ));
 }
 
 static DECLARE_DELAYED_WORK(mount_fs_work, mount_fs_work_fn);
@@ -86,7 +97,8 @@ void mount_notify_fs(struct super_block *sb)
 	scoped_guard(spinlock_irqsave, &mount_fs_lock) {
 		if (list_empty(&sb->s_mounts_changed)) {
 			list_add_tail(&sb->s_mounts_changed, &mount_fs_changed);
-			queue_delayed_work(system_unbound_wq, &mount_fs_work, 1);
+			queue_delayed_work(system_unbound_wq, &mount_fs_work,
+					   READ_ONCE(mount_fs_delay));
 		}
 	}
 }
