@@ -33,12 +33,12 @@ static bool mount_ns_is_ours(const struct mnt_namespace *ns)
 	return ns == current->nsproxy->mnt_ns;
 }
 
-/* Are all mounts of @ns reachable from @root? */
+/* Is no mount of @ns hidden from a program whose root directory is @root? */
 static bool mount_ns_is_reachable(const struct mnt_namespace *ns, const struct path *root)
 {
 	struct mount *mnt = ns->root;
 
-	/* Nothing is hidden if each mount below the root only has the next one on it */
+	/* Each mount further down may only have the next one on it */
 	while (root->mnt != &mnt->mnt) {
 		if (!list_is_singular(&mnt->mnt_mounts))
 			return false;
@@ -112,7 +112,7 @@ static int mount_find_ns(struct file *file, u32 flags, bool add,
 	}
 
 	ret = mount_may_watch_ns(ns) ?:
-	      security_path_notify(&file->f_path, 0, FSNOTIFY_OBJ_TYPE_VFSMOUNT);
+	      security_path_notify(&file->f_path, 0, FSNOTIFY_OBJ_TYPE_MNTNS);
 	if (ret)
 		return ret;
 	target->list = watch_list_get_or_create(&ns->watches.watches, mount_release_watch);
