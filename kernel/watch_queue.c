@@ -20,12 +20,7 @@
  * A post runs in the context of an event, often under the locks of the source, and
  * any user may be watching.  It therefore does a fixed amount of work per watch: it
  * stores the record or counts a loss.  If the queue becomes readable and has sleepers,
- * it queues notify_work.  A post does not wake or signal: a user can have thousands of
- * tasks poll one queue.
- *
- * notify_work runs immediately if it has not run in the current tick, and one or two
- * ticks later otherwise.  A reader that empties the queue after every record thus
- * adds little to the cost of a burst.
+ * it queues a work item, see kernel/watch_wakeup.c.  A post does not wake or signal.
  *
  * Lifetime
  *
@@ -74,7 +69,6 @@
 #include <linux/export.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
-#include <linux/poll.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/rculist.h>
@@ -88,34 +82,9 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/watch_queue.h>
 
-/* Separate, so that slow wake-ups do not delay unrelated work items */
-static struct workqueue_struct *watch_queue_wq __ro_after_init;
-
 /*
  * Queue lifetime
  */
-
-/* Wake and signal the readers.  A user can make this slow. */
-static void watch_queue_notify_work(struct work_struct *work)
-{
-	struct watch_queue *wqueue = container_of(to_delayed_work(work),
-						  struct watch_queue, notify_work);
-	bool all;
-
-	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
-		all = wqueue->wake_all;
-		wqueue->wake_all = false;
-		wqueue->notified = jiffies;
-	}
-	if (all)
-		wake_up_all(&wqueue->wait);
-	else	/* one reader, all pollers */
-		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
-	for (u32 i = 0; i < WATCH_QUEUE_MAX_ASYNC; i++) {
-		kill_fasync(&wqueue->fasync[i], SIGIO, POLL_IN);
-		cond_resched();
-	}
-}
 
 /**
  * watch_queue_alloc - allocate a queue without a size
@@ -133,6 +102,7 @@ struct watch_queue *watch_queue_alloc(void)
 	watch_ring_init(&wqueue->ring);
 	init_waitqueue_head(&wqueue->wait);
 	INIT_DELAYED_WORK(&wqueue->notify_work, watch_queue_notify_work);
+	wqueue->next_notify = jiffies;
 	kref_init(&wqueue->ref);
 	return wqueue;
 }
@@ -157,35 +127,6 @@ EXPORT_SYMBOL_GPL(put_watch_queue);
 /*
  * Posting
  */
-
-/**
- * watch_queue_notify - schedule the wake-up of a queue's readers
- * @wqueue: the queue, which has become readable
- *
- * Context: Any but NMI, with the ring locked.
- */
-noinline void watch_queue_notify(struct watch_queue *wqueue)
-{
-	unsigned long now = jiffies;
-
-	lockdep_assert_held(&wqueue->ring.lock);
-
-	/* Ordering (C): the full barrier is in wq_has_sleeper() */
-	if (!wq_has_sleeper(&wqueue->wait) && !READ_ONCE(wqueue->nr_async))
-		return;
-	if (!wqueue->closed)
-		queue_delayed_work(watch_queue_wq, &wqueue->notify_work,
-				   wqueue->notified == now);
-}
-
-/* Wake all sleepers, as the end of file may have been reached */
-void watch_queue_notify_all(struct watch_queue *wqueue)
-{
-	spin_lock_irq(&wqueue->ring.lock);
-	wqueue->wake_all = true;
-	watch_queue_notify(wqueue);
-	spin_unlock_irq(&wqueue->ring.lock);
-}
 
 /* Ordering (C): store the record, then check for sleepers */
 static noinline void
@@ -741,14 +682,6 @@ void watch_queue_close(struct watch_queue *wqueue)
 	if (filter)
 		kfree_rcu(filter, rcu);
 }
-
-static int __init watch_queue_workqueue_init(void)
-{
-	watch_queue_wq = alloc_workqueue("watch_queue", WQ_UNBOUND, 0) ?:
-			 system_unbound_wq;
-	return 0;
-}
-core_initcall(watch_queue_workqueue_init);
 
 #ifdef CONFIG_WATCH_QUEUE_KUNIT_TEST
 #include "tests/watch_queue_kunit.c"

@@ -26,7 +26,7 @@
  *				readers
  *	filter			pipe->mutex to write, RCU to read
  *	closed, wake_all,	ring.lock
- *	notified
+ *	next_notify
  *	watches			ring.lock; fdinfo, watch_find() and removal by ID
  *				walk the list under RCU
  *	nr_watches		ring.lock to write, READ_ONCE() without it
@@ -78,7 +78,7 @@ struct watch_queue {
 	struct delayed_work notify_work;	/* wakes and signals readers */
 	/* Descriptors with O_ASYNC, one per entry */
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
-	unsigned long notified;		/* when notify_work last ran, jiffies */
+	unsigned long next_notify;	/* when notify_work may run again, jiffies */
 	struct hlist_head watches;
 	u32 nr_watches;
 	unsigned long atime;		/* when the inode's atime was last set, jiffies */
@@ -90,9 +90,12 @@ struct watch_queue {
 /* kernel/watch_queue.c */
 struct watch_queue *watch_queue_alloc(void);
 void watch_queue_close(struct watch_queue *wqueue);
+int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id);
+
+/* kernel/watch_wakeup.c */
+void watch_queue_notify_work(struct work_struct *work);
 void watch_queue_notify(struct watch_queue *wqueue);
 void watch_queue_notify_all(struct watch_queue *wqueue);
-int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id);
 
 /* kernel/watch_filter.c */
 int watch_filter_check(struct watch_filter *filter);

@@ -792,7 +792,7 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	/* Again if a tick interferes */
 	do {
 		now = jiffies;
-		ctx->wqueue->notified = now - 1;
+		ctx->wqueue->next_notify = now;
 		first = test_post_delays(ctx);
 		second = test_post_delays(ctx);
 		KUNIT_EXPECT_EQ(test, 2, test_waiter_wakes(ctx, &w));

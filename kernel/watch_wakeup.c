@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * General notification queue: wake-ups
+ *
+ * When a queue becomes readable, its readers are woken, and those with O_ASYNC are
+ * signalled.  A user can make this slow: thousands of tasks can poll one queue.  So a
+ * post does not do it, but queues notify_work.
+ *
+ * notify_work runs immediately if it has not run in the current tick, and one or two
+ * ticks later otherwise.  A reader that empties the queue after every record thus
+ * adds little to the cost of a burst.
+ *
+ * A kworker is not in the cgroup of the user that makes a wake-up slow.  So if
+ * notify_work took longer than a tick, it does not run again for 16 times as long, but
+ * at most for a second.
+ *
+ * The orderings are in the banner of kernel/watch_queue.c.
+ */
+
+#include <linux/cleanup.h>
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "watch_queue_internal.h"
+
+/* Maximum delay of notify_work in ticks */
+#define MAX_DELAY	((unsigned long)HZ)
+
+/* Separate, so that slow wake-ups do not delay unrelated work items */
+static struct workqueue_struct *watch_queue_wq __ro_after_init;
+
+/**
+ * watch_queue_notify_work - wake and signal the readers of a queue
+ * @work: member notify_work of the queue
+ *
+ * Context: Process context.  May sleep.
+ */
+void watch_queue_notify_work(struct work_struct *work)
+{
+	struct watch_queue *wqueue = container_of(to_delayed_work(work),
+						  struct watch_queue, notify_work);
+	unsigned long start = jiffies, took;
+	bool all;
+
+	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
+		all = wqueue->wake_all;
+		wqueue->wake_all = false;
+		wqueue->next_notify = start + 1;
+	}
+	if (all)
+		wake_up_all(&wqueue->wait);
+	else	/* one reader, all pollers */
+		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
+	for (u32 i = 0; i < WATCH_QUEUE_MAX_ASYNC; i++) {
+		kill_fasync(&wqueue->fasync[i], SIGIO, POLL_IN);
+		cond_resched();
+	}
+
+	took = jiffies - start;
+	if (took > 1)
+		scoped_guard(spinlock_irq, &wqueue->ring.lock)
+			wqueue->next_notify = jiffies + min(16 * took, MAX_DELAY);
+}
+
+/**
+ * watch_queue_notify - schedule the wake-up of a queue's readers
+ * @wqueue: the queue, which has become readable
+ *
+ * Context: Any but NMI, with the ring locked.
+ */
+noinline void watch_queue_notify(struct watch_queue *wqueue)
+{
+	unsigned long delay;
+
+	lockdep_assert_held(&wqueue->ring.lock);
+
+	/* Ordering (C): the full barrier is in wq_has_sleeper() */
+	if (!wq_has_sleeper(&wqueue->wait) && !READ_ONCE(wqueue->nr_async))
+		return;
+	if (wqueue->closed)
+		return;
+	delay = wqueue->next_notify - jiffies;
+	queue_delayed_work(watch_queue_wq, &wqueue->notify_work,
+			   delay <= MAX_DELAY ? delay : 0);
+}
+
+/* Wake all sleepers, as the end of file may have been reached */
+void watch_queue_notify_all(struct watch_queue *wqueue)
+{
+	spin_lock_irq(&wqueue->ring.lock);
+	wqueue->wake_all = true;
+	watch_queue_notify(wqueue);
+	spin_unlock_irq(&wqueue->ring.lock);
+}
+
+static int __init watch_queue_workqueue_init(void)
+{
+	watch_queue_wq = alloc_workqueue("watch_queue", WQ_UNBOUND, 0) ?:
+			 system_unbound_wq;
+	return 0;
+}
+core_initcall(watch_queue_workqueue_init);
