@@ -18,8 +18,10 @@
  *
  * Sleeping readers
  *
- * Readers are exclusive waiters: one is woken when the queue becomes readable.  If
- * this reader leaves records behind, it wakes the next reader, and all pollers again.
+ * Readers are exclusive waiters, as are epolls with EPOLLEXCLUSIVE: one is woken when
+ * the queue becomes readable.  A read that leaves records behind wakes the next one, and
+ * all pollers again.  This includes a read that did not sleep: the task may have been
+ * woken in epoll_wait().
  */
 
 #include <linux/capability.h>
@@ -163,7 +165,6 @@ static __always_inline ssize_t watch_queue_read(struct pipe_inode_info *pipe,
 static noinline ssize_t watch_queue_wait_and_read(struct pipe_inode_info *pipe,
 						  struct iov_iter *to, bool nowait)
 {
-	struct watch_queue *wqueue = pipe->watch_queue;
 	ssize_t ret;
 
 	do {
@@ -172,10 +173,6 @@ static noinline ssize_t watch_queue_wait_and_read(struct pipe_inode_info *pipe,
 			return ret;
 		ret = watch_queue_read(pipe, to);
 	} while (!ret);
-
-	/* See "Sleeping readers" in the banner */
-	if (watch_ring_readable(&wqueue->ring))
-		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
 	return ret;
 }
 
@@ -183,6 +180,7 @@ static ssize_t watch_queue_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
 	struct pipe_inode_info *pipe = file->private_data;
+	struct watch_queue *wqueue = pipe->watch_queue;
 	bool nowait;
 	ssize_t ret;
 
@@ -198,9 +196,12 @@ static ssize_t watch_queue_read_iter(struct kiocb *iocb, struct iov_iter *to)
 			return -EAGAIN;
 		ret = watch_queue_wait_and_read(pipe, to, nowait);
 	}
+	/* See "Sleeping readers" in the banner.  Ordering (C), as in watch_queue_notify() */
+	if (watch_ring_readable(&wqueue->ring) && wq_has_sleeper(&wqueue->wait))
+		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
 	if (ret > 0) {
-		trace_watch_queue_read(pipe->watch_queue, ret);
-		watch_queue_update_atime(pipe->watch_queue, file);
+		trace_watch_queue_read(wqueue, ret);
+		watch_queue_update_atime(wqueue, file);
 	}
 	return ret;
 }

@@ -41,7 +41,8 @@
  *	L  remove_watch_list()		the object is destroyed
  *	C  watch_queue_close()		the queue is destroyed
  *
- *	R, L	exclude each other by watch_list->lock.
+ *	R, L	exclude each other by watch_list->lock.  Removal by ID finds this
+ *		list in the watch, under RCU.
  *	R, C	C finds a watch on the queue's list, takes the lock of the
  *		object's list, and skips the watch if it is off this list.  While
  *		R holds the lock and the watch is on it, the queue is not freed.
@@ -55,7 +56,8 @@
  *	    checks for records.  A poster adds a record and then checks for
  *	    sleepers.  Both have a full barrier in between: the sleeper in
  *	    prepare_to_wait_event(), poll_wait() or watch_queue_fasync(), the
- *	    poster in watch_queue_notify().
+ *	    poster in watch_queue_notify().  A reader that leaves records behind
+ *	    checks for sleepers, too, in watch_queue_read_iter().
  *	    (Documentation/litmus-tests/watch_queue/)
  *	(D) A program adds a watch and then reads the state of the object.  The
  *	    source changes the state and then checks for watches.  Both have a
@@ -269,7 +271,7 @@ EXPORT_SYMBOL_GPL(__post_watch_notification);
  * Like __post_watch_notification(), for a source whose watchers have different
  * permissions.  @may_notify is called for each watch under RCU, in the caller's
  * context, and must not sleep.  It may use @id, @info_id, @type, @private and @cred
- * of the watch.  The list's release function may already have been called for the
+ * of the watch, and compare @queue.  The list's release function may already have been called for the
  * watch, so the object behind @private must stay valid for a grace period.
  *
  * Context: Any but NMI; see __post_watch_notification().

@@ -41,7 +41,12 @@ inline ring_readable(result, t, h, l)
 	atomic { result = (h != t || l != 0); t = 0; h = 0; l = 0 }
 }
 
-#define free_slots(to)	tail = to; limit = (to + DEPTH) & 255
+/* A model may define what happens when the ring becomes empty */
+#ifndef EMPTIED
+#define EMPTIED	skip
+#endif
+#define check_empty()	if :: head == tail && lost == 0 -> EMPTIED :: else fi
+#define free_slots(to)	tail = to; limit = (to + DEPTH) & 255; check_empty()
 
 /* Within an atomic: move the overrun to the slot of the newest record */
 inline ring_mark_overrun()

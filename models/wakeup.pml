@@ -7,6 +7,9 @@
  * of records are not modelled.
  */
 
+#define EMPTIED	was_empty = true
+bool was_empty;		/* while the poller checked */
+
 #include "ring.pml"
 
 #ifndef POSTS
@@ -20,6 +23,8 @@
 bool waiting[3];	/* on the wait queue */
 bool asleep[3];
 bool triggered;		/* the poller was woken */
+bool exclusive;		/* it has EPOLLEXCLUSIVE, and reads when it is woken */
+bool counts;		/* used in wake() only */
 bool pending, wake_all;	/* the work item */
 bool watched = true;	/* nr_watches */
 bool writer = true;	/* pipe->writers */
@@ -28,15 +33,25 @@ bool writer = true;	/* pipe->writers */
 #define readable()	(head != tail || lost != 0)
 #define eof()		(!watched && !writer)
 
-/* The work item wakes one reader and all pollers, or everyone */
+/*
+ * Wake one exclusive waiter and all others, or everyone.  An exclusive poller is woken
+ * unless a reader is before it on the list.  It counts as the one that was woken only if
+ * it sleeps in epoll_wait().
+ */
 inline wake(all)
 {
 	atomic {
-		triggered = (triggered || waiting[POLLER]);
 		if
-		:: waiting[0] -> waiting[0] = false; waiting[1] = (waiting[1] && !all)
-		:: waiting[1] -> waiting[1] = false; waiting[0] = (waiting[0] && !all)
-		:: !waiting[0] && !waiting[1]
+		:: waiting[POLLER] ->
+			counts = (exclusive && !all && asleep[POLLER] && !triggered);
+			triggered = true
+		:: !waiting[POLLER] || (exclusive && !all && (waiting[0] || waiting[1]))
+		fi;
+		if
+		:: counts -> counts = false
+		:: !counts && waiting[0] -> waiting[0] = false; waiting[1] = (waiting[1] && !all)
+		:: !counts && waiting[1] -> waiting[1] = false; waiting[0] = (waiting[0] && !all)
+		:: !counts && !waiting[0] && !waiting[1]
 		fi
 	}
 }
@@ -92,7 +107,7 @@ inline read()
 		if :: room = 1 :: room = 8 fi
 	};
 	do
-	:: atomic { lost != 0 && room != 0 && !ring_lock -> lost = 0; room--; got = true }
+	:: atomic { lost != 0 && room != 0 && !ring_lock -> lost = 0; room--; got = true; check_empty() }
 	:: atomic { lost == 0 && room != 0 && tail != end && !ring_lock ->
 		ring_next_mark(next, end);
 		if
@@ -113,6 +128,16 @@ inline read()
 	};
 		break
 	od
+}
+
+/* After a read: wake the next reader if records are left */
+inline pass_on()
+{
+	ring_readable(ready, end, next, room);
+	if
+	:: ready -> ready = false; wake(false)
+	:: else
+	fi
 }
 
 /* watch_queue_wait() */
@@ -157,32 +182,41 @@ proctype reader(byte me)
 				:: else
 				fi
 			od;
-			ring_readable(ready, end, next, room);
-			if
-			:: ready -> ready = false; wake(false)
-			:: else
-			fi
-		fi
+		fi;
+		pass_on()
 	/* The reader may also end earlier */
 	:: true -> break
 	od;
 done:	skip
 }
 
+/* A poll() does not miss a record that was there all the time */
+inline poll_check()
+{
+	was_empty = !readable();
+	ring_readable(ready, t, h, l);
+	atomic { assert(ready || was_empty); was_empty = false }
+}
+
 active proctype poller()
 {
-	byte t, h, l;
-	bool ready;
+	byte t, h, l, room, end, next;
+	bool got, due, ready;
 
+	if :: exclusive = true :: skip fi;
 	/* Ordering (C) */
-	ORDERED(waiting[POLLER] = true, ring_readable(ready, t, h, l));
+	ORDERED(waiting[POLLER] = true, poll_check());
 	do
 	:: ready || eof() -> break
 	:: else ->
 		asleep[POLLER] = true;
 end_asleep:	atomic { triggered -> asleep[POLLER] = false; triggered = false };
-		ring_readable(ready, t, h, l)
+		poll_check()
 	od;
+	if
+	:: exclusive -> read(); got = false; pass_on()
+	:: else
+	fi;
 	waiting[POLLER] = false;
 }
 

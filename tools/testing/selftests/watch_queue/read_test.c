@@ -936,6 +936,35 @@ TEST_F(queue, epoll_exclusive)
 	}
 }
 
+/*
+ * A task with EPOLLEXCLUSIVE is the one that is woken.  It leaves a record behind, so its
+ * read, which does not sleep, wakes the task that sleeps in read().
+ */
+TEST_F(queue, epoll_exclusive_and_read)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	int ep, from = ring_new("from"), to = ring_new("to");
+	int key = key_new_in("user", "moved", from);
+	struct sleeper in_epoll, in_read;
+
+	ASSERT_GT(key, 0);
+	ASSERT_EQ(0, watch_add(from, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add(to, self->fd[0], 2));
+	set_blocking(self->fd[0]);
+	ep = epoll_create1(0);
+	ASSERT_GE(ep, 0);
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
+	ASSERT_TRUE(sleeper_start(&in_epoll, sleep_in_epoll_and_read, ep, self->fd[0]));
+	ASSERT_TRUE(sleeper_start(&in_read, sleep_in_read, self->fd[0], 0));
+	/* Two records: UNLINKED and LINKED */
+	ASSERT_EQ(0, keyctl(KEYCTL_MOVE, key, from, to, 0));
+	ASSERT_EQ(0, pthread_join(in_epoll.thread, NULL));
+	ASSERT_EQ(0, pthread_join(in_read.thread, NULL));
+	EXPECT_EQ(1, in_epoll.result);
+	EXPECT_EQ(KEY_RECORD, in_read.result);
+	EXPECT_EQ(0, close(ep));
+}
+
 /* End of file requires that the write end is closed and that no watch is left. */
 TEST_F(queue, end_of_file)
 {
