@@ -61,8 +61,8 @@ static bool watch_source_type_valid(u32 type)
  * Context: Process context.  May sleep.
  * Return: 0 or
  *
- * * -EINVAL - the type is WATCH_TYPE_META or WATCH_TYPE_KEY_NOTIFY, or is too large,
- *   or find() is missing, or added() with WATCH_REPORT_STATE
+ * * -EINVAL - the type is WATCH_TYPE_META or WATCH_TYPE_KEY_NOTIFY, or is too large;
+ *   find() is missing; or flags has WATCH_REPORT_STATE and added() is missing
  * * -EBUSY - the type already has a source
  */
 int register_watch_source(const struct watch_source *source)
