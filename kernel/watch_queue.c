@@ -271,8 +271,8 @@ EXPORT_SYMBOL_GPL(__post_watch_notification);
  * Like __post_watch_notification(), for a source whose watchers have different
  * permissions.  @may_notify is called for each watch under RCU, in the caller's
  * context, and must not sleep.  It may use @id, @info_id, @type, @private and @cred
- * of the watch, and compare @queue.  The list's release function may already have been called for the
- * watch, so the object behind @private must stay valid for a grace period.
+ * of the watch, and compare @queue.  The list's release function may already have been
+ * called for the watch, so the object behind @private must stay valid for a grace period.
  *
  * Context: Any but NMI; see __post_watch_notification().
  */
