@@ -407,6 +407,20 @@ TEST_F(sb, error_without_journal)
 	EXPECT_TRUE(got_no_more(&self->s.q));
 }
 
+/* The mount option "abort" stops ext4 as an error does, without ERROR. */
+TEST_F(sb, mount_option_abort)
+{
+	ASSERT_TRUE(make_ext4("image", ""));
+	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	ASSERT_EQ(0, remount("mnt", 0, "abort"));
+	EXPECT_TRUE(got_ext4_stop(&self->s, 1));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_RECONFIGURED));
+	EXPECT_TRUE(got_no_more(&self->s.q));
+	ASSERT_EQ(0, do_umount("mnt", 0));
+	EXPECT_TRUE(got_end(&self->s, 1));
+}
+
 /* A shutdown by ioctl posts RDONLY and SHUTDOWN once each, and is not an error. */
 TEST_F(sb, shutdown)
 {
