@@ -341,8 +341,9 @@ EXPORT_SYMBOL_GPL(sb_notify_rdonly);
  * sb_notify_aborted - notify watchers that a filesystem permanently rejects changes
  * @sb: the superblock, with or without SB_RDONLY
  *
- * The filesystem was writable before.  Because of an error, it rejects changes until it
- * is unmounted.  Reported once, as by sb_notify_rdonly().
+ * Because of an error, the filesystem rejects changes until it is unmounted.  A remount
+ * that clears SB_RDONLY does not change this, so this is also reported if the filesystem
+ * was read-only before.  Reported once, as by sb_notify_rdonly().
  *
  * Context: Any but NMI; see __post_watch_notification().
  */

@@ -168,8 +168,10 @@ static void sb_notify_test_state(struct kunit *test)
 	sb_notify_rdonly(sb);
 	KUNIT_EXPECT_FALSE(test, sb_rejects_changes(sb));
 
-	/* No remount makes the filesystem writable again */
+	/* No remount makes the filesystem writable, although it was read-only before */
+	sb->s_flags |= SB_RDONLY;
 	sb_notify_aborted(sb);
+	sb->s_flags &= ~SB_RDONLY;
 	sb_notify_reconfigured(sb, true);
 	KUNIT_EXPECT_TRUE(test, sb_rejects_changes(sb));
 	up_write(&sb->s_umount);

@@ -8,6 +8,7 @@
  *	fixture		cause				expected
  *	failing		all I/O of the disk fails	RDONLY by an error, also
  *							SHUTDOWN from ext4, xfs and gfs2
+ *	read_only	reads of f2fs fail		RDONLY by an error
  *	shutdown	ioctl				RDONLY and SHUTDOWN, no error
  *	unreadable	one block of a file		ERROR with the range
  *	unwritable	one block of a file		WRITEBACK_ERROR; ERROR for
@@ -562,6 +563,57 @@ TEST_F_TIMEOUT(failing, disk_fails, TIMEOUT_S)
 	close(fd);
 
 	ASSERT_EQ(0, disk_repair(rig));
+	ASSERT_EQ(0, do_umount("mnt", 0));
+	mount_again(_metadata, rig);
+}
+
+/*
+ * Reads of a filesystem that is mounted read-only fail
+ */
+
+FIXTURE(read_only)
+{
+	struct rig rig;
+};
+
+FIXTURE_SETUP(read_only)
+{
+	rig_open(_metadata, &self->rig, &f2fs);
+}
+
+FIXTURE_TEARDOWN(read_only)
+{
+	rig_close(&self->rig);
+}
+
+/* f2fs stops by an error, although it is read-only.  A remount does not post RDWR. */
+TEST_F_TIMEOUT(read_only, f2fs_stops, TIMEOUT_S)
+{
+	struct rig *rig = &self->rig;
+	struct stopped nr = { 0 };
+	struct stat st;
+	int i, mnt;
+
+	ASSERT_EQ(0, make_file(rig));
+	ASSERT_EQ(0, do_mount(rig->path, "mnt", rig->fs->type, MS_RDONLY, NULL));
+	ASSERT_EQ(0, watch_path(&rig->s, "mnt", 1, RO));
+	mnt = open_path("mnt");
+	/* Read the directory, but not the inode of the file */
+	EXPECT_EQ(-ENOENT, neg(stat("mnt/none", &st)));
+
+	ASSERT_EQ(0, disk_fail(rig));
+	/* More than MAX_RETRY_PAGE_EIO */
+	for (i = 0; i < 200; i++)
+		EXPECT_GT(0, neg(stat(FILE_NAME, &st)));
+	ASSERT_TRUE(await_stop(rig, STOP_RDONLY, &nr));
+
+	ASSERT_EQ(0, disk_repair(rig));
+	/* The filesystem remains read-only, whether this fails or not */
+	remount("mnt", 0, NULL);
+	EXPECT_GT(0, neg(mkdir("mnt/late", 0755)));
+	EXPECT_EQ(0, report_state(&rig->s, mnt));
+	EXPECT_TRUE(got_state_after(rig, STOP_RDONLY, &nr, RO | BY_ERROR));
+	close(mnt);
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	mount_again(_metadata, rig);
 }
