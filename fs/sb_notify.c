@@ -42,9 +42,10 @@
  * State
  *
  * sb->s_notify_state records that a filesystem accepts no changes although SB_RDONLY may
- * not be set, and why.  It is set even if there is no watch, as a watch reports the
- * state when it is added.  A filesystem that became read-only by an error is reported
- * once, whether it sets SB_RDONLY, enters a mode of its own or shuts down.
+ * not be set, and why, and that it is frozen.  It is set even if there is no watch, as a
+ * watch reports the state when it is added.  A filesystem that became read-only by an
+ * error is reported once, whether it sets SB_RDONLY, enters a mode of its own or shuts
+ * down.
  *
  * sb->s_notify_lock is held while the state changes and a record about the state is
  * built and posted.  So the last of these records in a queue has the present state.  A
@@ -162,11 +163,6 @@ static void sb_set_state(struct super_block *sb, u32 clear, u32 set)
 	lockdep_assert_held(&sb->s_notify_lock);
 
 	WRITE_ONCE(sb->s_notify_state, (sb->s_notify_state & ~clear) | set);
-}
-
-static bool sb_is_frozen(const struct super_block *sb)
-{
-	return READ_ONCE(sb->s_writers.frozen) == SB_FREEZE_COMPLETE;
 }
 
 /*
@@ -289,19 +285,30 @@ void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 /**
  * sb_notify_frozen - notify watchers that a filesystem was frozen or thawed
  * @sb: the superblock
- * @frozen: true if it was frozen
- * @by_suspend: true if all filesystems are frozen or thawed for a suspend
+ * @frozen: true if it was frozen, or if a suspend ended and it remains frozen
+ * @by_suspend: true if it was frozen for a suspend; unused if it was thawed
+ *
+ * Freezing nests, and only the first freeze and the last thaw are reported.  So a
+ * suspend may thaw what a program has frozen, and vice versa.  A thaw has the flag for
+ * a suspend if the freeze has it.  If the filesystem remains frozen after a suspend,
+ * this is reported as a freeze without the flag, unless one was reported before.
  *
  * Context: Process context, sb->s_umount held for writing.
  */
 void sb_notify_frozen(struct super_block *sb, bool frozen, bool by_suspend)
 {
+	bool hold = frozen && !by_suspend, was_hold;
+
 	lockdep_assert_held_write(&sb->s_umount);
 
 	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
+		was_hold = sb->s_notify_state & SB_NOTIFY_FROZEN;
+		if (hold && was_hold)
+			return;
+		sb_set_state(sb, SB_NOTIFY_FROZEN, hold ? SB_NOTIFY_FROZEN : 0);
 		sb_post_event(sb, frozen ? NOTIFY_SB_FROZEN : NOTIFY_SB_THAWED,
-			      by_suspend ? NOTIFY_SB_BY_SUSPEND : 0, current_cred(),
-			      sb_watch_privileged);
+			      hold || was_hold ? 0 : NOTIFY_SB_BY_SUSPEND,
+			      current_cred(), sb_watch_privileged);
 	}
 }
 
@@ -688,7 +695,7 @@ static void sb_report_state(struct super_block *sb, struct watch_list *wlist, u6
 		if (!sbw)
 			return;
 		n = sb_record(sbw, NOTIFY_SB_STATE, watch_sizeof(n));
-		if (sb_is_frozen(sb))
+		if (sb->s_notify_state & SB_NOTIFY_FROZEN)
 			n.watch.info |= NOTIFY_SB_IS_FROZEN;
 		sb_post_state(wlist, id, wqueue, n);
 	}

@@ -17,6 +17,7 @@
 #define SB_NOTIFY_ERROR		0x08	/* ... because of an error */
 #define SB_NOTIFY_FINAL		0x10	/* ... whatever a remount does */
 #define SB_NOTIFY_SHUTDOWN	0x20	/* was shut down */
+#define SB_NOTIFY_FROZEN	0x40	/* frozen, and not only for a suspend */
 
 /* Called for each superblock, by alloc_super() only */
 static inline void sb_assign_id(struct super_block *sb)

@@ -177,11 +177,44 @@ static void sb_notify_test_state(struct kunit *test)
 	up_write(&sb->s_umount);
 }
 
+static bool sb_test_frozen(struct super_block *sb, bool frozen, bool by_suspend)
+{
+	sb_notify_frozen(sb, frozen, by_suspend);
+	return sb->s_notify_state & SB_NOTIFY_FROZEN;
+}
+
+/* A suspend alone does not count as frozen.  A program does, also during a suspend. */
+static void sb_notify_test_frozen(struct kunit *test)
+{
+	struct super_block *sb = kunit_kzalloc(test, sizeof(*sb), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, sb);
+	sb_notify_init(sb);
+	init_rwsem(&sb->s_umount);
+	down_write(&sb->s_umount);
+
+	/* A suspend */
+	KUNIT_EXPECT_FALSE(test, sb_test_frozen(sb, true, true));
+	KUNIT_EXPECT_FALSE(test, sb_test_frozen(sb, false, false));
+
+	/* A program that froze it during the suspend, and thaws it afterwards */
+	KUNIT_EXPECT_FALSE(test, sb_test_frozen(sb, true, true));
+	KUNIT_EXPECT_TRUE(test, sb_test_frozen(sb, true, false));
+	KUNIT_EXPECT_FALSE(test, sb_test_frozen(sb, false, false));
+
+	/* A program that froze it before the suspend, and thaws it afterwards */
+	KUNIT_EXPECT_TRUE(test, sb_test_frozen(sb, true, false));
+	KUNIT_EXPECT_TRUE(test, sb_test_frozen(sb, true, false));
+	KUNIT_EXPECT_FALSE(test, sb_test_frozen(sb, false, false));
+	up_write(&sb->s_umount);
+}
+
 static struct kunit_case sb_notify_test_cases[] = {
 	KUNIT_CASE(sb_notify_test_quota),
 	KUNIT_CASE(sb_notify_test_quota_limit),
 	KUNIT_CASE(sb_notify_test_unwatched),
 	KUNIT_CASE(sb_notify_test_state),
+	KUNIT_CASE(sb_notify_test_frozen),
 	{}
 };
 

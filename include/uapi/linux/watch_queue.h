@@ -296,8 +296,10 @@ struct mount_notification {
  * @NOTIFY_SB_RECONFIGURED: the filesystem was remounted, maybe with other options,
  *	and remained read-only or writable
  * @NOTIFY_SB_FROZEN: frozen; writers block.  With %NOTIFY_SB_BY_SUSPEND, all
- *	filesystems are frozen for a suspend.  Privileged watchers only
- * @NOTIFY_SB_THAWED: thawed.  Privileged watchers only
+ *	filesystems are frozen for a suspend.  Posted without the flag afterwards if
+ *	the filesystem remains frozen.  Privileged watchers only
+ * @NOTIFY_SB_THAWED: thawed; with %NOTIFY_SB_BY_SUSPEND if the last %NOTIFY_SB_FROZEN
+ *	has it.  Privileged watchers only
  * @NOTIFY_SB_SHUTDOWN: shut down after an error or on request.  The filesystem cannot
  *	be used until it is mounted again: it rejects changes, and reading may fail.
  *	Follows %NOTIFY_SB_RDONLY, unless the filesystem was already read-only
@@ -341,7 +343,7 @@ enum superblock_notification_subtype {
 #define NOTIFY_SB_BY_ERROR	WATCH_INFO_FLAG_1 /* ... because of an error */
 #define NOTIFY_SB_IS_SHUTDOWN	WATCH_INFO_FLAG_2 /* Was shut down */
 #define NOTIFY_SB_IN_USER_NS	WATCH_INFO_FLAG_3 /* Not owned by the initial user namespace */
-/* Only in NOTIFY_SB_STATE */
+/* Only in NOTIFY_SB_STATE.  If only a suspend froze it, NOTIFY_SB_IS_FROZEN is not set */
 #define NOTIFY_SB_IS_FROZEN	WATCH_INFO_FLAG_4 /* Is frozen; privileged watchers only */
 #define NOTIFY_SB_UNPRIVILEGED	WATCH_INFO_FLAG_5 /* The watcher is not privileged */
 /* Only in NOTIFY_SB_FROZEN and NOTIFY_SB_THAWED */

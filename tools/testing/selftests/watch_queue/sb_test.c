@@ -325,6 +325,8 @@ TEST_F(sb, freeze)
 /* A suspend that freezes all filesystems is distinguished from FIFREEZE. */
 TEST_F(sb, suspend)
 {
+	int fd;
+
 	if (access(FREEZE_FILESYSTEMS, W_OK))
 		SKIP(return, "this kernel does not freeze filesystems for a suspend");
 	ASSERT_TRUE(make_ext4("image", ""));
@@ -338,6 +340,17 @@ TEST_F(sb, suspend)
 	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_FROZEN, NOTIFY_SB_BY_SUSPEND));
 	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_THAWED, NOTIFY_SB_BY_SUSPEND));
 	EXPECT_TRUE(got_no_more(&self->s.q));
+
+	/* If a program froze it before, a suspend posts nothing */
+	fd = open("mnt", O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, ioctl(fd, FIFREEZE, 0));
+	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_FROZEN, 0));
+	EXPECT_EQ(0, write_text("/sys/power/state", "freeze"));
+	EXPECT_TRUE(got_no_more(&self->s.q));
+	ASSERT_EQ(0, ioctl(fd, FITHAW, 0));
+	EXPECT_TRUE(got(&self->s, 1, NOTIFY_SB_THAWED));
+	EXPECT_TRUE(got_no_more(&self->s.q));
+	close(fd);
 }
 
 /* A filesystem that is unmounted while frozen exists until it is thawed. */
