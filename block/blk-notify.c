@@ -336,9 +336,10 @@ void blk_notify_request_of(struct block_device *bdev, struct request *rq,
 	/*
 	 * A write with a flush before or after it completes twice: first the write,
 	 * then the whole sequence.  The second time no bytes are left, and the bio
-	 * has the status that was reported for the write.
+	 * has the status that was reported for the write.  The request of the flush
+	 * itself has no bio.
 	 */
-	if (bytes || !rq->bio->bi_status)
+	if (bytes || !rq->bio || !rq->bio->bi_status)
 		blk_report_error(bdev, &e);
 }
 EXPORT_SYMBOL_GPL(blk_notify_request_of);

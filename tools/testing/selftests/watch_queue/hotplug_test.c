@@ -4,7 +4,8 @@
  *
  * The third serial port is connected to the monitor of QEMU.  "stick" and "card" are the
  * back ends for a USB stick and a network card.  There is a virtio disk on PCI, and an
- * NVMe disk with two paths, one sector of which cannot be read.  The options of QEMU are
+ * NVMe disk with two paths, one sector of which cannot be read, and which cannot be
+ * flushed.  The options of QEMU are
  *
  *	-device qemu-xhci,id=usb
  *	-blockdev null-co,node-name=stick,size=8388608,read-zeroes=on
@@ -13,7 +14,8 @@
  *	-device virtio-blk-pci,drive=disk
  *	-blockdev blkdebug,node-name=bad,image.driver=null-co,image.size=8388608,\
  *	image.read-zeroes=on,inject-error.0.event=none,inject-error.0.iotype=read,\
- *	inject-error.0.sector=64,inject-error.0.errno=5
+ *	inject-error.0.sector=64,inject-error.0.errno=5,inject-error.1.event=none,\
+ *	inject-error.1.iotype=flush,inject-error.1.errno=5
  *	-device nvme-subsys,id=nvme -device nvme,serial=1,subsys=nvme
  *	-device nvme,serial=1,subsys=nvme -device nvme-ns,drive=bad,nsid=1,shared=on
  *	-chardev socket,id=monitor,path=monitor,server=on,wait=off
@@ -173,15 +175,20 @@ TEST_F(hotplug, virtio_disk)
 	rig_close(&rig);
 }
 
+/* The disk has the number of the controller that was found first */
+static int open_nvme_disk(void)
+{
+	int disk = open_disk("/dev/nvme0n1");
+
+	return disk < 0 ? open_disk("/dev/nvme1n1") : disk;
+}
+
 /* An error of an NVMe disk with several paths is reported once, for the disk. */
 TEST_F(hotplug, nvme_paths)
 {
-	int disk = open_disk("/dev/nvme0n1");
+	int disk = open_nvme_disk();
 	struct rig rig;
 
-	/* The disk has the number of the controller that was found first */
-	if (disk < 0)
-		disk = open_disk("/dev/nvme1n1");
 	ASSERT_LE(0, disk);
 	rig_open(_metadata, &rig);
 	ASSERT_EQ(0, watch(&rig, disk, 1));
@@ -191,6 +198,26 @@ TEST_F(hotplug, nvme_paths)
 			NVME_BAD_SECTOR, BLOCK, 0));
 	EXPECT_TRUE(got(&rig, 2, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_READ, disk,
 			NVME_BAD_SECTOR, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&rig.q));
+	rig_close(&rig);
+	close(disk);
+}
+
+/* A failed flush of an NVMe disk with several paths is reported once, for the disk. */
+TEST_F(hotplug, nvme_flush)
+{
+	int disk = open_nvme_disk();
+	struct rig rig;
+
+	ASSERT_LE(0, disk);
+	rig_open(_metadata, &rig);
+	ASSERT_EQ(0, watch(&rig, disk, 1));
+	ASSERT_EQ(0, watch(&rig, ALL, 2));
+	/* QEMU does not flush a disk that was not written */
+	ASSERT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
+	ASSERT_EQ(-ENODATA, neg(fsync(disk)));
+	EXPECT_TRUE(got(&rig, 1, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_FLUSH, disk, 0, 0, 0));
+	EXPECT_TRUE(got(&rig, 2, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_FLUSH, disk, 0, 0, 0));
 	EXPECT_TRUE(got_no_more(&rig.q));
 	rig_close(&rig);
 	close(disk);
