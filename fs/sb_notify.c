@@ -53,9 +53,10 @@
  *
  * Rate limit
  *
- * Errors in metadata, other errors and write-back errors have one rate limit each, see
- * kernel/watch_ratelimit.c.  They are separate, as users can cause errors of data, for
- * example if they read a bad block of a file of theirs again and again.  For quota
+ * Errors in metadata, write-back errors, failed reads, lost data and stale pages have
+ * one rate limit each, see kernel/watch_ratelimit.c.  They are separate, as users can
+ * cause errors of data, for example if they read a bad block of a file of theirs again
+ * and again.  Users can cause stale pages even on a healthy filesystem.  For quota
  * warnings, see fs/sb_notify_quota.c.
  *
  * Locks, outer to inner
@@ -434,8 +435,13 @@ static struct sb_errors *sb_errors_of_kind(struct sb_watchers *sbw, u8 kind)
 		return &sbw->metadata_errors;
 	case NOTIFY_SB_BUFFERED_WRITE:
 		return &sbw->wb_errors;
+	case NOTIFY_SB_DIRECT_WRITE:
+	case NOTIFY_SB_DATA_LOST:
+		return &sbw->loss_errors;
+	case NOTIFY_SB_STALE_CACHE:
+		return &sbw->stale_errors;
 	default:
-		return &sbw->data_errors;
+		return &sbw->read_errors;
 	}
 }
 
@@ -499,8 +505,10 @@ static struct sb_watchers *sb_watchers_alloc(struct super_block *sb, gfp_t gfp)
 	sbw->sb = sb;
 	sbw->id = sb->s_notify_id;
 	sb_errors_init(&sbw->metadata_errors, sbw, NOTIFY_SB_ERROR);
-	sb_errors_init(&sbw->data_errors, sbw, NOTIFY_SB_ERROR);
 	sb_errors_init(&sbw->wb_errors, sbw, NOTIFY_SB_WRITEBACK_ERROR);
+	sb_errors_init(&sbw->read_errors, sbw, NOTIFY_SB_ERROR);
+	sb_errors_init(&sbw->loss_errors, sbw, NOTIFY_SB_ERROR);
+	sb_errors_init(&sbw->stale_errors, sbw, NOTIFY_SB_ERROR);
 	sb_quota_init(sbw);
 	return sbw;
 }
@@ -550,8 +558,10 @@ static void sb_errors_apply(struct sb_watchers *sbw,
 			    void (*function)(struct watch_ratelimit *rl))
 {
 	function(&sbw->metadata_errors.rl);
-	function(&sbw->data_errors.rl);
 	function(&sbw->wb_errors.rl);
+	function(&sbw->read_errors.rl);
+	function(&sbw->loss_errors.rl);
+	function(&sbw->stale_errors.rl);
 }
 
 /**

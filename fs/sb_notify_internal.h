@@ -47,8 +47,10 @@ struct sb_watchers {
 	struct watch_list watchers;
 	u64 id;				/* not reused */
 	struct sb_errors metadata_errors;
-	struct sb_errors data_errors;	/* except write-back errors */
 	struct sb_errors wb_errors;
+	struct sb_errors read_errors;
+	struct sb_errors loss_errors;	/* direct writes, NOTIFY_SB_DATA_LOST */
+	struct sb_errors stale_errors;
 #ifdef CONFIG_QUOTACTL
 	spinlock_t quota_lock;		/* assignment of the limits */
 	struct sb_quota_limit quota[SB_QUOTA_LIMITS];

@@ -118,12 +118,16 @@ static void sb_notify_test_quota_limit(struct kunit *test)
 	sb_quota_destroy(sbw);
 }
 
+static u32 sb_test_posted[NOTIFY_SB_DATA_LOST + 1];
+
 static void sb_test_post(struct watch_ratelimit *rl, const void *event, u32 suppressed)
 {
+	const struct sb_error *e = event;
+
+	sb_test_posted[e->kind]++;
 }
 
-/* Errors are not counted unless there is a watch. */
-static void sb_notify_test_unwatched(struct kunit *test)
+static struct sb_watchers *sb_test_watchers(struct kunit *test)
 {
 	struct sb_watchers *sbw = kunit_kzalloc(test, sizeof(*sbw), GFP_KERNEL);
 	struct super_block *sb = kunit_kzalloc(test, sizeof(*sb), GFP_KERNEL);
@@ -136,14 +140,67 @@ static void sb_notify_test_unwatched(struct kunit *test)
 	init_watch_list(&sbw->watchers, NULL);
 	watch_ratelimit_init(&sbw->metadata_errors.rl, sb_test_post);
 	watch_ratelimit_init(&sbw->wb_errors.rl, sb_test_post);
+	watch_ratelimit_init(&sbw->read_errors.rl, sb_test_post);
+	watch_ratelimit_init(&sbw->loss_errors.rl, sb_test_post);
+	watch_ratelimit_init(&sbw->stale_errors.rl, sb_test_post);
+	return sbw;
+}
+
+static void sb_test_destroy(struct sb_watchers *sbw)
+{
+	watch_ratelimit_destroy(&sbw->metadata_errors.rl);
+	watch_ratelimit_destroy(&sbw->wb_errors.rl);
+	watch_ratelimit_destroy(&sbw->read_errors.rl);
+	watch_ratelimit_destroy(&sbw->loss_errors.rl);
+	watch_ratelimit_destroy(&sbw->stale_errors.rl);
+}
+
+/* Errors are not counted unless there is a watch. */
+static void sb_notify_test_unwatched(struct kunit *test)
+{
+	struct sb_watchers *sbw = sb_test_watchers(test);
+	struct super_block *sb = sbw->sb;
+
 	sb_notify_error(sb, 10, -EIO);
 	__sb_notify_error(sb, (struct sb_error) {
 		.error = EIO, .kind = NOTIFY_SB_BUFFERED_WRITE,
 	});
 	KUNIT_EXPECT_FALSE(test, sbw->metadata_errors.rl.open);
 	KUNIT_EXPECT_FALSE(test, sbw->wb_errors.rl.open);
-	watch_ratelimit_destroy(&sbw->metadata_errors.rl);
-	watch_ratelimit_destroy(&sbw->wb_errors.rl);
+	sb_test_destroy(sbw);
+}
+
+#define SB_TEST_ERRORS	30	/* more than a rate limit allows */
+
+static void sb_test_report(struct super_block *sb, u8 kind, u32 nr)
+{
+	while (nr--)
+		__sb_notify_error(sb, (struct sb_error) { .error = EIO, .kind = kind });
+}
+
+/* Errors that users can cause do not use up the rate limit of other kinds. */
+static void sb_notify_test_limits(struct kunit *test)
+{
+	struct sb_watchers *sbw = sb_test_watchers(test);
+	struct watch watch = {};
+	u8 kind;
+
+	memset(sb_test_posted, 0, sizeof(sb_test_posted));
+	hlist_add_head(&watch.list_node, &sbw->watchers.watchers);
+	sb_test_report(sbw->sb, NOTIFY_SB_STALE_CACHE, SB_TEST_ERRORS);
+	KUNIT_EXPECT_LT(test, sb_test_posted[NOTIFY_SB_STALE_CACHE], SB_TEST_ERRORS);
+	for (kind = 0; kind < ARRAY_SIZE(sb_test_posted); kind++) {
+		if (kind == NOTIFY_SB_STALE_CACHE)
+			continue;
+		sb_test_report(sbw->sb, kind, 1);
+		KUNIT_EXPECT_EQ_MSG(test, sb_test_posted[kind], 1, "kind %u", kind);
+	}
+
+	sb_test_report(sbw->sb, NOTIFY_SB_DIRECT_READ, SB_TEST_ERRORS);
+	KUNIT_EXPECT_LT(test, sb_test_posted[NOTIFY_SB_DIRECT_READ], SB_TEST_ERRORS);
+	sb_test_report(sbw->sb, NOTIFY_SB_DIRECT_WRITE, 1);
+	KUNIT_EXPECT_EQ(test, sb_test_posted[NOTIFY_SB_DIRECT_WRITE], 2);
+	sb_test_destroy(sbw);
 }
 
 /* What errors and remounts do to the state of a filesystem. */
@@ -213,6 +270,7 @@ static struct kunit_case sb_notify_test_cases[] = {
 	KUNIT_CASE(sb_notify_test_quota),
 	KUNIT_CASE(sb_notify_test_quota_limit),
 	KUNIT_CASE(sb_notify_test_unwatched),
+	KUNIT_CASE(sb_notify_test_limits),
 	KUNIT_CASE(sb_notify_test_state),
 	KUNIT_CASE(sb_notify_test_frozen),
 	{}

@@ -406,7 +406,8 @@ enum superblock_error_kind {
  * @error: positive errno
  * @kind: an enum superblock_error_kind
  * @suppressed: number of suppressed errors since the previous record, of those that
- *	share a rate limit: metadata, write-back errors, or other kinds
+ *	share a rate limit: metadata; write-back errors; reads; direct writes and
+ *	lost data; or stale pages
  */
 struct superblock_error_notification {
 	struct superblock_notification sb;
