@@ -11,7 +11,7 @@
  * request-based drivers once per failed request.  bio_endio(), the only function that
  * all bio-based drivers share, reports their errors when the bio that was submitted to
  * the device ends.  bio_endio() also reports a bio that fails before it becomes a
- * request.
+ * request, but not a bio that submit_bio_noacct() rejects.
  *
  * If a driver splits a bio, the bio that ends is the remainder, so the reported sector
  * and length are those of the last part.  Only the driver can determine which part
