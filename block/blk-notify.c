@@ -16,8 +16,8 @@
  * If a driver splits a bio, the bio that ends is the remainder, so the reported sector
  * and length are those of the last part.  Only the driver can determine which part
  * failed.  NVMe multipath redirects the original bio to a hidden device.  Its driver
- * reports an error that it does not send to another path.  bcache with a cache attached also
- * redirects the original bio, after completing a clone, so an error of its backing
+ * reports an error that it does not send to another path.  bcache with a cache attached
+ * also redirects the original bio, after completing a clone, so an error of its backing
  * device is reported twice.
  *
  * A stacked device reports errors of its own bios, independently of the devices below.

@@ -602,7 +602,7 @@ void sb_notify_destroy(struct super_block *sb)
  * All filesystems
  */
 
-/* True if watches on all filesystems include @sb: it was mounted, and a user can mount it */
+/* Watches on all filesystems include @sb if it was mounted and users can mount it */
 static bool sb_is_reported(const struct super_block *sb)
 {
 	return (READ_ONCE(sb->s_notify_state) & SB_NOTIFY_BORN) &&
