@@ -10,7 +10,8 @@
  * "mountinfo" is written to stderr each time that watchq reads the mounts.
  *
  * If BUSY is a number, this watch cannot be added because the object is watched. If
- * DENIED is set, no watch can be added.
+ * DENIED is set, no watch can be added. If AUTOMOUNT is a number, the filesystems of this
+ * statmount() and of the later ones are autofs.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -18,16 +19,30 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "watch_records.h"
+
+/* Not in the headers of Debian 12 */
+#define NR_STATMOUNT	457
+#define MNT_ID_UNIQUE	0x4000	/* STATX_MNT_ID_UNIQUE */
+
+/* The start of struct statmount */
+struct mount_status {
+	unsigned int size, mnt_opts;
+	unsigned long long mask;	/* 1 for the members below */
+	unsigned int sb_dev_major, sb_dev_minor;
+	unsigned long long sb_magic;
+};
 
 static unsigned int number(const char *name)
 {
@@ -214,6 +229,51 @@ int ioctl(int fd, unsigned long request, ...)
 	if (!next)
 		next = dlsym(RTLD_NEXT, "ioctl");
 	return next(fd, request, arg);
+}
+
+/* A kernel without statmount() does not report the unique ID either */
+int statx(int fd, const char *path, int flags, unsigned int mask, struct statx *stat)
+{
+	static int (*next)(int fd, const char *path, int flags, unsigned int mask,
+			   struct statx *stat);
+	int ret;
+
+	if (!next)
+		next = dlsym(RTLD_NEXT, "statx");
+	ret = next(fd, path, flags, mask, stat);
+	if (number("AUTOMOUNT"))
+		stat->stx_mask |= MNT_ID_UNIQUE;
+	return ret;
+}
+
+static long stat_automount(struct mount_status *mount)
+{
+	static unsigned int calls;
+
+	*mount = (struct mount_status){
+		.mask = 1,
+		.sb_dev_minor = 1,
+		.sb_magic = ++calls < number("AUTOMOUNT") ? TMPFS_MAGIC : AUTOFS_SUPER_MAGIC,
+	};
+	return 0;
+}
+
+long syscall(long nr, ...)
+{
+	static long (*next)(long nr, ...);
+	long arg[6];
+	va_list args;
+	size_t i;
+
+	va_start(args, nr);
+	for (i = 0; i < 6; i++)
+		arg[i] = va_arg(args, long);
+	va_end(args);
+	if (nr == NR_STATMOUNT && number("AUTOMOUNT"))
+		return stat_automount((void *)arg[1]);
+	if (!next)
+		next = dlsym(RTLD_NEXT, "syscall");
+	return next(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 
 FILE *fopen(const char *path, const char *mode)

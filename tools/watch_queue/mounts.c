@@ -325,24 +325,38 @@ const char *mount_path_of(unsigned int major, unsigned int minor)
 	return path;
 }
 
-/* The device number in stat() may be that of a btrfs subvolume */
-unsigned long long filesystem_of(int fd)
+static bool stat_filesystem(int fd, struct statmount *mount)
 {
 	struct mnt_id_req req = {
 		.size = MNT_ID_REQ_SIZE_VER0,
 		.param = STATMOUNT_SB_BASIC,
 	};
-	struct statmount mount;
 	struct statx stat;
 
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE, &stat) ||
 	    !(stat.stx_mask & STATX_MNT_ID_UNIQUE))
-		return 0;
+		return false;
 	req.mnt_id = stat.stx_mnt_id;
-	if (syscall(__NR_statmount, &req, &mount, sizeof(mount), 0) ||
-	    !(mount.mask & STATMOUNT_SB_BASIC))
+	return !syscall(__NR_statmount, &req, mount, sizeof(*mount), 0) &&
+	       mount->mask & STATMOUNT_SB_BASIC;
+}
+
+/* The device number in stat() may be that of a btrfs subvolume */
+unsigned long long filesystem_of(int fd)
+{
+	struct statmount mount;
+
+	if (!stat_filesystem(fd, &mount))
 		return 0;
 	return makedev(mount.sb_dev_major, mount.sb_dev_minor);
+}
+
+/* fstatfs() would wait for the server of a network filesystem */
+bool is_automount_point(int fd)
+{
+	struct statmount mount;
+
+	return stat_filesystem(fd, &mount) && mount.sb_magic == AUTOFS_SUPER_MAGIC;
 }
 
 bool is_mount_root(int fd)

@@ -45,6 +45,7 @@ static const struct {
 	{ "--mount", EPERM, EXIT_PERMISSION,
 	  "outside of your mount namespace or root directory, CAP_SYS_ADMIN required" },
 	{ "--sb", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "SB_NOTIFICATIONS" },
+	{ "--sb", ENODEV, EXIT_FAILED, "nothing is mounted on this automount point" },
 	{ "--sb", EPERM, EXIT_PERMISSION,
 	  "privilege required: a path that you can read, or CAP_SYS_ADMIN" },
 	{ "--block", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "BLOCK_NOTIFICATIONS" },
@@ -307,7 +308,7 @@ static bool try_watch(int queue, struct watch *watch, unsigned int id)
 		.id	= id,
 		.flags	= watch->subtree ? WATCH_SUBTREE : 0,
 	};
-	bool was_root = watch->mount_root;
+	bool was_root = watch->mount_root, unmounted = false;
 	int error = 0;
 
 	if (!watch->all) {
@@ -321,10 +322,14 @@ static bool try_watch(int queue, struct watch *watch, unsigned int id)
 	if (how.type == WATCH_TYPE_SB_NOTIFY && !watch->all) {
 		watch->filesystem = filesystem_of(how.fd);
 		watch->mount_root = is_mount_root(how.fd);
+		/* O_PATH does not trigger the automount */
+		unmounted = is_automount_point(how.fd);
 	}
 	/* Without its mount, the directory is part of another filesystem */
 	if (was_root && !watch->mount_root)
 		error = ENOENT;
+	else if (unmounted)
+		error = ENODEV;
 	else if (ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
 		error = errno;
 	/* An open file keeps the object busy, a watch does not */

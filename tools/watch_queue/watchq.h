@@ -153,6 +153,8 @@ void mount_paths_forget(void);
 void unescape(char *text);
 /* Device number of the filesystem of an open file, 0 if it is unknown */
 unsigned long long filesystem_of(int fd);
+/* Is the file on autofs, where another filesystem will be mounted? */
+bool is_automount_point(int fd);
 /* Is the file the root directory of a mount? */
 bool is_mount_root(int fd);
 /*
