@@ -11,7 +11,8 @@
  *
  * If BUSY is a number, this watch cannot be added because the object is watched. If
  * DENIED is set, no watch can be added. If AUTOMOUNT is a number, the filesystems of this
- * statmount() and of the later ones are autofs.
+ * statmount() and of the later ones are autofs. If SERVER is set, "wait" is written to
+ * stderr at each call that waits for the server of a network filesystem.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -19,6 +20,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +30,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "watch_records.h"
@@ -240,6 +243,8 @@ int statx(int fd, const char *path, int flags, unsigned int mask, struct statx *
 
 	if (!next)
 		next = dlsym(RTLD_NEXT, "statx");
+	if (getenv("SERVER") && !(flags & AT_STATX_DONT_SYNC))
+		fputs("wait\n", stderr);
 	ret = next(fd, path, flags, mask, stat);
 	if (number("AUTOMOUNT"))
 		stat->stx_mask |= MNT_ID_UNIQUE;
@@ -274,6 +279,17 @@ long syscall(long nr, ...)
 	if (!next)
 		next = dlsym(RTLD_NEXT, "syscall");
 	return next(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
+
+int statfs(const char *path, struct statfs *fs)
+{
+	static int (*next)(const char *path, struct statfs *fs);
+
+	if (!next)
+		next = dlsym(RTLD_NEXT, "statfs");
+	if (getenv("SERVER"))
+		fputs("wait\n", stderr);
+	return next(path, fs);
 }
 
 FILE *fopen(const char *path, const char *mode)

@@ -11,12 +11,10 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/nsfs.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "watchq.h"
@@ -333,7 +331,7 @@ static bool stat_filesystem(int fd, struct statmount *mount)
 	};
 	struct statx stat;
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE, &stat) ||
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &stat) ||
 	    !(stat.stx_mask & STATX_MNT_ID_UNIQUE))
 		return false;
 	req.mnt_id = stat.stx_mnt_id;
@@ -363,23 +361,27 @@ bool is_mount_root(int fd)
 {
 	struct statx stat;
 
-	return !statx(fd, "", AT_EMPTY_PATH, 0, &stat) &&
+	return !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stat) &&
 	       stat.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
-/* A file of another type, such as a FIFO, is not opened: that may have side effects */
-int open_namespace(const char *path, unsigned long long *id)
+/*
+ * A file of another type is not opened: that may have side effects.  statfs() would
+ * trigger an automount, and wait for the server of a network filesystem.
+ */
+int open_namespace(int fd, unsigned long long *id)
 {
-	struct statfs fs;
-	int fd;
+	static const char start[] = "mnt:[";
+	char path[64], link[sizeof(start) - 1];
+	int namespace;
 
-	if (statfs(path, &fs) || fs.f_type != NSFS_MAGIC)
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (readlink(path, link, sizeof(link)) != sizeof(link) ||
+	    memcmp(link, start, sizeof(link)))
 		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	if (ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNS && !ioctl(fd, NS_GET_MNTNS_ID, id))
-		return fd;
-	close(fd);
+	namespace = open(path, O_RDONLY | O_CLOEXEC);
+	if (namespace < 0 || !ioctl(namespace, NS_GET_MNTNS_ID, id))
+		return namespace;
+	close(namespace);
 	return -1;
 }

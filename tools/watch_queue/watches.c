@@ -289,14 +289,18 @@ static void warn_twin(const struct watch *watch)
 /* Returns -1 with errno if it fails */
 static int open_object(struct watch *watch)
 {
-	int fd = -1;
+	int fd, namespace = -1;
 
 	/* Only a block device and a namespace must be open for reading */
 	if (watch->source->type == WATCH_TYPE_BLOCK_NOTIFY)
 		return open(watch->object, O_CLOEXEC | O_RDONLY | O_NONBLOCK);
-	if (watch->source->type == WATCH_TYPE_MOUNT_NOTIFY)
-		fd = open_namespace(watch->object, &watch->namespace);
-	return fd >= 0 ? fd : open(watch->object, O_CLOEXEC | O_PATH);
+	fd = open(watch->object, O_CLOEXEC | O_PATH);
+	if (fd >= 0 && watch->source->type == WATCH_TYPE_MOUNT_NOTIFY)
+		namespace = open_namespace(fd, &watch->namespace);
+	if (namespace < 0)
+		return fd;
+	close(fd);
+	return namespace;
 }
 
 /* Returns false with errno if it fails */

@@ -158,10 +158,10 @@ bool is_automount_point(int fd);
 /* Is the file the root directory of a mount? */
 bool is_mount_root(int fd);
 /*
- * Open the file of a mount namespace and store the ID of the namespace.  Returns -1 if
- * the path is not that of such a file.
+ * Open the file of a mount namespace, which is open with O_PATH, for reading, and store
+ * the ID of the namespace.  Returns -1 if it is not such a file.
  */
-int open_namespace(const char *path, unsigned long long *id);
+int open_namespace(int fd, unsigned long long *id);
 
 /*
  * watches.c: the queue, its watches and its filter
