@@ -98,6 +98,8 @@ if [ "$1" = queue ]; then
 
 	inside mkdir /etc/watchq
 	inside sh -c 'echo "OPTIONS=--mount / --subtree" >/etc/watchq/mounts.conf'
+	# The services are exempt from the limit of watches
+	inside sh -c 'echo 0 >/proc/sys/user/max_watch_queue_watches'
 	check 'an instance is enabled and starts' systemctl enable --now watchq@mounts
 	check 'a filesystem is mounted again' mount -t tmpfs cargo /mnt
 	logged watchq@mounts 'new'
