@@ -7,7 +7,7 @@
  * time_ns. Before them, there is the state of each filesystem. If SCRIPT is set, there
  * are only the records that make_scripted() describes, one per letter. At each 'w', the
  * script waits until watchq requests the states of filesystems. If MOUNTINFO is set,
- * "mountinfo" is written to stderr each time that watchq reads the mounts.
+ * "mountinfo" or "listmount" is written to stderr each time that watchq reads the mounts.
  *
  * If BUSY is a number, this watch cannot be added because the object is watched. If
  * DENIED is set, no watch can be added. If AUTOMOUNT is a number, the filesystems of this
@@ -37,7 +37,14 @@
 
 /* Not in the headers of Debian 12 */
 #define NR_STATMOUNT	457
+#define NR_LISTMOUNT	458
 #define MNT_ID_UNIQUE	0x4000	/* STATX_MNT_ID_UNIQUE */
+
+/* The start of struct mnt_id_req */
+struct mount_request {
+	unsigned int size, spare;
+	unsigned long long mnt_id, param;	/* @param: list the mounts after this one */
+};
 
 /* The start of struct statmount */
 struct mount_status {
@@ -117,7 +124,12 @@ static size_t make_scripted(union watch_record *rec, char letter)
 		rec->watch.type = WATCH_TYPE_META;
 		rec->watch.subtype = WATCH_META_REMOVAL_NOTIFICATION;
 		return sizeof(rec->watch);
-	case 'n':	/* the same, with a name that is not in ASCII */
+	case 'm':	/* a mount was moved */
+		memset(rec, 0, sizeof(*rec));
+		rec->watch.type = WATCH_TYPE_MOUNT_NOTIFY;
+		rec->watch.subtype = NOTIFY_MOUNT_MOVE_TO;
+		return sizeof(rec->mount);
+	case 'n':	/* an error, with a name that is not in ASCII */
 		rec->watch.subtype = NOTIFY_SB_ERROR;
 		strcpy((char *)rec->sb.fs_type, "\303\244");
 		return sizeof(rec->sb_error);
@@ -276,6 +288,9 @@ long syscall(long nr, ...)
 	va_end(args);
 	if (nr == NR_STATMOUNT && number("AUTOMOUNT"))
 		return stat_automount((void *)arg[1]);
+	if (nr == NR_LISTMOUNT && getenv("MOUNTINFO") &&
+	    !((struct mount_request *)arg[0])->param)
+		fputs("listmount\n", stderr);
 	if (!next)
 		next = dlsym(RTLD_NEXT, "syscall");
 	return next(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);

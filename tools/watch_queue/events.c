@@ -14,6 +14,21 @@
 
 #include "watchq.h"
 
+static bool mounts_read_again;		/* since events_begin() */
+
+void events_begin(void)
+{
+	mounts_read_again = false;
+}
+
+/* The records of one read() are older than the mounts that are read after it */
+static void read_mounts_again(void)
+{
+	if (!mounts_read_again)
+		watches_read_mounts();
+	mounts_read_again = true;
+}
+
 /* Format a string that is valid until the next event; truncated if it does not fit */
 static const char *format_text(struct event *ev, const char *format, ...)
 {
@@ -289,7 +304,7 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
 
 	/* The mounts below have new paths, too */
 	if (moved)
-		watches_read_mounts();
+		read_mounts_again();
 	mount = add_mount(ev, "mount", "path", n->mnt_id, n->mnt_ns_id);
 	hide(ev);
 	set_subject(ev, mount ? mount->path : NULL, n->mnt_id);
@@ -596,7 +611,7 @@ static void decode_queue(struct event *ev, const union watch_record *rec)
 
 	if (lost) {
 		/* Mounts of the following records may not be cached */
-		watches_read_mounts();
+		read_mounts_again();
 		set_subject(ev, NULL, lost);
 		add_number(ev, "count", lost);
 		hide(ev);

@@ -259,6 +259,7 @@ static int read_queue(const struct options *options, int queue, int signals)
 
 	update_backlog();
 	mount_paths_forget();
+	events_begin();
 	len = read(queue, buf, sizeof(buf));
 	if (len < 0)
 		die(EXIT_FAILED, "read: %s", strerror(errno));

@@ -96,6 +96,8 @@ const char *field_value(const struct field *field);
 const char *priority_name(int priority);
 /* Returns -1 if there is no such name */
 int priority_by_name(const char *name);
+/* Records of another read() follow */
+void events_begin(void);
 void event_decode(struct event *ev, const union watch_record *rec);
 /* An event without a record: a watch was added again */
 void event_resumed(struct event *ev, unsigned int id);
