@@ -31,8 +31,7 @@ struct series {
 struct filesystem {
 	unsigned long long id;
 	char *dev, *name, *type;	/* "8:1", "sda1" or NULL, "ext4" */
-	char *path;			/* NULL if it is unknown */
-	bool searched;			/* for the path */
+	char *path;			/* at the last update of the file, or NULL */
 	bool rdonly, by_error, shutdown, frozen;
 	bool unconfirmed;		/* not reported since the last loss */
 };
@@ -248,7 +247,6 @@ static void update_filesystem(const struct event *ev)
 		.by_error = number_of(ev, "by_error"),
 		.shutdown = number_of(ev, "shutdown"),
 	}, *fs = find_filesystem(new.id);
-	const char *path;
 
 	/* Only these events report whether the filesystem is frozen */
 	if (!strcmp(ev->name, "state"))
@@ -266,12 +264,6 @@ static void update_filesystem(const struct event *ev)
 		fs->dev = copy(text_of(ev, "dev"));
 		fs->name = copy(text_of(ev, "dev_name"));
 		fs->type = copy(text_of(ev, "fs_type"));
-	}
-	path = text_of(ev, "path");
-	if (path) {
-		free(fs->path);
-		fs->path = copy(path);
-		fs->searched = true;
 	}
 	fs->unconfirmed = false;
 	if (!has_present_state(ev))
@@ -362,21 +354,23 @@ static void print_counters(FILE *file)
 			print_counter(file, name, &series[i], series[i].suppressed);
 }
 
-/* An event of a new filesystem, or of a watched path, does not have the path */
-static const char *path_of(struct filesystem *fs)
+/* No event of a filesystem reports that its mount was attached or moved */
+static void find_paths(void)
 {
-	unsigned int major, minor;
+	unsigned int i, major, minor;
 
-	if (!fs->searched && sscanf(fs->dev, "%u:%u", &major, &minor) == 2) {
-		free(fs->path);
-		fs->path = copy(mount_path_of(major, minor));
-		fs->searched = true;
+	mount_paths_forget();
+	for (i = 0; i < nr_filesystems; i++) {
+		if (sscanf(filesystems[i].dev, "%u:%u", &major, &minor) != 2)
+			continue;
+		free(filesystems[i].path);
+		filesystems[i].path = copy(mount_path_of(major, minor));
 	}
-	return fs->path ? fs->path : "";
 }
 
 /* The labels are those of node_exporter */
-static void print_state(FILE *file, const char *name, struct filesystem *fs, bool state)
+static void print_state(FILE *file, const char *name, const struct filesystem *fs,
+			bool state)
 {
 	char device[512], type[128], path[2 * PATH_MAX], dev[256];
 
@@ -384,7 +378,7 @@ static void print_state(FILE *file, const char *name, struct filesystem *fs, boo
 		 fs->name ? fs->name : fs->dev);
 	make_label(device, sizeof(device), dev);
 	make_label(type, sizeof(type), fs->type);
-	make_label(path, sizeof(path), path_of(fs));
+	make_label(path, sizeof(path), fs->path ? fs->path : "");
 	fprintf(file, "%s{device=\"%s\",fstype=\"%s\",mountpoint=\"%s\"} %d\n", name, device,
 		type, path, state);
 }
@@ -409,7 +403,7 @@ static void print_filesystems(FILE *file)
 
 	if (!watches_any(WATCH_TYPE_SB_NOTIFY))
 		return;
-	mount_paths_forget();
+	find_paths();
 	for (i = 0; i < ARRAY_SIZE(gauges); i++) {
 		print_header(file, gauges[i].name, "gauge", gauges[i].help);
 		for (j = 0; j < nr_filesystems; j++)

@@ -111,7 +111,7 @@ cd "$2" && mkdir tree && mkdir -p /run && mount -t tmpfs run /run &&
 	mkdir -p /run/systemd/journal && truncate -s 8M disk && mkfs.ext4 -q disk || exit
 
 echo 'KTAP version 1'
-echo 1..44
+echo 1..45
 
 #
 # Readiness
@@ -317,6 +317,10 @@ result 'a filesystem is unmounted' 0
 mount_disk
 has "$(state readonly_by_error 0)"
 result 'a new filesystem, with its path' 0
+mkdir moved && mount --move tree moved && mount -t tmpfs cargo tree && umount tree
+has "$(state readonly 0 | sed 's,/tree",/moved",')"
+result 'the path of a filesystem that was moved' 0
+mount --move moved tree
 finish
 ! grep -qv '^sb     error ' out && ! grep -qE 'event="(rdonly|new)"' metrics.prom
 result 'events that --filter rejects are not reported and not counted' $? out metrics.prom
