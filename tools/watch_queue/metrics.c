@@ -48,7 +48,6 @@ static unsigned int nr_series;
 static struct filesystem filesystems[MAX_FILESYSTEMS];
 static unsigned int nr_filesystems;
 static unsigned long long untracked;
-static bool listing;		/* all states are being reported, and none was lost */
 
 static char *copy(const char *text)
 {
@@ -223,15 +222,6 @@ static struct filesystem *add_filesystem(const struct filesystem *new)
 	return &filesystems[nr_filesystems++];
 }
 
-static void remove_unconfirmed(void)
-{
-	unsigned int i;
-
-	for (i = nr_filesystems; i-- > 0; )
-		if (filesystems[i].unconfirmed)
-			remove_filesystem(&filesystems[i]);
-}
-
 /* The others may have been queued with a state that is older than the last event */
 static bool has_present_state(const struct event *ev)
 {
@@ -278,11 +268,9 @@ static void handle_sb(const struct event *ev)
 {
 	struct filesystem *fs;
 
-	if (number_of(ev, "list_end")) {
-		if (listing)
-			remove_unconfirmed();
-		listing = false;
-	} else if (!strcmp(ev->name, "gone")) {
+	if (number_of(ev, "list_end"))
+		return;
+	if (!strcmp(ev->name, "gone")) {
 		fs = find_filesystem(number_of(ev, "sb"));
 		if (fs)
 			remove_filesystem(fs);
@@ -296,9 +284,7 @@ static void handle_queue(const struct event *ev)
 	const struct watch *watch = watch_by_id(number_of(ev, "watch"));
 	struct filesystem *fs;
 
-	if (!strcmp(ev->name, "lost")) {
-		listing = false;
-	} else if (watch && watch->source->type == WATCH_TYPE_SB_NOTIFY) {
+	if (watch && watch->source->type == WATCH_TYPE_SB_NOTIFY) {
 		fs = find_filesystem(number_of(ev, "object"));
 		if (fs)
 			remove_filesystem(fs);
@@ -311,7 +297,15 @@ void metrics_relist(void)
 
 	for (i = 0; i < nr_filesystems; i++)
 		filesystems[i].unconfirmed = true;
-	listing = true;
+}
+
+void metrics_listed(void)
+{
+	unsigned int i;
+
+	for (i = nr_filesystems; i-- > 0; )
+		if (filesystems[i].unconfirmed)
+			remove_filesystem(&filesystems[i]);
 }
 
 /*

@@ -386,12 +386,13 @@ bool watch_again(int queue, unsigned int id)
 	return true;
 }
 
-void watches_report_states(int queue)
+bool watches_report_states(int queue)
 {
 	struct watch_queue_watch how = {
 		.type	= WATCH_TYPE_SB_NOTIFY,
 		.flags	= WATCH_REPORT_STATE,
 	};
+	bool any = false;
 	unsigned int i;
 
 	for (i = 0; i < nr_watches; i++) {
@@ -402,10 +403,11 @@ void watches_report_states(int queue)
 			how.fd = open(watches[i].object, O_CLOEXEC | O_PATH);
 		/* It fails if the path is now on another filesystem */
 		if (watches[i].all || how.fd >= 0)
-			ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how);
+			any |= !ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how);
 		if (how.fd >= 0)
 			close(how.fd);
 	}
+	return any;
 }
 
 /* A source without --filter gets a rule that accepts all its events */

@@ -186,14 +186,17 @@ static void recover(int queue)
 		recovery = now_ms() + delay;
 	} else if (requested) {
 		delay = 0;
+		metrics_listed();
 	}
 	requested = lost && ms_until(recovery) <= 0;
 	if (!requested)
 		return;
 	metrics_relist();
-	watches_report_states(queue);
 	lost = false;
 	recovery = 0;
+	requested = watches_report_states(queue);
+	if (!requested)
+		metrics_listed();
 }
 
 /* Returns false to exit */

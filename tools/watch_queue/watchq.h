@@ -207,8 +207,11 @@ bool watch_on_path(unsigned int id);
 bool watches_same_filesystem(unsigned int id, unsigned int other);
 /* Add a watch that has ended.  Returns false with errno if it fails. */
 bool watch_again(int queue, unsigned int id);
-/* Have the states of the watched filesystems reported again */
-void watches_report_states(int queue);
+/*
+ * Have the states of the watched filesystems reported again.  Returns false if none of
+ * them is watched any longer.
+ */
+bool watches_report_states(int queue);
 bool watches_any(unsigned int type);
 /* Cache all mounts of the namespaces with a watched mount */
 void watches_read_mounts(void);
@@ -298,6 +301,8 @@ int metrics_open(const char *path, int queue);
 void metrics_event(const struct event *ev, bool reported);
 /* The states of all filesystems will be reported again */
 void metrics_relist(void);
+/* All of them were reported: forget the other filesystems */
+void metrics_listed(void);
 void metrics_write(void);
 
 /*

@@ -111,7 +111,7 @@ cd "$2" && mkdir tree && mkdir -p /run && mount -t tmpfs run /run &&
 	mkdir -p /run/systemd/journal && truncate -s 8M disk && mkfs.ext4 -q disk || exit
 
 echo 'KTAP version 1'
-echo 1..45
+echo 1..47
 
 #
 # Readiness
@@ -332,19 +332,25 @@ wait $pid
 grep -q 'no watch is left' err && ! grep -q "device=\"/dev/$loop\"" metrics.prom
 result 'the only filesystem is unmounted' $? err metrics.prom
 
-# The loss includes the event that the filesystem was unmounted
-mount_disk
-start --sb all --devices --queue 64 --metrics metrics.prom
-has "$(state readonly 0)"
-kill -STOP $pid
-i=0
-while [ $((i += 1)) -le 100 ]; do uevent; done
-umount tree
-kill -CONT $pid
-while grep -q "device=\"/dev/$loop\"" metrics.prom; do :; done
-! grep -q 'event="gone"' metrics.prom
-result 'a filesystem is unmounted during a loss' $? metrics.prom
-finish
+# The loss includes the event that the filesystem was unmounted. The other paths are on a
+# filesystem that remains, and on none.
+for watches in '--sb all' '--sb tree --sb .' '--sb tree'; do
+	mount_disk
+	# shellcheck disable=SC2086 # several options
+	start $watches --devices --queue 64 --metrics metrics.prom
+	has "$(state readonly 0)"
+	kill -STOP $pid
+	i=0
+	while [ $((i += 1)) -le 100 ]; do uevent; done
+	umount tree
+	kill -CONT $pid
+	await 'queue  lost' out
+	uevent
+	while grep -q "device=\"/dev/$loop\"" metrics.prom; do :; done
+	! grep -qE 'event="(gone|removed)"' metrics.prom
+	result "a filesystem is unmounted during a loss, $watches" $? metrics.prom
+	finish
+done
 
 mount -t tmpfs top tree && mkdir "$(printf 'tree/a\n"\\\303\244\377')" || exit
 start --mount tree --metrics metrics.prom
