@@ -305,6 +305,9 @@ static void parse_line(char *line)
 	words[0] = program;
 	optind = 0;
 	while ((option = getopt_long(nr, words, "", watch_options(), NULL)) != -1) {
+		/* They would apply to the watch of an earlier line */
+		if ((option == OPT_SUBTREE || option == OPT_ONLY) && watches_count() == before)
+			die(EXIT_USAGE, "--subtree and --only must follow the watch of the line");
 		if (!parse_watch_option(option))
 			die(EXIT_USAGE, "must have the options of one watch, see watchq(1)");
 	}

@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..167
+echo 1..169
 
 #
 # Wrong use
@@ -179,8 +179,10 @@ wrong_line() {
 }
 wrong_line 2 "unrecognized option '--json'" --json
 wrong_line 2 'must have the options of one watch' '--key @s --key @u'
-wrong_line 2 'must have the options of one watch' '--only add'
-wrong_line 2 '--subtree must directly follow --mount' --subtree
+wrong_line 2 'must follow the watch of the line' '--only add'
+wrong_line 2 'must follow the watch of the line' '--only add --devices'
+wrong_line 2 'must follow the watch of the line' '--subtree --mount /'
+wrong_line 2 '--subtree must directly follow --mount' '--key @s --subtree'
 wrong_line 2 "unexpected argument 'sda'" '--block all sda'
 wrong_line 2 'more than 15 words' '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16'
 wrong_line 2 'has a null byte' '--key @s\0000'
