@@ -10,9 +10,10 @@
  * "mountinfo" or "listmount" is written to stderr each time that watchq reads the mounts.
  *
  * If BUSY is a number, this watch cannot be added because the object is watched. If
- * DENIED is set, no watch can be added. If AUTOMOUNT is a number, the filesystems of this
- * statmount() and of the later ones are autofs. If SERVER is set, "wait" is written to
- * stderr at each call that waits for the server of a network filesystem.
+ * DENIED is a number, this watch and the later ones cannot be added. If AUTOMOUNT is a
+ * number, the filesystems of this statmount() and of the later ones are autofs. If SERVER
+ * is set, "wait" is written to stderr at each call that waits for the server of a network
+ * filesystem.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -224,7 +225,9 @@ static int add_watch(int fd, const struct watch_queue_watch *watch)
 
 	if (watch->flags & WATCH_REPORT_STATE)
 		return send(fd, "w", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
-	errno = getenv("DENIED") ? EPERM : ++added == number("BUSY") ? EBUSY : 0;
+	added++;
+	errno = number("DENIED") && added >= number("DENIED") ? EPERM :
+		added == number("BUSY") ? EBUSY : 0;
 	return errno ? -1 : 0;
 }
 

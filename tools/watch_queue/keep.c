@@ -14,6 +14,7 @@
 
 static bool enabled;
 static bool ended[MAX_WATCHES];
+static int failed[MAX_WATCHES];		/* the error of the last warning, or 0 */
 static unsigned int next;		/* next watch of this round of attempts */
 static long long due;			/* time of the next round, 0 for none */
 
@@ -50,6 +51,31 @@ int keep_wait(void)
 	return ms_until(due);
 }
 
+/* Is there no object of the right type at the path, as is usual for a while? */
+static bool is_absent(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+	case ENODEV:
+	case ENXIO:
+	case ENOMEDIUM:
+	case EINVAL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The reason may not go away by itself, such as a missing permission */
+static void warn_once(unsigned int id, int error)
+{
+	if (is_absent(error) || error == failed[id])
+		return;
+	warn_watch(id, error);
+	failed[id] = error;
+}
+
 int keep_retry(int queue)
 {
 	bool more = false;
@@ -63,11 +89,14 @@ int keep_retry(int queue)
 			continue;
 		if (watch_again(queue, id)) {
 			ended[id] = false;
+			failed[id] = 0;
 			return id;
 		}
 		/* The object is watched: records were lost, but the watch has not ended */
 		if (errno == EBUSY)
 			ended[id] = false;
+		else
+			warn_once(id, errno);
 	}
 	next = 0;
 	for (id = 0; id < MAX_WATCHES; id++)

@@ -64,23 +64,32 @@ static const struct {
 	{ NULL, EBUSY, EXIT_USAGE, "already watched" },
 };
 
-/* @call: the system call or option that failed; @object: its argument, or "" */
-static void __noreturn die_errno(const char *call, const char *object)
+/* The text for an error number, after a colon, or ""; sets the exit status if it has one */
+static const char *hint(const char *call, int error, int *status)
 {
-	int error = errno, status = EXIT_FAILED;
-	const char *text = NULL;
+	static char text[128];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(hints); i++) {
 		if (hints[i].error != error ||
 		    (hints[i].call && strncmp(hints[i].call, call, strlen(hints[i].call))))
 			continue;
-		text = hints[i].text;
-		status = hints[i].status;
-		break;
+		*status = hints[i].status;
+		if (!hints[i].text)
+			break;
+		snprintf(text, sizeof(text), ": %s", hints[i].text);
+		return text;
 	}
-	die(status, "%s%s%s: %s%s%s", call, *object ? " " : "", object, strerror(error),
-	    text ? ": " : "", text ? text : "");
+	return "";
+}
+
+/* @call: the system call or option that failed; @object: its argument, or "" */
+static void __noreturn die_errno(const char *call, const char *object)
+{
+	int error = errno, status = EXIT_FAILED;
+	const char *text = hint(call, error, &status);
+
+	die(status, "%s%s%s: %s%s", call, *object ? " " : "", object, strerror(error), text);
 }
 
 /*
@@ -384,6 +393,17 @@ bool watch_again(int queue, unsigned int id)
 	if (watch->source->type == WATCH_TYPE_MOUNT_NOTIFY)
 		watches_read_mounts();
 	return true;
+}
+
+void warn_watch(unsigned int id, int error)
+{
+	const struct watch *watch = &watches[id];
+	char option[16];
+	int status;
+
+	snprintf(option, sizeof(option), "--%s", watch->source->name);
+	warn("%s %s: cannot be watched again: %s%s", option, watch->object, strerror(error),
+	     hint(option, error, &status));
 }
 
 bool watches_report_states(int queue)

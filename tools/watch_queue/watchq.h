@@ -207,6 +207,8 @@ bool watch_on_path(unsigned int id);
 bool watches_same_filesystem(unsigned int id, unsigned int other);
 /* Add a watch that has ended.  Returns false with errno if it fails. */
 bool watch_again(int queue, unsigned int id);
+/* Print why this has failed */
+void warn_watch(unsigned int id, int error);
 /*
  * Have the states of the watched filesystems reported again.  Returns false if none of
  * them is watched any longer.
