@@ -142,10 +142,10 @@ static void add_suppressed(struct event *ev, unsigned int suppressed)
 		hide(ev);
 }
 
-/* @text, or @number if it has no name */
+/* @text, which must remain valid, or @number if it has no name */
 static void set_subject(struct event *ev, const char *text, unsigned long long number)
 {
-	ev->subject = text ? format_text(ev, "%s", text) : format_text(ev, "%llu", number);
+	ev->subject = text ? text : format_text(ev, "%llu", number);
 }
 
 /* Add the name of a number, or a number of a later kernel as text */
@@ -307,7 +307,7 @@ static void decode_mount(struct event *ev, const union watch_record *rec)
 		read_mounts_again();
 	mount = add_mount(ev, "mount", "path", n->mnt_id, n->mnt_ns_id);
 	hide(ev);
-	set_subject(ev, mount ? mount->path : NULL, n->mnt_id);
+	set_subject(ev, mount ? ev->fields[ev->nr_fields - 1].text : NULL, n->mnt_id);
 	add_text(ev, "fs_type", n->fs_type);
 	add_number(ev, "sb", n->sb_id);
 	hide(ev);
@@ -577,9 +577,9 @@ static void decode_device(struct event *ev, const union watch_record *rec)
 {
 	const char *path = watch_record_devpath(rec), *name = strrchr(path, '/');
 
-	set_subject(ev, path, 0);
 	add_text(ev, "devpath", path);
 	hide(ev);
+	set_subject(ev, ev->fields[ev->nr_fields - 1].text, 0);
 	add_text(ev, "name", name ? name + 1 : path);
 	hide(ev);
 	add_text(ev, "subsystem", watch_record_subsystem(rec));
@@ -743,7 +743,7 @@ static void add_watch_fields(struct event *ev, unsigned int id)
 		return;
 	add_number(ev, "watch", id);
 	hide(ev);
-	add_text(ev, "on", watch->object);
+	add(ev, "on", FIELD_TEXT)->text = watch->object;
 	hide(ev);
 	set_subject(ev, watch->object, 0);
 }

@@ -142,7 +142,7 @@ static void query_mount(unsigned long long id, unsigned long long ns)
 {
 	static union {
 		struct statmount mount;
-		char bytes[sizeof(struct statmount) + 65536];
+		char bytes[sizeof(struct statmount) + MAX_MOUNT_TEXT];
 	} stat;
 	struct mnt_id_req req = {
 		.size = MNT_ID_REQ_SIZE_VER1,
@@ -272,7 +272,7 @@ static void add_place(const char *line)
 	int root, at, end;
 
 	if (sscanf(line, "%*d %*d %u:%u %n%*s %n%*s%n", &place.major, &place.minor, &root,
-		   &at, &end) != 2)
+		   &at, &end) != 2 || end - at >= MAX_MOUNT_TEXT)
 		return;
 	place.whole = !strncmp(line + root, "/ ", 2);
 	place.path = strndup(line + at, end - at);

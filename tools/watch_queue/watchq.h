@@ -55,11 +55,14 @@ struct field {
 };
 
 #define MAX_FIELDS	32
-#define MAX_TEXT	65536		/* per event, which may have five paths */
+/* The strings of a mount; the kernel does not report a mount with longer ones */
+#define MAX_MOUNT_TEXT	65536
+/* Of an event: three mounts, the former options of one of them, and short strings */
+#define MAX_TEXT	(5 * MAX_MOUNT_TEXT)
 
 struct event {
 	const char *source, *name;	/* as in --filter */
-	const char *subject;		/* the object, in text output */
+	const char *subject;		/* the object, in text output; not a copy */
 	struct timespec time;		/* when it was read */
 	int priority;			/* LOG_ERR to LOG_INFO, see syslog(3) */
 	struct field fields[MAX_FIELDS];

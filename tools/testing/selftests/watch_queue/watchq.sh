@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..169
+echo 1..170
 
 #
 # Wrong use
@@ -1159,6 +1159,26 @@ after=$(peak)
 finish
 [ "$before" = "$after" ]
 result "unmounted mounts are not kept: $before, $after" $?
+umount tree
+
+# Each mount is moved into the next one, so that the path of the first one is longer than
+# a system call accepts
+mount -t tmpfs top tree && mkdir tree/0 && mount -t tmpfs cargo tree/0 || exit
+start --mount tree --subtree --json
+i=0
+while [ $((i += 1)) -le 12 ]; do
+	mkdir tree/$i && mount -t tmpfs cargo tree/$i && mkdir -p "tree/$i/${deep#tree/}" &&
+		mount --move tree/$((i - 1)) "tree/$i/${deep#tree/}" || exit
+done
+await '"event":"move-to"' out
+printed 24
+umount -l tree/12
+finish
+jq -c 'select((.path | length) > 40000) | [.event, .fs_type, .dev[:2], .options[:11], .on,
+	(.parent_path | length) > 36000]' <out >got
+same 'a path of 40 kB' got <<'END'
+["unmount","tmpfs","0:","rw,relatime","tree",true]
+END
 umount tree
 
 start --devices --json --queue 4 --stats
