@@ -266,16 +266,24 @@ static struct place {
 static size_t nr_places;
 static bool places_read;
 
+/* The fields end at a space.  Other white space in a path, such as \v, is not escaped. */
 static void add_place(const char *line)
 {
+	const char *path;
 	struct place place;
-	int root, at, end;
+	int root;
+	size_t len;
 
-	if (sscanf(line, "%*d %*d %u:%u %n%*s %n%*s%n", &place.major, &place.minor, &root,
-		   &at, &end) != 2 || end - at >= MAX_MOUNT_TEXT)
+	if (sscanf(line, "%*d %*d %u:%u %n", &place.major, &place.minor, &root) != 2)
+		return;
+	path = strchr(line + root, ' ');
+	if (!path)
+		return;
+	len = strcspn(++path, " ");
+	if (len >= MAX_MOUNT_TEXT)
 		return;
 	place.whole = !strncmp(line + root, "/ ", 2);
-	place.path = strndup(line + at, end - at);
+	place.path = strndup(path, len);
 	places = reallocarray(places, nr_places + 1, sizeof(*places));
 	if (!places || !place.path)
 		die(EXIT_FAILED, "out of memory");

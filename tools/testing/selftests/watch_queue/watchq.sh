@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..170
+echo 1..171
 
 #
 # Wrong use
@@ -1003,6 +1003,16 @@ same 'the end of the states, for people' got <<END
 sb     state           all                  list_end
 END
 umount tree
+
+odd=$(printf 'odd\v\f\r ')
+mkdir "$odd" "$odd$odd" && mount -t tmpfs cargo "$odd" && mkdir "$odd/$odd" &&
+	mount --bind "$odd/$odd" "$odd$odd" && umount "$odd" || exit
+start --sb all --json --filter sb=state
+await '"list_end":true' out
+finish
+holds 'unusual spaces in the path of a filesystem' \
+	'any(.path == "'"$PWD"'/odd\u000b\f\r odd\u000b\f\r ")'
+umount "$odd$odd"
 
 if [ -e /proc/self/ns/user ]; then
 	unshare -U -r -m sh -c 'mount -t tmpfs cargo tree &&
