@@ -101,6 +101,8 @@ static size_t make_error(union watch_record *rec, unsigned int i, unsigned int d
 /* The record for a letter of SCRIPT, about the first filesystem */
 static size_t make_scripted(union watch_record *rec, char letter)
 {
+	static unsigned int filesystems;
+
 	describe(&rec->sb, 0);
 	switch (letter) {
 	case 's':	/* its state */
@@ -125,6 +127,10 @@ static size_t make_scripted(union watch_record *rec, char letter)
 		rec->watch.type = WATCH_TYPE_META;
 		rec->watch.subtype = WATCH_META_REMOVAL_NOTIFICATION;
 		return sizeof(rec->watch);
+	case 'f':	/* another filesystem is mounted */
+		describe(&rec->sb, ++filesystems);
+		rec->watch.subtype = NOTIFY_SB_NEW;
+		return sizeof(rec->sb);
 	case 'm':	/* a mount was moved */
 		memset(rec, 0, sizeof(*rec));
 		rec->watch.type = WATCH_TYPE_MOUNT_NOTIFY;
@@ -171,6 +177,10 @@ static void write_script(int fd, const char *script)
 		}
 		len = make_scripted(&rec, *script);
 		rec.watch.info |= len;
+		if (used + len > sizeof(packet)) {
+			write_packet(fd, packet, used);
+			used = 0;
+		}
 		memcpy(packet + used, &rec, len);
 		used += len;
 	}

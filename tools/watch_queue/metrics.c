@@ -3,13 +3,15 @@
  * watchq: metrics in the text format of Prometheus, for node_exporter
  *
  * Memory and the number of time series are bounded: a source has at most MAX_SERIES
- * counters, and MAX_FILESYSTEMS have a state.  Users can create any number of objects.
+ * counters of problems and as many others, and MAX_FILESYSTEMS have a state.  Users can
+ * create any number of objects, which must not take the counters of problems.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <sys/timerfd.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "watchq.h"
@@ -21,7 +23,8 @@
 
 /* Events of one type and severity about one object */
 struct series {
-	const char *source, *event, *priority;
+	const char *source, *event;
+	int priority;
 	char object[256];	/* a label; empty for all objects without a series */
 	unsigned long long events;
 	unsigned long long suppressed;
@@ -111,22 +114,28 @@ static void make_label(char *label, size_t size, const char *text)
 /* Two names are equal only if they have the same address, as they are not copied */
 static struct series *find_series(const struct event *ev, const char *object)
 {
-	const char *priority = priority_name(ev->priority);
 	unsigned int i;
 
 	for (i = 0; i < nr_series; i++)
 		if (series[i].event == ev->name && series[i].source == ev->source &&
-		    series[i].priority == priority && !strcmp(series[i].object, object))
+		    series[i].priority == ev->priority && !strcmp(series[i].object, object))
 			return &series[i];
 	return NULL;
 }
 
-static unsigned int count_series(const char *source)
+static bool is_problem(int priority)
+{
+	return priority <= LOG_WARNING;
+}
+
+/* The number of counters that are limited together with that of the event */
+static unsigned int count_series(const struct event *ev)
 {
 	unsigned int i, n = 0;
 
 	for (i = 0; i < nr_series; i++)
-		n += series[i].source == source;
+		n += series[i].source == ev->source &&
+		     is_problem(series[i].priority) == is_problem(ev->priority);
 	return n;
 }
 
@@ -141,7 +150,7 @@ static struct series *add_series(const struct event *ev, const char *object)
 	*s = (struct series){
 		.source = ev->source,
 		.event = ev->name,
-		.priority = priority_name(ev->priority),
+		.priority = ev->priority,
 	};
 	memcpy(s->object, object, strlen(object) + 1);
 	return s;
@@ -155,7 +164,7 @@ static void count(const struct event *ev)
 	/* The subject of a loss is the number of records */
 	make_label(object, sizeof(object), strcmp(ev->name, "lost") ? ev->subject : "");
 	s = find_series(ev, object);
-	if (!s && count_series(ev->source) >= MAX_SERIES) {
+	if (!s && count_series(ev) >= MAX_SERIES) {
 		*object = 0;
 		s = find_series(ev, object);
 	}
@@ -328,7 +337,7 @@ static void print_counter(FILE *file, const char *name, const struct series *s,
 			  unsigned long long number)
 {
 	fprintf(file, "%s{source=\"%s\",event=\"%s\",priority=\"%s\",object=\"%s\"} %llu\n",
-		name, s->source, s->event, s->priority, s->object, number);
+		name, s->source, s->event, priority_name(s->priority), s->object, number);
 }
 
 static void print_counters(FILE *file)
