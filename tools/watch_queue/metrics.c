@@ -40,6 +40,7 @@ struct filesystem {
 };
 
 static const char *file_name;
+static char monitor[256];	/* a label, which differs between files in a directory */
 static char *temporary;
 static int fdinfo = -1, timer = -1;
 static long long due;		/* time of the next update */
@@ -330,14 +331,16 @@ static void print_number(FILE *file, const char *name, const char *type, const c
 			 unsigned long long number)
 {
 	print_header(file, name, type, help);
-	fprintf(file, "%s %llu\n", name, number);
+	fprintf(file, "%s{monitor=\"%s\"} %llu\n", name, monitor, number);
 }
 
 static void print_counter(FILE *file, const char *name, const struct series *s,
 			  unsigned long long number)
 {
-	fprintf(file, "%s{source=\"%s\",event=\"%s\",priority=\"%s\",object=\"%s\"} %llu\n",
-		name, s->source, s->event, priority_name(s->priority), s->object, number);
+	fprintf(file,
+		"%s{monitor=\"%s\",source=\"%s\",event=\"%s\",priority=\"%s\",object=\"%s\"} %llu\n",
+		name, monitor, s->source, s->event, priority_name(s->priority), s->object,
+		number);
 }
 
 static void print_counters(FILE *file)
@@ -371,7 +374,7 @@ static void find_paths(void)
 	}
 }
 
-/* The labels are those of node_exporter */
+/* The labels after the first one are those of node_exporter */
 static void print_state(FILE *file, const char *name, const struct filesystem *fs,
 			bool state)
 {
@@ -382,8 +385,8 @@ static void print_state(FILE *file, const char *name, const struct filesystem *f
 	make_label(device, sizeof(device), dev);
 	make_label(type, sizeof(type), fs->type);
 	make_label(path, sizeof(path), fs->path ? fs->path : "");
-	fprintf(file, "%s{device=\"%s\",fstype=\"%s\",mountpoint=\"%s\"} %d\n", name, device,
-		type, path, state);
+	fprintf(file, "%s{monitor=\"%s\",device=\"%s\",fstype=\"%s\",mountpoint=\"%s\"} %d\n",
+		name, monitor, device, type, path, state);
 }
 
 static void print_filesystems(FILE *file)
@@ -508,6 +511,21 @@ void metrics_event(const struct event *ev, bool reported)
 		metrics_write();
 }
 
+/*
+ * node_exporter reads the files of several services in a directory, and rejects series
+ * with the same labels.  The label is the name of the file without its suffix.
+ */
+static void set_monitor(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *name = copy(slash ? slash + 1 : path), *suffix = strrchr(name, '.');
+
+	if (suffix && !strcmp(suffix, ".prom"))
+		*suffix = 0;
+	make_label(monitor, sizeof(monitor), name);
+	free(name);
+}
+
 int metrics_open(const char *path, int queue)
 {
 	char name[64];
@@ -520,6 +538,7 @@ int metrics_open(const char *path, int queue)
 	if (timer < 0 || asprintf(&temporary, "%s.new", path) < 0)
 		die(EXIT_FAILED, "--metrics: %s", strerror(errno));
 	file_name = path;
+	set_monitor(path);
 	metrics_write();
 	if (failed)
 		exit(failed == EACCES || failed == EPERM ? EXIT_PERMISSION : EXIT_FAILED);

@@ -32,7 +32,7 @@ awk -v metric="$metric" -v state="$state" '
 		sub(/.*,mountpoint="/, "", path)
 		sub(/"} 1$/, "", path)
 		device = $0
-		sub(/^[^"]*"/, "", device)
+		sub(/.*,device="/, "", device)
 		sub(/",fstype=".*/, "", device)
 		list = list sep device (path == "" ? "" : " on " path)
 		sep = ", "

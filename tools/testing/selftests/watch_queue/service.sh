@@ -86,13 +86,13 @@ has() {
 
 # state NAME VALUE: the line of a state of the filesystem on tree
 state() {
-	fs="device=\"/dev/$loop\",fstype=\"ext4\",mountpoint=\"$PWD/tree\""
+	fs="monitor=\"metrics\",device=\"/dev/$loop\",fstype=\"ext4\",mountpoint=\"$PWD/tree\""
 	echo "watchq_filesystem_$1{$fs} $2"
 }
 
 # labels SOURCE EVENT PRIORITY OBJECT: the labels of a counter
 labels() {
-	echo "{source=\"$1\",event=\"$2\",priority=\"$3\",object=\"$4\"}"
+	echo "{monitor=\"metrics\",source=\"$1\",event=\"$2\",priority=\"$3\",object=\"$4\"}"
 }
 
 # counter SOURCE EVENT PRIORITY OBJECT N: the line of a counter
@@ -285,9 +285,9 @@ start --devices --metrics metrics.prom --queue 4
 kill -STOP $pid
 for i in 1 2 3 4 5 6 7; do uevent; done
 kill -CONT $pid
-has 'watchq_lost_records_total 3'
-has 'watchq_queue_records 0'
-has 'watchq_queue_size_records 4'
+has 'watchq_lost_records_total{monitor="metrics"} 3'
+has 'watchq_queue_records{monitor="metrics"} 0'
+has 'watchq_queue_size_records{monitor="metrics"} 4'
 has "$(counter queue lost warning '' 1)"
 has "$(counter device change info /devices/virtual/mem/null 4)"
 finish
