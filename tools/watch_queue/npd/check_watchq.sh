@@ -25,7 +25,8 @@ unknown() {
 [ -r "$file" ] || unknown "$file: cannot be read, watchq does not run"
 # watchq writes the file every 30 seconds
 [ "$(find -L "$file" -mmin -2)" ] || unknown "$file: too old, watchq does not run"
-awk -v metric="$metric" -v state="$state" '
+# A path may have control characters, also those with two bytes
+LC_ALL=C awk -v metric="$metric" -v state="$state" '
 	$2 == "TYPE" && $3 == metric { found = 1 }
 	index($0, metric "{") == 1 && / 1$/ {
 		path = $0
@@ -42,6 +43,7 @@ awk -v metric="$metric" -v state="$state" '
 			exit 2
 		if (list == "")
 			exit 0
+		gsub(/[[:cntrl:]]|\302[\200-\237]/, "?", list)
 		print state ": " list
 		exit 1
 	}' "$file"

@@ -46,7 +46,7 @@ refused() {
 }
 
 echo 'KTAP version 1'
-echo 1..7
+echo 1..8
 
 mkdir tree && mount -t tmpfs top tree && mkdir tree/a tree/b || exit
 
@@ -80,6 +80,24 @@ refused 'cannot watch mount=nowhere: No such file or directory' mount=nowhere &&
 	refused "'tree' is not one of" tree &&
 	refused 'cannot create a queue of 0 records: Invalid argument' -n 0 mount=.
 result 'invalid arguments' $? out messages
+
+# A record with names that could control a terminal
+python3 - <<'PYTHON' >out 2>&1
+import ctypes
+import watchq
+from watchq.__main__ import print_record
+
+names = b"mem\0/devices/\33[2J\xc2\x9b\xe2\x80\xae\xff\xc3\xa9\0"
+data = bytearray(ctypes.sizeof(watchq.device_notification)) + names
+header = watchq.watch_notification.from_buffer(data)
+header.type = watchq.WATCH_TYPE_DEVICE_NOTIFY
+header.subtype = watchq.NOTIFY_DEVICE_ADD
+header.info = len(data)
+for record in watchq.records(bytes(data)):
+    print_record(record)
+PYTHON
+grep -qF '/devices/\x1b[2J\x9b\u202e\udcff'"$(printf '\303\251')" out
+result 'control characters' $? out
 
 # Numbers of the queue, in a process that has no watches: each ioctl has its errno
 python3 - <<'PYTHON' >out 2>&1

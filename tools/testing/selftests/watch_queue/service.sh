@@ -111,7 +111,7 @@ cd "$2" && mkdir tree && mkdir -p /run && mount -t tmpfs run /run &&
 	mkdir -p /run/systemd/journal && truncate -s 8M disk && mkfs.ext4 -q disk || exit
 
 echo 'KTAP version 1'
-echo 1..47
+echo 1..48
 
 #
 # Readiness
@@ -421,6 +421,14 @@ check FilesystemReadOnly 0 && check FilesystemShutdown 0
 result 'plugin: writable again' $? message
 umount tree
 finish
+cat >metrics.prom <<END
+# TYPE watchq_filesystem_frozen gauge
+watchq_filesystem_frozen{monitor="",device="sda",fstype="",mountpoint="/a$(
+	printf '\033[2J\302\233\r')"} 1
+END
+check FilesystemFrozen 1
+[ "$(cat message)" = 'frozen: sda on /a?[2J??' ]
+result 'plugin: control characters' $? message
 touch -d '2000-01-01 00:00' metrics.prom
 check FilesystemReadOnly 2 && grep -q 'too old' message
 result 'plugin: watchq does not run' $? message

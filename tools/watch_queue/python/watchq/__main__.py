@@ -56,6 +56,12 @@ def add_watch(queue, argument, watch_id):
             os.close(watch.fd)
 
 
+def printable(text):
+    """Escape what could control a terminal, and bytes that are not valid UTF-8."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode()
+                   for char in text)
+
+
 def print_record(record):
     """Print a line."""
     if record.lost:
@@ -69,7 +75,7 @@ def print_record(record):
     else:
         members = " ".join(f"{name}={value}" for name, value in record.members().items())
         line = f"watch {record.id}: {record.source} {record.event} {members}"
-    print(line.encode("utf-8", "backslashreplace").decode(), flush=True)
+    print(printable(line), flush=True)
 
 
 def read_records(queue, ended):
