@@ -57,7 +57,7 @@ struct field {
 #define MAX_FIELDS	32
 /* The strings of a mount; the kernel does not report a mount with longer ones */
 #define MAX_MOUNT_TEXT	65536
-/* Of an event: three mounts, the former options of one of them, and short strings */
+/* The strings of an event: three mounts, the former options of one, and short ones */
 #define MAX_TEXT	(5 * MAX_MOUNT_TEXT)
 
 struct event {
@@ -306,7 +306,7 @@ int metrics_open(const char *path, int queue);
 void metrics_event(const struct event *ev, bool reported);
 /* The states of all filesystems will be reported again */
 void metrics_relist(void);
-/* All of them were reported: forget the other filesystems */
+/* All of them were reported: remove the other filesystems */
 void metrics_listed(void);
 void metrics_write(void);
 
