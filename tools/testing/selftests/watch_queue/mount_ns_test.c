@@ -5,6 +5,8 @@
  * Each test has its own mount namespace, which the queue "q" watches.  The queue "tree"
  * watches BASE with WATCH_SUBTREE.
  */
+#include <sys/statvfs.h>
+
 #include "mount_fixture.h"
 #include "sb.h"
 
@@ -971,13 +973,16 @@ TEST_F_TIMEOUT(ns, remount_concurrent, RACE_LIMIT)
 	reader_close(&q);
 }
 
-/* A thread that makes "m" writable in a loop */
+/* A thread that makes "m" writable as soon as it is read-only */
 static void *writable_run(void *arg)
 {
+	struct statvfs stat;
 	int *stop = arg;
 
-	while (!__atomic_load_n(stop, __ATOMIC_RELAXED))
-		do_setattr("m", false, 0, MOUNT_ATTR_RDONLY, 0);
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		if (!statvfs("m", &stat) && stat.f_flag & ST_RDONLY)
+			do_setattr("m", false, 0, MOUNT_ATTR_RDONLY, 0);
+	}
 	return NULL;
 }
 
