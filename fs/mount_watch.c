@@ -33,7 +33,7 @@ static bool mount_ns_is_ours(const struct mnt_namespace *ns)
 	return ns == current->nsproxy->mnt_ns;
 }
 
-/* Is no mount of @ns hidden from a program whose root directory is @root? */
+/* Are all mounts of @ns visible to a program whose root directory is @root? */
 static bool mount_ns_is_reachable(const struct mnt_namespace *ns, const struct path *root)
 {
 	struct mount *mnt = ns->root;
