@@ -179,9 +179,9 @@ wrong_line() {
 }
 wrong_line 2 "unrecognized option '--json'" --json
 wrong_line 2 'must have the options of one watch' '--key @s --key @u'
-wrong_line 2 'must follow the watch of the line' '--only add'
-wrong_line 2 'must follow the watch of the line' '--only add --devices'
-wrong_line 2 'must follow the watch of the line' '--subtree --mount /'
+wrong_line 2 '--subtree and --only must follow the watch' '--only add'
+wrong_line 2 '--subtree and --only must follow the watch' '--only add --devices'
+wrong_line 2 '--subtree and --only must follow the watch' '--subtree --mount /'
 wrong_line 2 '--subtree must directly follow --mount' '--key @s --subtree'
 wrong_line 2 "unexpected argument 'sda'" '--block all sda'
 wrong_line 2 'more than 15 words' '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16'
@@ -631,6 +631,8 @@ mount -t ramfs deep tree/a/deep
 printed 2
 mount --move tree/a "tree/b
 c"
+# The new path of the mount below is read with the record of the move
+printed 3
 umount "tree/b
 c/deep"
 mount -o remount,bind,ro "tree/b
