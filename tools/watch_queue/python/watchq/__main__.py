@@ -58,8 +58,7 @@ def add_watch(queue, argument, watch_id):
 
 def printable(text):
     """Escape what could control a terminal, and bytes that are not valid UTF-8."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode()
-                   for char in text)
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def print_record(record):
