@@ -65,9 +65,10 @@ void watch_queue_notify_work(struct work_struct *work)
 	}
 
 	took = jiffies - start;
-	if (took > 1)
+	if (took > 1) {
 		scoped_guard(spinlock_irq, &wqueue->ring.lock)
 			wqueue->next_notify = jiffies + min(16 * took, MAX_DELAY);
+	}
 }
 
 /**
