@@ -197,7 +197,7 @@ static ssize_t watch_queue_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		ret = watch_queue_wait_and_read(pipe, to, nowait);
 	}
 	/* See "Sleeping readers" in the banner.  Ordering (C), as in watch_queue_notify() */
-	if (watch_ring_readable(&wqueue->ring) && wq_has_sleeper(&wqueue->wait))
+	if (wq_has_sleeper(&wqueue->wait) && watch_ring_readable(&wqueue->ring))
 		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
 	if (ret > 0) {
 		trace_watch_queue_read(wqueue, ret);
