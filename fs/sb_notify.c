@@ -428,20 +428,20 @@ static void sb_post_error(struct watch_ratelimit *rl, const void *event, u32 sup
 				   sb_watch_unprivileged, NULL);
 }
 
-static struct sb_errors *sb_errors_of_kind(struct sb_watchers *sbw, u8 kind)
+static enum sb_error_limit sb_limit_of_kind(u8 kind)
 {
 	switch (kind) {
 	case NOTIFY_SB_METADATA:
-		return &sbw->metadata_errors;
+		return SB_LIMIT_METADATA;
 	case NOTIFY_SB_BUFFERED_WRITE:
-		return &sbw->wb_errors;
+		return SB_LIMIT_WRITEBACK;
 	case NOTIFY_SB_DIRECT_WRITE:
 	case NOTIFY_SB_DATA_LOST:
-		return &sbw->loss_errors;
+		return SB_LIMIT_LOSS;
 	case NOTIFY_SB_STALE_CACHE:
-		return &sbw->stale_errors;
+		return SB_LIMIT_STALE;
 	default:
-		return &sbw->read_errors;
+		return SB_LIMIT_READ;
 	}
 }
 
@@ -450,7 +450,7 @@ static void sb_report_error(struct sb_watchers *sbw, struct sb_error *e)
 	if (!sb_is_watched(sbw))
 		return;
 	e->time_ns = ktime_get_real_ns();
-	watch_ratelimit_post(&sb_errors_of_kind(sbw, e->kind)->rl, e, sizeof(*e));
+	watch_ratelimit_post(&sbw->errors[sb_limit_of_kind(e->kind)].rl, e, sizeof(*e));
 }
 
 void __sb_notify_error(struct super_block *sb, struct sb_error e)
@@ -487,12 +487,14 @@ void sb_notify_wb_error(const struct address_space *mapping, int error)
  * Creation and destruction
  */
 
-static void sb_errors_init(struct sb_errors *errors, struct sb_watchers *owner,
-			   u32 subtype)
+static void sb_errors_init(struct sb_watchers *sbw)
 {
-	watch_ratelimit_init(&errors->rl, sb_post_error);
-	errors->owner = owner;
-	errors->subtype = subtype;
+	for (int i = 0; i < SB_LIMIT__NR; i++) {
+		watch_ratelimit_init(&sbw->errors[i].rl, sb_post_error);
+		sbw->errors[i].owner = sbw;
+		sbw->errors[i].subtype = i == SB_LIMIT_WRITEBACK ? NOTIFY_SB_WRITEBACK_ERROR :
+								   NOTIFY_SB_ERROR;
+	}
 }
 
 static struct sb_watchers *sb_watchers_alloc(struct super_block *sb, gfp_t gfp)
@@ -504,11 +506,7 @@ static struct sb_watchers *sb_watchers_alloc(struct super_block *sb, gfp_t gfp)
 	init_watch_list(&sbw->watchers, NULL);
 	sbw->sb = sb;
 	sbw->id = sb->s_notify_id;
-	sb_errors_init(&sbw->metadata_errors, sbw, NOTIFY_SB_ERROR);
-	sb_errors_init(&sbw->wb_errors, sbw, NOTIFY_SB_WRITEBACK_ERROR);
-	sb_errors_init(&sbw->read_errors, sbw, NOTIFY_SB_ERROR);
-	sb_errors_init(&sbw->loss_errors, sbw, NOTIFY_SB_ERROR);
-	sb_errors_init(&sbw->stale_errors, sbw, NOTIFY_SB_ERROR);
+	sb_errors_init(sbw);
 	sb_quota_init(sbw);
 	return sbw;
 }
@@ -557,11 +555,8 @@ void sb_notify_init(struct super_block *sb)
 static void sb_errors_apply(struct sb_watchers *sbw,
 			    void (*function)(struct watch_ratelimit *rl))
 {
-	function(&sbw->metadata_errors.rl);
-	function(&sbw->wb_errors.rl);
-	function(&sbw->read_errors.rl);
-	function(&sbw->loss_errors.rl);
-	function(&sbw->stale_errors.rl);
+	for (int i = 0; i < SB_LIMIT__NR; i++)
+		function(&sbw->errors[i].rl);
 }
 
 /**

@@ -16,7 +16,16 @@ struct cred;
 struct sb_watchers;
 struct super_block;
 
-/* Errors with a common rate limit on one superblock */
+/* Kinds of errors with a common rate limit on one superblock */
+enum sb_error_limit {
+	SB_LIMIT_METADATA,
+	SB_LIMIT_WRITEBACK,
+	SB_LIMIT_READ,
+	SB_LIMIT_LOSS,		/* direct writes, NOTIFY_SB_DATA_LOST */
+	SB_LIMIT_STALE,
+	SB_LIMIT__NR
+};
+
 struct sb_errors {
 	struct watch_ratelimit rl;
 	struct sb_watchers *owner;
@@ -46,11 +55,7 @@ struct sb_watchers {
 	struct super_block *sb;
 	struct watch_list watchers;
 	u64 id;				/* not reused */
-	struct sb_errors metadata_errors;
-	struct sb_errors wb_errors;
-	struct sb_errors read_errors;
-	struct sb_errors loss_errors;	/* direct writes, NOTIFY_SB_DATA_LOST */
-	struct sb_errors stale_errors;
+	struct sb_errors errors[SB_LIMIT__NR];
 #ifdef CONFIG_QUOTACTL
 	spinlock_t quota_lock;		/* assignment of the limits */
 	struct sb_quota_limit quota[SB_QUOTA_LIMITS];

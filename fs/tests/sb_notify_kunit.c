@@ -138,21 +138,15 @@ static struct sb_watchers *sb_test_watchers(struct kunit *test)
 	rcu_assign_pointer(sb->s_watchers, sbw);
 	sbw->sb = sb;
 	init_watch_list(&sbw->watchers, NULL);
-	watch_ratelimit_init(&sbw->metadata_errors.rl, sb_test_post);
-	watch_ratelimit_init(&sbw->wb_errors.rl, sb_test_post);
-	watch_ratelimit_init(&sbw->read_errors.rl, sb_test_post);
-	watch_ratelimit_init(&sbw->loss_errors.rl, sb_test_post);
-	watch_ratelimit_init(&sbw->stale_errors.rl, sb_test_post);
+	for (int i = 0; i < SB_LIMIT__NR; i++)
+		watch_ratelimit_init(&sbw->errors[i].rl, sb_test_post);
 	return sbw;
 }
 
 static void sb_test_destroy(struct sb_watchers *sbw)
 {
-	watch_ratelimit_destroy(&sbw->metadata_errors.rl);
-	watch_ratelimit_destroy(&sbw->wb_errors.rl);
-	watch_ratelimit_destroy(&sbw->read_errors.rl);
-	watch_ratelimit_destroy(&sbw->loss_errors.rl);
-	watch_ratelimit_destroy(&sbw->stale_errors.rl);
+	for (int i = 0; i < SB_LIMIT__NR; i++)
+		watch_ratelimit_destroy(&sbw->errors[i].rl);
 }
 
 /* Errors are not counted unless there is a watch. */
@@ -165,8 +159,8 @@ static void sb_notify_test_unwatched(struct kunit *test)
 	__sb_notify_error(sb, (struct sb_error) {
 		.error = EIO, .kind = NOTIFY_SB_BUFFERED_WRITE,
 	});
-	KUNIT_EXPECT_FALSE(test, sbw->metadata_errors.rl.open);
-	KUNIT_EXPECT_FALSE(test, sbw->wb_errors.rl.open);
+	KUNIT_EXPECT_FALSE(test, sbw->errors[SB_LIMIT_METADATA].rl.open);
+	KUNIT_EXPECT_FALSE(test, sbw->errors[SB_LIMIT_WRITEBACK].rl.open);
 	sb_test_destroy(sbw);
 }
 
