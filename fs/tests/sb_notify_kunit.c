@@ -197,8 +197,8 @@ static void sb_notify_test_limits(struct kunit *test)
 	sb_test_destroy(sbw);
 }
 
-/* What errors and remounts do to the state of a filesystem. */
-static void sb_notify_test_state(struct kunit *test)
+/* Return a superblock with s_umount held for writing */
+static struct super_block *sb_test_locked(struct kunit *test)
 {
 	struct super_block *sb = kunit_kzalloc(test, sizeof(*sb), GFP_KERNEL);
 
@@ -206,6 +206,13 @@ static void sb_notify_test_state(struct kunit *test)
 	sb_notify_init(sb);
 	init_rwsem(&sb->s_umount);
 	down_write(&sb->s_umount);
+	return sb;
+}
+
+/* What errors and remounts do to the state of a filesystem. */
+static void sb_notify_test_state(struct kunit *test)
+{
+	struct super_block *sb = sb_test_locked(test);
 
 	/* An error sets SB_RDONLY during a remount, which clears it at its end */
 	sb->s_flags |= SB_RDONLY;
@@ -237,12 +244,7 @@ static bool sb_test_frozen(struct super_block *sb, bool frozen, bool by_suspend)
 /* A suspend alone does not count as frozen.  A program does, also during a suspend. */
 static void sb_notify_test_frozen(struct kunit *test)
 {
-	struct super_block *sb = kunit_kzalloc(test, sizeof(*sb), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, sb);
-	sb_notify_init(sb);
-	init_rwsem(&sb->s_umount);
-	down_write(&sb->s_umount);
+	struct super_block *sb = sb_test_locked(test);
 
 	/* A suspend */
 	KUNIT_EXPECT_FALSE(test, sb_test_frozen(sb, true, true));
