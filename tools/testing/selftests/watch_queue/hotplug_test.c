@@ -175,24 +175,27 @@ TEST_F(hotplug, virtio_disk)
 	rig_close(&rig);
 }
 
-/* The disk has the number of the controller that was found first */
-static int open_nvme_disk(void)
+/* Watch 1 is on the disk, watch 2 on all.  Returns a descriptor of the disk. */
+static int watch_nvme_disk(struct __test_metadata *_metadata, struct rig *rig)
 {
 	int disk = open_disk("/dev/nvme0n1");
 
-	return disk < 0 ? open_disk("/dev/nvme1n1") : disk;
+	/* The disk has the number of the controller that was found first */
+	if (disk < 0)
+		disk = open_disk("/dev/nvme1n1");
+	ASSERT_LE(0, disk);
+	rig_open(_metadata, rig);
+	ASSERT_EQ(0, watch(rig, disk, 1));
+	ASSERT_EQ(0, watch(rig, ALL, 2));
+	return disk;
 }
 
 /* An error of an NVMe disk with several paths is reported once, for the disk. */
 TEST_F(hotplug, nvme_paths)
 {
-	int disk = open_nvme_disk();
 	struct rig rig;
+	int disk = watch_nvme_disk(_metadata, &rig);
 
-	ASSERT_LE(0, disk);
-	rig_open(_metadata, &rig);
-	ASSERT_EQ(0, watch(&rig, disk, 1));
-	ASSERT_EQ(0, watch(&rig, ALL, 2));
 	ASSERT_EQ(-ENODATA, neg(pread(disk, data, BLOCK, NVME_BAD_SECTOR * 512)));
 	EXPECT_TRUE(got(&rig, 1, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_READ, disk,
 			NVME_BAD_SECTOR, BLOCK, 0));
@@ -206,13 +209,9 @@ TEST_F(hotplug, nvme_paths)
 /* A failed flush of an NVMe disk with several paths is reported once, for the disk. */
 TEST_F(hotplug, nvme_flush)
 {
-	int disk = open_nvme_disk();
 	struct rig rig;
+	int disk = watch_nvme_disk(_metadata, &rig);
 
-	ASSERT_LE(0, disk);
-	rig_open(_metadata, &rig);
-	ASSERT_EQ(0, watch(&rig, disk, 1));
-	ASSERT_EQ(0, watch(&rig, ALL, 2));
 	/* QEMU does not flush a disk that was not written */
 	ASSERT_EQ(BLOCK, pwrite(disk, data, BLOCK, 0));
 	ASSERT_EQ(-ENODATA, neg(fsync(disk)));
