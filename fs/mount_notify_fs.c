@@ -8,8 +8,9 @@
  * the filesystem under mount_lock, as remounting it read-only does.
  *
  * The work item runs a tick later, so that a program that remounts a filesystem in a
- * loop does not repeat it as often.  If it took long, it runs later still: a user can
- * mount a filesystem many times, and must not keep a kworker busy.
+ * loop does not repeat it as often.  If it took long, the delay is longer, but
+ * at most a second: a user can mount a filesystem many times, and must not keep a
+ * kworker busy.
  *
  * mount_fs_lock protects the list, which s_mounts_changed links.  The work item holds
  * mount_lock from taking a superblock off the list until it has walked its mounts.  The
@@ -29,8 +30,8 @@
 #include "mount.h"
 #include "sb_state.h"
 
-/* The work item may use this part of the time of a processor */
-#define MOUNT_FS_SHARE	16
+/* The work item runs again after this multiple of the time that it took */
+#define MOUNT_FS_PAUSE	16
 
 static LIST_HEAD(mount_fs_changed);
 static DEFINE_SPINLOCK(mount_fs_lock);
@@ -76,8 +77,8 @@ static void mount_fs_work_fn(struct work_struct *work)
 		mount_fs_post(&changed);
 		cond_resched();
 	}
-	/* It may have waited for namespace_sem, so do not trust a long time */
-	WRITE_ONCE(mount_fs_delay, min(1 + MOUNT_FS_SHARE * (jiffies - start), (unsigned long)HZ));
+	/* Part of the time may have been spent waiting for namespace_sem: limit the delay */
+	WRITE_ONCE(mount_fs_delay, min(1 + MOUNT_FS_PAUSE * (jiffies - start), (unsigned long)HZ));
 }
 
 static DECLARE_DELAYED_WORK(mount_fs_work, mount_fs_work_fn);
