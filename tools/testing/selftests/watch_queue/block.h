@@ -5,6 +5,7 @@
 #ifndef _SELFTESTS_WATCH_QUEUE_BLOCK_H
 #define _SELFTESTS_WATCH_QUEUE_BLOCK_H
 
+#include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <pthread.h>
 #include <sched.h>
@@ -156,27 +157,49 @@ static inline void *write_on(void *disk)
 	return NULL;
 }
 
-/* Removes a disk by writing to a sysfs file while another thread writes to the disk */
-static inline void remove_written(struct __test_metadata *_metadata, struct rig *rig,
-				  int disk, const char *path)
+/* Adds or deletes a partition of 128 sectors, which begins at sector 128 */
+static inline int change_partition(int disk, int number, int op)
 {
-	__u64 dev = number(disk);
+	struct blkpg_partition part = { .start = 65536, .length = 65536, .pno = number };
+	struct blkpg_ioctl_arg arg = {
+		.op = op, .datalen = sizeof(part), .data = &part,
+	};
+
+	return neg(ioctl(disk, BLKPG, &arg));
+}
+
+/*
+ * Removes a disk at @path, such as /dev/sda, by writing to the file @remove while
+ * another thread writes to a partition.  The last write fails in the block layer, as a
+ * partition keeps its size, and is the last record before the removal.
+ */
+static inline void remove_written(struct __test_metadata *_metadata, struct rig *rig,
+				  int disk, const char *path, const char *remove)
+{
+	char partition[80];
+	int written;
+	__u64 dev;
 	pthread_t writer;
 	union watch_record r;
 
-	ASSERT_EQ(BLOCK, pwrite(disk, data, BLOCK, WRITE_ON_SECTOR * 512));
-	ASSERT_EQ(0, pthread_create(&writer, NULL, write_on, &disk));
-	ASSERT_EQ(0, write_text(path, "1"));
+	ASSERT_EQ(0, change_partition(disk, 1, BLKPG_ADD_PARTITION));
+	snprintf(partition, sizeof(partition), "%s1", path);
+	written = open_disk(partition);
+	ASSERT_LE(0, written);
+	dev = number(written);
+	ASSERT_EQ(BLOCK, pwrite(written, data, BLOCK, WRITE_ON_SECTOR * 512));
+	ASSERT_EQ(0, pthread_create(&writer, NULL, write_on, &written));
+	ASSERT_EQ(0, write_text(remove, "1"));
 	ASSERT_EQ(0, pthread_join(writer, NULL));
+	close(written);
 	close(disk);
-	do {
-		ASSERT_EQ(1, await_error(rig, &r));
-		if (!is_removal(&r)) {
-			EXPECT_EQ(dev, makedev(r.block.dev_major, r.block.dev_minor));
-			EXPECT_EQ(WRITE_ON_SECTOR, r.block.sector);
-			EXPECT_EQ(NOTIFY_BLOCK_OP_WRITE, r.block.operation);
-		}
-	} while (!is_removal(&r));
+	ASSERT_EQ(1, await_error(rig, &r));
+	EXPECT_FALSE(is_removal(&r));
+	EXPECT_EQ(dev, makedev(r.block.dev_major, r.block.dev_minor));
+	EXPECT_EQ(128 + WRITE_ON_SECTOR, r.block.sector);
+	EXPECT_EQ(NOTIFY_BLOCK_OP_WRITE, r.block.operation);
+	ASSERT_EQ(1, await_error(rig, &r));
+	EXPECT_TRUE(is_removal(&r));
 	EXPECT_TRUE(got_no_more(&rig->q));
 }
 

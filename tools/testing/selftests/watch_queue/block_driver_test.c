@@ -582,7 +582,7 @@ TEST_F(scsi, removed)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/delete", s->sys);
-	remove_written(_metadata, &s->rig, s->disk, path);
+	remove_written(_metadata, &s->rig, s->disk, s->path, path);
 
 	/* Bring the disk back for the next test */
 	snprintf(path, sizeof(path), "/sys/class/scsi_host/%s/scan", s->host);

@@ -6,7 +6,6 @@
  * and from device-mapper targets.  They are removed with their last user.
  */
 #define _GNU_SOURCE
-#include <linux/blkpg.h>
 #include <sys/uio.h>
 
 #include "block.h"
@@ -175,17 +174,6 @@ TEST_F(block, layers)
 	close(lower);
 }
 
-/* Adds or deletes partition 3, which begins at sector 128 */
-static int change_partition(int disk, int op)
-{
-	struct blkpg_partition part = { .start = 65536, .length = 65536, .pno = 3 };
-	struct blkpg_ioctl_arg arg = {
-		.op = op, .datalen = sizeof(part), .data = &part,
-	};
-
-	return neg(ioctl(disk, BLKPG, &arg));
-}
-
 /* Errors of a partition are also errors of its disk. */
 TEST_F(block, partition)
 {
@@ -194,7 +182,7 @@ TEST_F(block, partition)
 	union watch_record r;
 
 	ASSERT_LE(0, disk);
-	ASSERT_EQ(0, change_partition(disk, BLKPG_ADD_PARTITION));
+	ASSERT_EQ(0, change_partition(disk, 3, BLKPG_ADD_PARTITION));
 	strcat(path, "p3");
 	fd = open_disk(path);
 	ASSERT_LE(0, fd);
@@ -223,7 +211,7 @@ TEST_F(block, partition)
 	EXPECT_EQ(0, r.block.partition);
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(fd);
-	EXPECT_EQ(0, change_partition(disk, BLKPG_DEL_PARTITION));
+	EXPECT_EQ(0, change_partition(disk, 3, BLKPG_DEL_PARTITION));
 	ASSERT_EQ(1, await_error(&self->rig, &r));
 	EXPECT_TRUE(is_removal(&r));
 	EXPECT_EQ(1, watch_record_id(&r));
@@ -268,7 +256,7 @@ TEST_F(block, object_id)
 
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, neg(ioctl(disk, BLKGETDISKSEQ, &seq)));
-	ASSERT_EQ(0, change_partition(disk, BLKPG_ADD_PARTITION));
+	ASSERT_EQ(0, change_partition(disk, 3, BLKPG_ADD_PARTITION));
 	strcat(path, "p3");
 	fd = open_disk(path);
 	ASSERT_LE(0, fd);
@@ -282,7 +270,7 @@ TEST_F(block, object_id)
 	EXPECT_NE(0, object_of(&self->rig, 1));
 
 	close(fd);
-	EXPECT_EQ(0, change_partition(disk, BLKPG_DEL_PARTITION));
+	EXPECT_EQ(0, change_partition(disk, 3, BLKPG_DEL_PARTITION));
 	ASSERT_EQ(1, await_error(&self->rig, &r));
 	EXPECT_TRUE(is_removal(&r));
 	EXPECT_EQ(2, watch_record_id(&r));
@@ -382,6 +370,25 @@ TEST_F(block, nowait)
 	close(buffered);
 	ASSERT_EQ(0, dm_suspend(self->rig.name[0], false));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(disk);
+}
+
+/* Direct I/O with a buffer that is not aligned is not an I/O error. */
+TEST_F(block, unaligned)
+{
+	struct iovec iov[2] = { { data + 1, 256 }, { data + 300, 256 } };
+	char path[64];
+	int disk = file_disk("disk", path, sizeof(path));
+
+	ASSERT_LE(0, disk);
+	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	EXPECT_EQ(-EINVAL, neg(preadv(disk, iov, 2, 0)));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	/* The watch works */
+	fill_up();
+	EXPECT_EQ(-ENOSPC, neg(pwrite(disk, data, BLOCK, 0)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_NO_SPACE, NOTIFY_BLOCK_OP_WRITE, disk,
+			0, BLOCK, 0));
 	close(disk);
 }
 

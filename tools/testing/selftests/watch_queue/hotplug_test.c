@@ -167,7 +167,7 @@ TEST_F(hotplug, virtio_disk)
 	ASSERT_LE(0, disk);
 	rig_open(_metadata, &rig);
 	ASSERT_EQ(0, watch(&rig, disk, 1));
-	remove_written(_metadata, &rig, disk, VIRTIO_REMOVE);
+	remove_written(_metadata, &rig, disk, VIRTIO_DISK, VIRTIO_REMOVE);
 	await_device(NOTIFY_DEVICE_REMOVE, "block");
 	ASSERT_EQ(0, write_text("/sys/bus/pci/rescan", "1"));
 	await_device(NOTIFY_DEVICE_ADD, "block");
