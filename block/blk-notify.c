@@ -270,8 +270,8 @@ static void blk_report_error(struct block_device *bdev, struct blk_error *e)
 }
 
 /*
- * RQF_QUIET requests probe for features.  Exceptions are an expired duration limit, and
- * a write, which is quiet if the card of an MMC disk was removed.
+ * RQF_QUIET requests probe for features or paths.  Exceptions are an expired duration
+ * limit, and a write, which is quiet if the card of an MMC disk was removed.
  */
 static bool blk_is_probe(const struct request *rq, blk_status_t status)
 {
@@ -333,13 +333,17 @@ void blk_notify_request_of(struct block_device *bdev, struct request *rq,
 
 	if (blk_is_probe(rq, status) || blk_op_is_optional(bdev, req_op(rq), status))
 		return;
+	/* The driver may have replaced the sector of the request by the result */
+	if (req_op(rq) == REQ_OP_ZONE_APPEND && rq->bio)
+		e.sector = rq->bio->bi_iter.bi_sector;
 	/*
 	 * A write with a flush before or after it completes twice: first the write,
 	 * then the whole sequence.  The second time no bytes are left, and the bio
 	 * has the status that was reported for the write.  The request of the flush
-	 * itself has no bio.
+	 * itself has no bio.  A command for a zone has no bytes, either; its bio may
+	 * have the status of a bio that is chained to it.
 	 */
-	if (bytes || !rq->bio || !rq->bio->bi_status)
+	if (bytes || op_is_zone_mgmt(req_op(rq)) || !rq->bio || !rq->bio->bi_status)
 		blk_report_error(bdev, &e);
 }
 EXPORT_SYMBOL_GPL(blk_notify_request_of);
@@ -383,8 +387,8 @@ static bool bio_is_part(const struct bio *bio)
  *	complete together with the bios that were split off it
  * @chained: bio_chain() set its completion, so bi_private is the parent bio
  *
- * Bios that failed because of REQ_NOWAIT or REQ_POLLED are not reported, and neither
- * is readahead, which drivers may drop under load.
+ * Bios that failed because of REQ_NOWAIT or REQ_POLLED, or because they are malformed,
+ * are not reported.  Neither is readahead, which drivers may drop under load.
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
@@ -398,8 +402,11 @@ void blk_notify_bio(struct bio *bio, bool chained)
 		.class		= blk_error_class(bio->bi_status),
 	};
 
-	/* Any user can provoke these on a healthy device */
-	if (bio->bi_status == BLK_STS_AGAIN ||
+	/*
+	 * Any user can provoke these on a healthy device.  In Linux 7.1, the alignment of
+	 * a program's buffer is only checked when a bio is split.
+	 */
+	if (bio->bi_status == BLK_STS_AGAIN || bio->bi_status == BLK_STS_INVAL ||
 	    (bio->bi_status == BLK_STS_NOTSUPP && (bio->bi_opf & REQ_POLLED) &&
 	     !blk_can_poll(bio->bi_bdev)))
 		return;
