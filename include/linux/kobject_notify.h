@@ -35,7 +35,8 @@ static inline void kobject_notify(const struct kobject *kobj, const struct net *
 	/*
 	 * Order the change of sysfs before the check for watches.  Pairs with the
 	 * barrier in add_watch_to_object(): a program that adds a watch and then reads
-	 * sysfs sees the change or gets the record.
+	 * sysfs sees the change or gets the record.  An exception is the directory of
+	 * @kobj, which is removed after the event.
 	 */
 	smp_mb__before_post();
 	if (!hlist_empty(&device_watchers.watchers))
