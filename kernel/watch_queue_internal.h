@@ -5,8 +5,9 @@
  * Calls between the files go one way:
  *
  *	watch_pipe.c --> watch_source.c --> watch_queue.c --> watch_ring.h
- *		|------> watch_filter.c
- *		`---------------------------^
+ *		|------> watch_filter.c		|
+ *		|---------------------------^	|
+ *		`-------> watch_wakeup.c <------'
  *
  * Locks, outer to inner
  *
@@ -17,8 +18,9 @@
  *	watch_queue->wait.lock	sleeping readers and pollers
  *
  * pipe->mutex and watch_list->lock do not nest.  ring.lock and wait.lock do not nest
- * either.  A poster takes only ring.lock.  A wake-up holds wait.lock until every task
- * that polls the queue is woken, so a poster must not wait for wait.lock.
+ * either.  A poster takes only ring.lock, and in it the locks of timers and workqueues.
+ * A wake-up holds wait.lock until every task that polls the queue is woken, so a poster
+ * must not wait for wait.lock.
  *
  * Fields of struct watch_queue
  *
@@ -26,7 +28,10 @@
  *				readers
  *	filter			pipe->mutex to write, RCU to read
  *	closed, wake_all,	ring.lock
- *	next_notify
+ *	next_notify,
+ *	notifying,
+ *	notify_again
+ *	notify_work		queued under ring.lock
  *	watches			ring.lock; fdinfo, watch_find() and removal by ID
  *				walk the list under RCU
  *	nr_watches		ring.lock to write, READ_ONCE() without it
@@ -72,6 +77,8 @@ struct watch_queue {
 	struct watch_filter __rcu *filter;	/* NULL: accept every record */
 	u32 nr_async;			/* entries of fasync[] in use */
 	bool wake_all;			/* the next notify_work wakes all sleepers */
+	bool notifying;			/* notify_work is running */
+	bool notify_again;		/* it must run once more */
 	bool closed;			/* no more watches, no more records */
 
 	wait_queue_head_t wait;		/* sleeping readers and pollers */

@@ -10,9 +10,10 @@
  * ticks later otherwise.  A reader that empties the queue after every record thus
  * adds little to the cost of a burst.
  *
- * A kworker is not in the cgroup of the user that makes a wake-up slow.  So if
- * notify_work took longer than a tick, it does not run again for 16 times as long, but
- * at most for a second.
+ * A kworker is not in the cgroup of the user that makes a wake-up slow.  So notify_work
+ * does not run again for 16 times the processor time that it has used, but at most for
+ * a second.  It is not queued while it runs: it queues itself when it ends, after this
+ * pause.  Elapsed time would include that of readers that preempt the kworker.
  *
  * The orderings are in the banner of kernel/watch_queue.c.
  */
@@ -25,6 +26,7 @@
 #include <linux/minmax.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
+#include <linux/sched/cputime.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -33,6 +35,9 @@
 
 /* Maximum delay of notify_work in ticks */
 #define MAX_DELAY	((unsigned long)HZ)
+
+/* The pause after notify_work, as a multiple of its processor time */
+#define PAUSE_FACTOR	16
 
 /* Separate, so that slow wake-ups do not delay unrelated work items */
 static struct workqueue_struct *watch_queue_wq __ro_after_init;
@@ -47,13 +52,14 @@ void watch_queue_notify_work(struct work_struct *work)
 {
 	struct watch_queue *wqueue = container_of(to_delayed_work(work),
 						  struct watch_queue, notify_work);
-	unsigned long start = jiffies, took;
+	u64 start = task_sched_runtime(current), used;
+	unsigned long pause;
 	bool all;
 
 	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
 		all = wqueue->wake_all;
 		wqueue->wake_all = false;
-		wqueue->next_notify = start + 1;
+		wqueue->notifying = true;
 	}
 	if (all)
 		wake_up_all(&wqueue->wait);
@@ -64,10 +70,14 @@ void watch_queue_notify_work(struct work_struct *work)
 		cond_resched();
 	}
 
-	took = jiffies - start;
-	if (took > 1) {
-		scoped_guard(spinlock_irq, &wqueue->ring.lock)
-			wqueue->next_notify = jiffies + min(16 * took, MAX_DELAY);
+	used = task_sched_runtime(current) - start;
+	pause = clamp(nsecs_to_jiffies(PAUSE_FACTOR * used), 1UL, MAX_DELAY);
+	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
+		wqueue->next_notify = jiffies + pause;
+		wqueue->notifying = false;
+		if (wqueue->notify_again)
+			watch_queue_notify(wqueue);
+		wqueue->notify_again = false;
 	}
 }
 
@@ -88,6 +98,10 @@ noinline void watch_queue_notify(struct watch_queue *wqueue)
 		return;
 	if (wqueue->closed)
 		return;
+	if (wqueue->notifying) {
+		wqueue->notify_again = true;
+		return;
+	}
 	delay = wqueue->next_notify - jiffies;
 	queue_delayed_work(watch_queue_wq, &wqueue->notify_work,
 			   delay <= MAX_DELAY ? delay : 0);
@@ -104,7 +118,8 @@ void watch_queue_notify_all(struct watch_queue *wqueue)
 
 static int __init watch_queue_workqueue_init(void)
 {
-	watch_queue_wq = alloc_workqueue("watch_queue", WQ_UNBOUND, 0) ?:
+	/* A reader may be what a filesystem needs to continue, so it must be woken */
+	watch_queue_wq = alloc_workqueue("watch_queue", WQ_UNBOUND | WQ_MEM_RECLAIM, 0) ?:
 			 system_unbound_wq;
 	return 0;
 }

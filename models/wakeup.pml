@@ -26,12 +26,17 @@ bool triggered;		/* the poller was woken */
 bool exclusive;		/* it has EPOLLEXCLUSIVE, and reads when it is woken */
 bool counts;		/* used in wake() only */
 bool pending, wake_all;	/* the work item */
+bool notifying, again;	/* it is running, and must run once more */
 bool watched = true;	/* nr_watches */
 bool writer = true;	/* pipe->writers */
 
 #define has_sleeper()	(waiting[0] || waiting[1] || waiting[POLLER])
 #define readable()	(head != tail || lost != 0)
 #define eof()		(!watched && !writer)
+
+/* watch_queue_notify(), with ring_lock */
+#define notify(sleeper)	pending = (pending || ((sleeper) && !notifying)); \
+			again = (again || ((sleeper) && notifying))
 
 /*
  * Wake one exclusive waiter and all others, or everyone.  An exclusive poller is woken
@@ -65,7 +70,7 @@ inline post()
 	:: atomic { !ring_lock && watched && !ring_full() && ring_empty() -> ring_lock = true };
 		/* Ordering (C) */
 		ORDERED(head = (head + 1) & 255, sleeper = has_sleeper());
-		atomic { pending = (pending || sleeper); sleeper = false; ring_lock = false }
+		atomic { notify(sleeper); sleeper = false; ring_lock = false }
 	:: atomic { !ring_lock && !watched }
 	fi
 }
@@ -89,9 +94,10 @@ active proctype worker()
 end:	do
 	:: pending ->
 		pending = false;
-		atomic { !ring_lock -> all = wake_all; wake_all = false };
+		atomic { !ring_lock -> all = wake_all; wake_all = false; notifying = true };
 		wake(all);
-		all = false
+		all = false;
+		atomic { !ring_lock -> notifying = false; pending = (again && has_sleeper()); again = false }
 	od
 }
 
@@ -227,10 +233,10 @@ active proctype closer()
 
 	/* The removal record */
 	post();
-	atomic { !ring_lock -> watched = false; wake_all = true; pending = (pending || has_sleeper()) };
+	atomic { !ring_lock -> watched = false; wake_all = true; notify(has_sleeper()) };
 	/* watch_queue_notify_all() */
 	writer = false;
-	atomic { !ring_lock -> wake_all = true; pending = (pending || has_sleeper()) }
+	atomic { !ring_lock -> wake_all = true; notify(has_sleeper()) }
 #else
 	skip
 #endif

@@ -14,6 +14,7 @@
 #include <linux/completion.h>
 #include <linux/irq_work.h>
 #include <linux/mman.h>
+#include <linux/sched/cputime.h>
 #include <linux/sched/mm.h>
 #include <linux/timer.h>
 #include <linux/watch_ratelimit.h>
@@ -802,6 +803,47 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
+/* A task whose first wake-up takes three ticks and requests the next one */
+struct test_slow_waiter {
+	struct wait_queue_entry entry;
+	struct test_context *ctx;
+	unsigned int wakes;
+};
+
+static int test_slow_waiter_wake(struct wait_queue_entry *entry, unsigned int mode,
+				 int flags, void *key)
+{
+	struct test_slow_waiter *w = container_of(entry, struct test_slow_waiter, entry);
+	u64 start = task_sched_runtime(current);
+
+	if (w->wakes++)
+		return 0;
+	while (task_sched_runtime(current) - start < 3 * TICK_NSEC)
+		cpu_relax();
+	spin_lock(&w->ctx->ring->lock);
+	watch_queue_notify(w->ctx->wqueue);
+	spin_unlock(&w->ctx->ring->lock);
+	return 0;
+}
+
+/* A slow wake-up delays the next one, which may be requested while it runs */
+static void watch_queue_test_notify_slow(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct test_slow_waiter w = { .ctx = ctx };
+	struct delayed_work *work = &ctx->wqueue->notify_work;
+	unsigned long start = jiffies;
+
+	init_waitqueue_func_entry(&w.entry, test_slow_waiter_wake);
+	add_wait_queue(&ctx->wqueue->wait, &w.entry);
+	test_post(ctx, 1);
+	flush_delayed_work(work);
+	KUNIT_EXPECT_TRUE(test, time_after_eq(work->timer.expires, start + 3 * 16));
+	flush_delayed_work(work);
+	KUNIT_EXPECT_EQ(test, 2, w.wakes);
+	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
+}
+
 /* A closed queue does not store records */
 static void watch_queue_test_post_closed(struct kunit *test)
 {
@@ -1310,6 +1352,7 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_end_orders),
 	KUNIT_CASE(watch_queue_test_notify),
 	KUNIT_CASE(watch_queue_test_notify_again),
+	KUNIT_CASE(watch_queue_test_notify_slow),
 	KUNIT_CASE(watch_queue_test_post_closed),
 	KUNIT_CASE(watch_queue_test_fan_out),
 	KUNIT_CASE(watch_queue_test_irqs_off),
