@@ -397,6 +397,25 @@ TEST_F(queue, expired_watched_late)
 	EXPECT_TRUE(got_nothing(self->fd[0]));
 }
 
+/* Each of several keys posts EXPIRED, also those that expire after the first one. */
+TEST_F(queue, expired_several)
+{
+	int late = key_new("late");
+
+	ASSERT_LT(0, late);
+	ASSERT_EQ(0, watch_add_extended(self->key, self->fd[0], 1));
+	ASSERT_EQ(0, watch_add_extended(late, self->fd[0], 2));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 3, 0, 0));
+	EXPECT_TRUE(got_setattr(self->fd[0], 1, self->key));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, late, 5, 0, 0));
+	EXPECT_TRUE(got_setattr(self->fd[0], 2, late));
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
+	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
+	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 2, late, 0));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+}
+
 /* EXPIRED is not posted twice, for a revoked key, or for a cancelled timeout. */
 TEST_F(queue, expired_once)
 {
@@ -405,8 +424,9 @@ TEST_F(queue, expired_once)
 
 	ASSERT_GT(revoked, 0);
 	ASSERT_GT(later, 0);
-	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 1, 0, 0));
-	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, later, 1, 0, 0));
+	/* A timeout ends with a full second: one of 1 may end before the key is watched */
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, self->key, 3, 0, 0));
+	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, later, 3, 0, 0));
 	ASSERT_EQ(0, keyctl(KEYCTL_SET_TIMEOUT, later, 0, 0, 0));
 	ASSERT_EQ(0, watch_add_extended(self->key, self->fd[0], 1));
 	ASSERT_EQ(0, watch_add_extended(revoked, self->fd[0], 2));
@@ -454,11 +474,11 @@ TEST_F(queue, expired_again)
 
 	if (geteuid() || keep < 0)
 		SKIP(return, "needs root and " PERSISTENT_EXPIRY);
-	ASSERT_EQ(0, sysctl_set(PERSISTENT_EXPIRY, 1));
+	ASSERT_EQ(0, sysctl_set(PERSISTENT_EXPIRY, 3));
 	ring = keyctl(KEYCTL_GET_PERSISTENT, SOME_USER, KEY_SPEC_SESSION_KEYRING, 0, 0);
 	ASSERT_GT(ring, 0);
 	ASSERT_EQ(0, watch_add_extended(ring, self->fd[0], 1));
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 		ASSERT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, ring, 0));
 		ASSERT_EQ(ring, keyctl(KEYCTL_GET_PERSISTENT, SOME_USER,
