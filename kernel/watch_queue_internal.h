@@ -4,14 +4,14 @@
  *
  * Calls between the files go one way:
  *
- *	watch_pipe.c --> watch_source.c --> watch_queue.c --> watch_ring.h
- *		|------> watch_filter.c		|
- *		|---------------------------^	|
- *		`-------> watch_wakeup.c <------'
+ *	watch_pipe.c --> watch_source.c --> watch_queue.c --> watch_wakeup.c
+ *
+ * watch_pipe.c also calls watch_queue.c, watch_wakeup.c and watch_filter.c.  All files
+ * use watch_ring.h.
  *
  * Locks, outer to inner
  *
- *	pipe->mutex		readers and the ioctls of one queue
+ *	pipe->mutex		readers, size, filter and O_ASYNC of one queue
  *	watch_list->lock	the watches of an object; process context
  *	watch_queue->ring.lock	the ring, and the watches of a queue; taken in any
  *				context, so interrupts are disabled
@@ -60,7 +60,7 @@
 
 struct fasync_struct;
 
-/* Maximum number of descriptors of one queue that have O_ASYNC */
+/* Maximum number of open files of one queue that have O_ASYNC */
 #define WATCH_QUEUE_MAX_ASYNC	4
 
 #define WATCH_FILTER_MAX_RULES	16
@@ -83,7 +83,7 @@ struct watch_queue {
 
 	wait_queue_head_t wait;		/* sleeping readers and pollers */
 	struct delayed_work notify_work;	/* wakes and signals readers */
-	/* Descriptors with O_ASYNC, one per entry */
+	/* Open files with O_ASYNC, one per entry */
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
 	unsigned long next_notify;	/* when notify_work may run again, jiffies */
 	struct hlist_head watches;
