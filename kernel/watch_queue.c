@@ -370,8 +370,8 @@ static struct watch *watch_find(const struct watch_list *wlist,
 }
 
 /*
- * Each watch adds to the cost of every event on its object, so their number is limited.
- * Watches on keys are also subject to RLIMIT_NOFILE, as in Linux 6.12.
+ * Each watch adds to the cost of every event on its object, so the number of watches is
+ * limited.  As before, watches on keys are also subject to RLIMIT_NOFILE.
  */
 static bool watch_charge(struct watch *watch)
 {

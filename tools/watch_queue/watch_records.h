@@ -106,7 +106,7 @@ static inline bool watch_record_is_meta(const union watch_record *rec, unsigned 
  * @rec: the record
  *
  * Return: The number, where 65535 means 65535 or more; 0 if @rec does not report a
- * loss.  The implementation in Linux 5.8 to 6.12 does not count losses, so the
+ * loss.  The previous implementation of the queue does not count losses, so the
  * number is 1 there.
  */
 static inline unsigned int watch_record_lost(const union watch_record *rec)

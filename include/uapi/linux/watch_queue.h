@@ -198,7 +198,7 @@ enum key_notification_subtype {
 /**
  * KEY_WATCH_EXTENDED - flag in the watch ID argument of KEYCTL_WATCH_KEY
  *
- * The watch also gets records that Linux 5.8 to 6.12 did not post:
+ * The watch also gets records that kernels without this flag do not post:
  * %NOTIFY_KEY_EXPIRED, and %NOTIFY_KEY_UNLINKED for links that the kernel removes.
  * The kernel removes a link if a new link to another key of the same type and
  * description displaces it, or if its key is dead.  Kernels that do not support
