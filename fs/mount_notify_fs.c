@@ -7,10 +7,10 @@
  * change in all its mounts and posts the records.  This takes a step for each mount of
  * the filesystem under mount_lock, as remounting it read-only does.
  *
- * The work item runs a tick later, so that a program that remounts a filesystem in a
- * loop does not repeat it as often.  If it took long, the delay is longer, but
- * at most a second: a user can mount a filesystem many times, and must not keep a
- * kworker busy.
+ * The work item runs a tick after the first change, so that it does not run for each
+ * remount of a program that remounts a filesystem in a loop.  If the work item took
+ * long, the delay is longer, but at most a second: a user can mount a filesystem many
+ * times, and must not keep a kworker busy.
  *
  * mount_fs_lock protects the list, which s_mounts_changed links.  The work item holds
  * mount_lock from taking a superblock off the list until it has walked its mounts.  The
@@ -37,7 +37,7 @@ static LIST_HEAD(mount_fs_changed);
 static DEFINE_SPINLOCK(mount_fs_lock);
 static unsigned long mount_fs_delay = 1;	/* jiffies until the work item runs */
 
-/* Take the first superblock off @list, which mount_fs_lock protects like the other */
+/* Unlink the first superblock from @list, which mount_fs_lock also protects */
 static struct super_block *mount_fs_take(struct list_head *list)
 {
 	struct super_block *sb;
@@ -87,7 +87,7 @@ static DECLARE_DELAYED_WORK(mount_fs_work, mount_fs_work_fn);
  * mount_notify_fs - notify watchers that the filesystem of mounts changed
  * @sb: the superblock; it was remounted, became read-only or was shut down
  *
- * The records are posted by a work item.  Changes before it runs are one event.
+ * A work item posts the records.  Changes before it runs are reported as one event.
  *
  * Context: Any but NMI.
  */

@@ -38,7 +38,7 @@ static bool mount_ns_is_reachable(const struct mnt_namespace *ns, const struct p
 {
 	struct mount *mnt = ns->root;
 
-	/* Each mount further down may only have the next one on it */
+	/* From the root of the namespace to @root, each mount may have only one child */
 	while (root->mnt != &mnt->mnt) {
 		if (!list_is_singular(&mnt->mnt_mounts))
 			return false;

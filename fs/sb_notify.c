@@ -55,9 +55,9 @@
  *
  * Errors in metadata, write-back errors, failed reads, lost data and stale pages have
  * one rate limit each, see kernel/watch_ratelimit.c.  They are separate, as users can
- * cause errors of data, for example if they read a bad block of a file of theirs again
- * and again.  Users can cause stale pages even on a healthy filesystem.  For quota
- * warnings, see fs/sb_notify_quota.c.
+ * cause errors of data, for example by reading a bad block of a file repeatedly.  Users
+ * can cause stale pages even on a healthy filesystem.  For quota warnings, see
+ * fs/sb_notify_quota.c.
  *
  * Locks, outer to inner
  *

@@ -49,7 +49,7 @@ struct sb_quota_limit {
 	struct sb_quota_warning key;	/* valid while rl is open */
 };
 
-/* What is notified about one superblock; see the banner of fs/sb_notify.c */
+/* Watches and rate limits of one superblock; see the banner of fs/sb_notify.c */
 struct sb_watchers {
 	struct rcu_head rcu;		/* near the start, for kfree_rcu() */
 	struct super_block *sb;

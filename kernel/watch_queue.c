@@ -36,8 +36,8 @@
  * A watch ends in one of three ways.  They may run at the same time.  The one that
  * unlinks the watch from its object's list, under the lock of this list, releases it:
  *
- *	R  remove_watch_from_object()	the watch is removed by its owner,
- *	   watch_queue_remove_id()	by object or by ID
+ *	R  remove_watch_from_object()	a program removes the watch, by object
+ *	   watch_queue_remove_id()	or by ID
  *	L  remove_watch_list()		the object is destroyed
  *	C  watch_queue_close()		the queue is destroyed
  *

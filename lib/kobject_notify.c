@@ -109,7 +109,7 @@ static u64 uevent_number(const char *text)
 	return number;
 }
 
-/* Store what the variables of the subsystem and of the user contain */
+/* Store the device number, and whether a program triggered the event */
 static void device_put_others(struct device_notification *n,
 			      const struct kobj_uevent_env *env)
 {

@@ -129,8 +129,8 @@ struct watch_target {
  *	the object, and create its list.  Otherwise do not check permissions.  May
  *	sleep.  Returns 0, -EBADF if a file is required, -EINVAL if the file is of the
  *	wrong kind, -EPERM, -ENOMEM, or the error of a security module
- * @added: called after a watch of the queue was added, and if the program passed
- *	%WATCH_REPORT_STATE, or NULL.  The caller keeps the object and the queue alive,
+ * @added: optional.  Called after a watch of the queue was added, and if the program
+ *	passed %WATCH_REPORT_STATE.  The caller keeps the object and the queue alive,
  *	but not the watch.  May sleep
  *
  * If @find acquires a resource for @private, the release function of the list

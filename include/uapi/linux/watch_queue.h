@@ -201,8 +201,8 @@ enum key_notification_subtype {
  * The watch also gets records that kernels without this flag do not post:
  * %NOTIFY_KEY_EXPIRED, and %NOTIFY_KEY_UNLINKED for links that the kernel removes.
  * The kernel removes a link if a new link to another key of the same type and
- * description displaces it, or if its key is dead.  Kernels that do not support
- * this flag return EINVAL.
+ * description displaces it, or if its key is dead.  Kernels without this flag
+ * return EINVAL.
  */
 #define KEY_WATCH_EXTENDED	0x00000100
 
@@ -293,7 +293,7 @@ struct mount_notification {
  *	other options
  * @NOTIFY_SB_RDWR: the filesystem accepts changes again, because of a remount, which
  *	may also have changed other options
- * @NOTIFY_SB_RECONFIGURED: the filesystem was remounted, maybe with other options,
+ * @NOTIFY_SB_RECONFIGURED: the filesystem was remounted, possibly with other options,
  *	and remained read-only or writable
  * @NOTIFY_SB_FROZEN: frozen; writers block.  With %NOTIFY_SB_BY_SUSPEND, all
  *	filesystems are frozen for a suspend.  Posted without the flag afterwards if
@@ -431,11 +431,11 @@ struct superblock_error_notification {
  * @suppressed: number of suppressed warnings of the same kind about the same quota
  *	since the previous record
  *
- * If there are warnings about too many different quotas at a time, one record reports
- * several suppressed ones: @id is -1, @id_type is 0 and @warning is QUOTA_NL_NOWARN.
- * @suppressed is then one less than the number of these warnings.  An unprivileged
- * watcher gets this record with 0 as @suppressed, even if none of the warnings is about
- * its quota.
+ * If there are warnings about too many quotas at a time, one record reports several
+ * suppressed warnings: @id is -1, @id_type is 0 and @warning is QUOTA_NL_NOWARN.
+ * @suppressed is then one less than the number of these warnings.  For an unprivileged
+ * watcher, @suppressed is 0 in this record, which is posted even if none of the warnings
+ * is about the watcher's quota.
  */
 struct superblock_quota_notification {
 	struct superblock_notification sb;
