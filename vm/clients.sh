@@ -4,13 +4,17 @@
 #
 # Usage: clients.sh records|keyutils ROUNDS
 #        clients.sh selftests [watch]
+#        clients.sh ltp ROUNDS [watch]
 #
 #   records    run vm/clients.c, whose output must be the same in each round
-#   keyutils   run the tests of keyutils (/t/tests): print "ROUND ok|failed TEST" for
+#   keyutils   run the tests of keyutils (/t/tests): print "ROUND passed|failed TEST" for
 #              each one, and the end of the log of a failed one
 #   selftests  run the kernel's selftests (/t/selftests), and print their log. With
 #              "watch", watchq watches everything while they run. Then print
 #              "ok|failed CHECK" for each check of watchq
+#   ltp        run the tests that /t/ltp/tests lists, those of the watch queue in each
+#              round: print "ROUND passed|skipped|failed TEST" for each one, and the end
+#              of the output of a failed one. "watch" is as above
 
 # tool NAME TEXT: make a program NAME, which the suite needs, that prints TEXT
 tool() {
@@ -38,6 +42,14 @@ watch_namespaces() {
 		watch --mount "/proc/$pid/ns/mnt"
 		echo >&9
 	done
+}
+
+# watch_all: watch everything; the process ID of the first watchq is in $watcher
+watch_all() {
+	mkfifo /tmp/messages /tmp/requests /tmp/replies || exit
+	exec 7<>/tmp/messages 8<>/tmp/requests 9<>/tmp/replies
+	watch --mount /proc/self/ns/mnt --sb all --block all --devices
+	watcher=$!
 }
 
 # check TEXT COMMAND...: print the result of a check
@@ -71,7 +83,7 @@ keyutils)
 			test=${test%/runtest.sh}
 			test=${test#./}
 			if (cd "$test" && TEST=$test bash ./runtest.sh) >output 2>&1 </dev/null; then
-				echo "$n ok $test"
+				echo "$n passed $test"
 			else
 				echo "$n failed $test"
 				tail -n 8 output "$test"/*.out | sed 's/^/# /'
@@ -84,10 +96,7 @@ selftests)
 		ln -s /t/bash /bin/ && ln -s /proc/self/fd/1 /dev/stdout &&
 		insmod /t/test_module.ko && cd /t/selftests || exit
 	if [ "$2" ]; then
-		mkfifo /tmp/messages /tmp/requests /tmp/replies || exit
-		exec 7<>/tmp/messages 8<>/tmp/requests 9<>/tmp/replies
-		watch --mount /proc/self/ns/mnt --sb all --block all --devices
-		watcher=$!
+		watch_all
 		watch_namespaces >/tmp/failed &
 	fi
 	# A test needs a terminal.
@@ -101,5 +110,31 @@ selftests)
 				grep -qF "\"source\":\"$source\"" /tmp/events
 		done
 	fi
+	;;
+ltp)
+	export LTPROOT=/t/ltp TMPDIR=/tmp/ltp LD_LIBRARY_PATH=/t/ltp/lib KCONFIG_PATH=/t/.config
+	export LTP_TIMEOUT_MUL=10 LTP_SINGLE_FS_TYPE=ext4 LTP_COLORIZE_OUTPUT=n
+	PATH=$LTPROOT/testcases/bin:$PATH
+	mkdir -p $TMPDIR && cd $TMPDIR || exit
+	rm -f /tmp/messages /tmp/requests /tmp/replies
+	[ ! "$3" ] || watch_all
+	n=0
+	while [ $((n += 1)) -le "$2" ]; do
+		while read -r test command; do
+			[ "$n" = 1 ] || [ "${test#wqueue}" != "$test" ] || continue
+			# The exit status is a sum: 1, 2 and 4 are failures, 32 is a skipped part.
+			sh -c "$command" >/tmp/output 2>&1 </dev/null
+			status=$?
+			if [ $status = 0 ] || grep -q TPASS /tmp/output && [ $status = 32 ]; then
+				echo "$n passed $test"
+			elif [ $status = 32 ]; then
+				echo "$n skipped $test"
+			else
+				echo "$n failed $test"
+				tail -n 20 /tmp/output | sed 's/^/# /'
+			fi
+		done <$LTPROOT/tests
+	done
+	[ ! "$3" ] || kill "$watcher"
 	;;
 esac
