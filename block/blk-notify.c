@@ -388,7 +388,8 @@ static bool bio_is_part(const struct bio *bio)
  * @chained: bio_chain() set its completion, so bi_private is the parent bio
  *
  * Bios that failed because of REQ_NOWAIT or REQ_POLLED, or because they are malformed,
- * are not reported.  Neither is readahead, which drivers may drop under load.
+ * are not reported.  Failed readahead is not reported either, as drivers may drop it
+ * under load.
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */

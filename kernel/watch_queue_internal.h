@@ -78,7 +78,7 @@ struct watch_queue {
 	u32 nr_async;			/* entries of fasync[] in use */
 	bool wake_all;			/* the next notify_work wakes all sleepers */
 	bool notifying;			/* notify_work is running */
-	bool notify_again;		/* it must run once more */
+	bool notify_again;		/* it must run again */
 	bool closed;			/* no more watches, no more records */
 
 	wait_queue_head_t wait;		/* sleeping readers and pollers */
