@@ -101,6 +101,7 @@ int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id);
 
 /* kernel/watch_wakeup.c */
 void watch_queue_notify_work(struct work_struct *work);
+void watch_queue_notified(struct watch_queue *wqueue, u64 used);
 void watch_queue_notify(struct watch_queue *wqueue);
 void watch_queue_notify_all(struct watch_queue *wqueue);
 

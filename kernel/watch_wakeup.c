@@ -52,8 +52,7 @@ void watch_queue_notify_work(struct work_struct *work)
 {
 	struct watch_queue *wqueue = container_of(to_delayed_work(work),
 						  struct watch_queue, notify_work);
-	u64 start = task_sched_runtime(current), used;
-	unsigned long pause;
+	u64 start = task_sched_runtime(current);
 	bool all;
 
 	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
@@ -69,16 +68,29 @@ void watch_queue_notify_work(struct work_struct *work)
 		kill_fasync(&wqueue->fasync[i], SIGIO, POLL_IN);
 		cond_resched();
 	}
+	watch_queue_notified(wqueue, task_sched_runtime(current) - start);
+}
 
-	used = task_sched_runtime(current) - start;
-	pause = clamp(nsecs_to_jiffies(PAUSE_FACTOR * used), 1UL, MAX_DELAY);
-	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
-		wqueue->next_notify = jiffies + pause;
-		wqueue->notifying = false;
-		if (wqueue->notify_again)
-			watch_queue_notify(wqueue);
-		wqueue->notify_again = false;
-	}
+/**
+ * watch_queue_notified - begin the pause after a wake-up
+ * @wqueue: the queue
+ * @used: processor time of the wake-up in nanoseconds
+ *
+ * If another wake-up was requested in the meantime, it runs after the pause.
+ *
+ * Context: Process context.
+ */
+void watch_queue_notified(struct watch_queue *wqueue, u64 used)
+{
+	unsigned long pause = clamp(nsecs_to_jiffies(PAUSE_FACTOR * used), 1UL, MAX_DELAY);
+
+	spin_lock_irq(&wqueue->ring.lock);
+	wqueue->next_notify = jiffies + pause;
+	wqueue->notifying = false;
+	if (wqueue->notify_again)
+		watch_queue_notify(wqueue);
+	wqueue->notify_again = false;
+	spin_unlock_irq(&wqueue->ring.lock);
 }
 
 /**

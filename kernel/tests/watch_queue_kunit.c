@@ -14,7 +14,6 @@
 #include <linux/completion.h>
 #include <linux/irq_work.h>
 #include <linux/mman.h>
-#include <linux/sched/cputime.h>
 #include <linux/sched/mm.h>
 #include <linux/timer.h>
 #include <linux/watch_ratelimit.h>
@@ -803,44 +802,39 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
-/* A task whose first wake-up takes three ticks and requests the next one */
-struct test_slow_waiter {
-	struct wait_queue_entry entry;
-	struct test_context *ctx;
-	unsigned int wakes;
-};
-
-static int test_slow_waiter_wake(struct wait_queue_entry *entry, unsigned int mode,
-				 int flags, void *key)
+/* Request a wake-up while one runs that takes @used; it is delayed by @ticks or more */
+static void test_notify_pause(struct kunit *test, u64 used, unsigned long ticks)
 {
-	struct test_slow_waiter *w = container_of(entry, struct test_slow_waiter, entry);
-	u64 start = task_sched_runtime(current);
+	struct test_context *ctx = test->priv;
+	struct delayed_work *work = &ctx->wqueue->notify_work;
+	unsigned long start = jiffies;
 
-	if (w->wakes++)
-		return 0;
-	while (task_sched_runtime(current) - start < 3 * TICK_NSEC)
-		cpu_relax();
-	spin_lock(&w->ctx->ring->lock);
-	watch_queue_notify(w->ctx->wqueue);
-	spin_unlock(&w->ctx->ring->lock);
-	return 0;
+	ctx->wqueue->notifying = true;
+	test_post(ctx, 1);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
+	watch_queue_notified(ctx->wqueue, used);
+	KUNIT_EXPECT_TRUE(test, time_after_eq(work->timer.expires, start + ticks));
+	KUNIT_EXPECT_TRUE(test, time_before_eq(work->timer.expires, jiffies + HZ));
+	flush_delayed_work(work);
+	test_read(ctx, sizeof(ctx->buf));
 }
 
 /* A slow wake-up delays the next one, which may be requested while it runs */
 static void watch_queue_test_notify_slow(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
-	struct test_slow_waiter w = { .ctx = ctx };
-	struct delayed_work *work = &ctx->wqueue->notify_work;
-	unsigned long start = jiffies;
+	struct test_waiter w = {};
 
-	init_waitqueue_func_entry(&w.entry, test_slow_waiter_wake);
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
+	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
 	add_wait_queue(&ctx->wqueue->wait, &w.entry);
-	test_post(ctx, 1);
-	flush_delayed_work(work);
-	KUNIT_EXPECT_TRUE(test, time_after_eq(work->timer.expires, start + 3 * 16));
-	flush_delayed_work(work);
+
+	test_notify_pause(test, 3 * TICK_NSEC, 3 * 16);
+	test_notify_pause(test, NSEC_PER_SEC, HZ);
 	KUNIT_EXPECT_EQ(test, 2, w.wakes);
+	/* Without a request, there is none */
+	watch_queue_notified(ctx->wqueue, 0);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->wqueue->notify_work));
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
