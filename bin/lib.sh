@@ -76,7 +76,8 @@ room() {
 }
 
 # step TEXT COMMAND...: run with the output in a log file; print TEXT and the time,
-# and on failure the end of the log
+# and on failure the end of the log. In a COMMAND that is a function, errexit is off, so
+# each command of it whose failure matters needs "|| return".
 step() {
 	local text=$1 start=$SECONDS log
 	shift
