@@ -111,9 +111,7 @@ fetch_source() {
 	done
 	apt=(apt-get -q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$PWD/parts"
 		-o "Dir::State::lists=$PWD/lists" -o APT::Sandbox::User=root)
-	"${apt[@]}" update
-	"${apt[@]}" source "$1"
-	mv "$1"-*/ "$1"
+	"${apt[@]}" update && "${apt[@]}" source "$1" && mv "$1"-*/ "$1"
 }
 
 # git_am TREE REPO PATCH...: apply the patches to the files of TREE that they change, in
