@@ -456,6 +456,21 @@ TEST_F(queue, next_mount_after_loss)
 	EXPECT_EQ(1, mnt_monitor_next_mount(self->mn, &id, NULL));
 }
 
+/* The record about a changed filesystem stands for all its mounts. */
+TEST_F(queue, next_mount_of_filesystem)
+{
+	uint64_t id;
+
+	ASSERT_EQ(0, mount(A, B, NULL, MS_BIND, NULL));
+	NEXT(mnt_id(B), MOUNT);
+	ASSERT_EQ(0, mount(NULL, A, NULL, MS_REMOUNT, "size=1m"));
+	EXPECT_TRUE(becomes_readable(self->fd));
+	EXPECT_EQ(-EOVERFLOW, mnt_monitor_next_mount(self->mn, &id, NULL));
+	EXPECT_EQ(1, mnt_monitor_next_mount(self->mn, &id, NULL));
+	change();
+	EXPECT_EQ(0, mnt_monitor_next_mount(self->mn, &id, NULL));
+}
+
 /* After the end of the namespace, no more changes are returned. */
 TEST_F(queue, next_mount_at_end)
 {
