@@ -281,8 +281,6 @@ struct call {
 	/* True if the call, which succeeded, had the expected effect */
 	bool (*check)(struct fault *f);
 	bool unsized;		/* the queue has no size before the call */
-	bool new_cred;		/* the caller has other credentials than the files */
-	bool unwatched;		/* the queue has a size and no watch */
 	bool lenient;		/* the call may succeed despite any single failure */
 	int errors[4];		/* expected errors, up to the first 0 */
 	unsigned int rare;	/* number of last errors that need not occur */
@@ -312,10 +310,7 @@ static bool call_prepare(struct fault *f, const struct call *call)
 	f->other = key_new("other");
 	return f->key > 0 && f->other > 0 &&
 	       !pipe2(f->fd, O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC) &&
-	       (call->unwatched ? !queue_size(f->fd[0], DEPTH) :
-				  call_fill(f, call)) &&
-	       /* This copies the credentials without a change */
-	       (!call->new_cred || !prctl(PR_SET_KEEPCAPS, 0));
+	       call_fill(f, call);
 }
 
 /* Closes all files and removes the keys, which are new for each call */
@@ -603,43 +598,12 @@ static bool check_watch(struct fault *f)
 	       got_updated(f->fd[0], 2, f->other);
 }
 
-/* Adding a watch fails cleanly. */
+/* Adding a watch fails cleanly.  It allocates the list, the watch and its credentials. */
 TEST_F_TIMEOUT(fault, add_watch, LIMIT)
 {
 	static const struct call call = {
 		.make = make_watch,
 		.check = check_watch,
-		.errors = { ENOMEM },
-	};
-
-	sweep(_metadata, &self->f, &call);
-}
-
-static bool check_first_watch(struct fault *f)
-{
-	return post(f->other, 1) && got_updated(f->fd[0], 2, f->other);
-}
-
-/* Adding the first watch, which copies the credentials of the files, fails cleanly. */
-TEST_F_TIMEOUT(fault, add_first_watch, LIMIT)
-{
-	static const struct call call = {
-		.make = make_watch,
-		.check = check_first_watch,
-		.unwatched = true,
-		.errors = { ENOMEM },
-	};
-
-	sweep(_metadata, &self->f, &call);
-}
-
-/* Adding a watch that cannot share the credentials of the files fails cleanly. */
-TEST_F_TIMEOUT(fault, add_watch_new_cred, LIMIT)
-{
-	static const struct call call = {
-		.make = make_watch,
-		.check = check_watch,
-		.new_cred = true,
 		.errors = { ENOMEM },
 	};
 
