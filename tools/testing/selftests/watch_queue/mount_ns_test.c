@@ -526,9 +526,9 @@ TEST_F(ns, filesystem)
 }
 
 /*
- * FS_CHANGED is posted by a work item, which posts all records about a change together.
- * A mount that is made after the first of these records is in the queue has its record
- * after all of them.
+ * FS_CHANGED is posted by a work item, in the order in which the filesystems changed.
+ * All records about a change are posted together.  A mount that is made after the first
+ * of these records is in the queue has its record after all of them.
  */
 static bool got_fence(struct reader *a, struct reader *b, __u64 base)
 {
@@ -547,6 +547,7 @@ static bool got_fence(struct reader *a, struct reader *b, __u64 base)
 TEST_F(ns, remounted)
 {
 	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0);
+	int fd;
 
 	drop_all(&self->q, &self->tree);
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, 0));
@@ -563,8 +564,15 @@ TEST_F(ns, remounted)
 	GOT_EACH_IN(&self->tree, BY(ID, FS_CHANGED, b, a, 0, BY_SUBTREE));
 	GOT_FENCE();
 
-	/* A refused remount changes nothing */
+	/* A refused remount changes nothing: its record would be posted first */
 	EXPECT_EQ(-EINVAL, do_mount(NULL, "a", NULL, MS_REMOUNT, "no-such-option"));
+	fd = open("a/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(-EBUSY, do_reconfigure("a", "ro"));
+	close(fd);
+	ASSERT_EQ(0, do_mount(NULL, "a/b", NULL, MS_REMOUNT, "size=3M"));
+	GOT_EACH(BY(ID, FS_CHANGED, b, a, 0, 0));
+	GOT_EACH_IN(&self->tree, BY(ID, FS_CHANGED, b, a, 0, BY_SUBTREE));
 	GOT_FENCE();
 }
 

@@ -289,7 +289,7 @@ TEST_F(mounts, tree_detached_by_rmdir)
 /* RDONLY, RDWR and SETATTR are posted for changes only, by each of the system calls. */
 TEST_F(mounts, attributes)
 {
-	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0);
+	__u64 a = tmpfs("a", 0), b = tmpfs("a/b", 0), c;
 	int fd;
 
 	GOT(NEW, a, self->base, 0, 0);
@@ -325,6 +325,13 @@ TEST_F(mounts, attributes)
 			      MS_RELATIME, NULL));
 	GOT(RDWR, a, self->base, 0, 0);
 	GOT(SETATTR, a, self->base, 0, 0);
+	GOT_NO_MORE();
+
+	/* The filesystems did not change: FS_CHANGED would be posted first */
+	c = tmpfs("c", 0);
+	GOT(NEW, c, self->base, 0, 0);
+	ASSERT_EQ(0, do_reconfigure("c", NULL));
+	GOT_EACH(BY(ID, FS_CHANGED, c, self->base, 0, 0));
 	GOT_NO_MORE();
 }
 
