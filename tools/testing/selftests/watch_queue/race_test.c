@@ -114,6 +114,7 @@ struct reader {
 	bool pinned;		/* runs on a processor of its own */
 	bool alternate;		/* check that IDs A and B alternate */
 	int serial[4];		/* of the keys, by ID */
+	bool removed[4];	/* the REMOVAL of this ID was read */
 	unsigned long long at;	/* place in the stream, including lost records */
 	unsigned long seen;	/* copy of @at for the poster */
 	unsigned long long records;
@@ -152,8 +153,11 @@ static void reader_record(struct reader *rd, const union watch_record *r)
 	rd->records++;
 	if (id < 1 || id > 3 || record_bits(r)) {
 		reader_bad(rd, "unknown ID", r);
+	} else if (rd->removed[id]) {
+		reader_bad(rd, "after its removal", r);
 	} else if (is_removal(r)) {
 		rd->removals++;
+		rd->removed[id] = true;
 		if (record_len(r) != sizeof(r->removal) ||
 		    r->removal.id != (__u64)rd->serial[id])
 			reader_bad(rd, "malformed removal", r);
@@ -675,6 +679,7 @@ TEST_F_TIMEOUT(queue, watches_concurrent, LIMIT)
 
 		/* The reader rejects the other two IDs, which are unused */
 		memset(rd.serial, 0, sizeof(rd.serial));
+		memset(rd.removed, 0, sizeof(rd.removed));
 		rd.serial[id] = self->a;
 		ASSERT_EQ(0, watch_add(RING_A, self->fd[i & 1], id));
 		if (!(i & 7))
