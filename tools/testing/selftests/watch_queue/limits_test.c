@@ -6,6 +6,7 @@
  * that the kernel reschedules during long work, another task on the same processor must
  * see the work half done.  The lockup detectors report what takes too long.
  */
+#include <limits.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -42,6 +43,13 @@ static long long number_of(const char *path, const char *key)
 	}
 	fclose(file);
 	return value;
+}
+
+/* The default in the initial user namespace.  Tests that change the limit restore it. */
+TEST(default_limit)
+{
+	require_root(_metadata);
+	EXPECT_EQ(128, sysctl_get(MAX_WATCHES));
 }
 
 #define MANY		100000
@@ -737,6 +745,28 @@ TEST_F(scale, small_queues)
 	for (i = 0; i < nr; i++) {
 		ASSERT_TRUE(got_updates(self->item[i], i & 0xff, key, 2));
 		ASSERT_TRUE(got_nothing(self->item[i]));
+	}
+}
+
+/* A new user namespace has no limit of its own. */
+TEST_F(scale, new_namespace)
+{
+	const int nr = 200;	/* above the default of the initial user namespace */
+	int fd[2], key, i;
+
+	if (access("/proc/self/uid_map", F_OK))
+		SKIP(return, "CONFIG_USER_NS is not set");
+	ASSERT_EQ(0, become_user(SOME_USER));
+	session_open(_metadata);
+	key = key_new("popular");
+	ASSERT_GT(key, 0);
+	ASSERT_EQ(0, neg(unshare(CLONE_NEWUSER)));
+	EXPECT_EQ(INT_MAX, sysctl_get(MAX_WATCHES));
+	for (i = 0; i < nr; i++) {
+		ASSERT_EQ(0, neg(pipe2(fd, O_NOTIFICATION_PIPE)));
+		ASSERT_EQ(0, watch_add(key, fd[0], 1)) {
+			TH_LOG("watch %d", i);
+		}
 	}
 }
 
