@@ -118,6 +118,62 @@ TEST_F(device, actions)
 	}
 }
 
+/* Sends a uevent to this network namespace, as container managers do; 0 or -errno */
+static int inject(const char *event, size_t len)
+{
+	struct {
+		struct nlmsghdr head;
+		char event[256];
+	} message = {
+		.head.nlmsg_len = NLMSG_LENGTH(len),
+		.head.nlmsg_type = NLMSG_MIN_TYPE,
+		.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+	};
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+	} ack = { };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT), ret;
+
+	memcpy(message.event, event, len);
+	if (send(fd, &message, message.head.nlmsg_len, 0) < 0 ||
+	    recv(fd, &ack, sizeof(ack), 0) < 0)
+		ret = -errno;
+	else
+		ret = ack.error.error;
+	close(fd);
+	return ret;
+}
+
+/* Only uevents of the kernel are reported. */
+TEST_F(device, injected)
+{
+	static const char event[] = "change@/devices/virtual/mem/null\0ACTION=change\0"
+				    "DEVPATH=/devices/virtual/mem/null\0SUBSYSTEM=mem";
+	union watch_record r;
+	char got[256];
+	int socket, len;
+
+	/* The namespace hides the event from udev */
+	ASSERT_EQ(0, unshare(CLONE_NEWNET));
+	socket = uevents();
+	ASSERT_LE(0, socket);
+	ASSERT_EQ(0, device_watch(&self->q, 1));
+	ASSERT_EQ(0, inject(event, sizeof(event)));
+	len = recv(socket, got, sizeof(got), 0);
+	ASSERT_LT((int)sizeof(event), len);
+	EXPECT_EQ(0, memcmp(event, got, sizeof(event)));
+
+	/* The next event of the kernel is the first record */
+	ASSERT_EQ(0, write_text(MEM_UEVENT, "add"));
+	ASSERT_EQ(1, next_record(&self->q, &r));
+	EXPECT_EQ(NOTIFY_DEVICE_ADD, subtype(&r));
+	EXPECT_STREQ("mem", subsystem(&r));
+	EXPECT_TRUE(same_uevent(socket, &r));
+	EXPECT_TRUE(got_no_more(&self->q));
+	close(socket);
+}
+
 /* A processor goes offline and online, on a machine with at least two. */
 TEST_F(device, offline_online)
 {
