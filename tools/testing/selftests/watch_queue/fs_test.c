@@ -18,6 +18,7 @@
  *	metadata	metadata of xfs cannot be read	ERROR
  *	checksum	changed data on btrfs		ERROR
  *	zoned		zone that cannot be written	ERROR and RDONLY from zonefs
+ *	quota		soft limit of xfs		QUOTA
  *	detector	the cases of node-problem-detector, in one queue
  *
  * Not tested:
@@ -38,6 +39,7 @@
  *
  * Needs the mkfs programs of the filesystems.
  */
+#include <sys/fsuid.h>
 #include <sys/sysmacros.h>
 
 #include "sb.h"
@@ -1368,6 +1370,64 @@ TEST_F_TIMEOUT(zoned, read_only_zone, TIMEOUT_S)
 	EXPECT_TRUE(got_no_more(&s->q));
 	ASSERT_EQ(0, do_umount("mnt", 0));
 	EXPECT_TRUE(got_end(s, 1));
+}
+
+/*
+ * A quota of xfs, which has code of its own for quotas
+ */
+
+FIXTURE(quota)
+{
+	struct rig rig;
+};
+
+FIXTURE_SETUP(quota)
+{
+	rig_open(_metadata, &self->rig, &xfs);
+}
+
+FIXTURE_TEARDOWN(quota)
+{
+	rig_close(&self->rig);
+}
+
+/* Limits the inodes of a user */
+static int set_soft_limit(const struct rig *rig, uid_t uid, unsigned int nr)
+{
+	struct if_dqblk limits = { .dqb_isoftlimit = nr, .dqb_valid = QIF_ILIMITS };
+
+	return neg(syscall(__NR_quotactl, QCMD(Q_SETQUOTA, USRQUOTA), rig->path, uid, &limits));
+}
+
+static int mkdir_as(uid_t uid, const char *path)
+{
+	int ret;
+
+	setfsuid(uid);
+	ret = neg(mkdir(path, 0755));
+	setfsuid(0);
+	return ret;
+}
+
+/* A user that exceeds a soft limit gets a warning. */
+TEST_F_TIMEOUT(quota, soft_limit, TIMEOUT_S)
+{
+	struct rig *rig = &self->rig;
+	int ret = mount_rig(rig, "uquota");
+
+	if (ret == -EINVAL)
+		SKIP(return, "CONFIG_XFS_QUOTA is not set");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, neg(chmod("mnt", 0777)));
+	ASSERT_EQ(0, set_soft_limit(rig, SOME_USER, 1));
+	ASSERT_EQ(0, watch(&rig->s, "mnt", 1));
+	ASSERT_EQ(0, mkdir_as(SOME_USER, "mnt/one"));
+	EXPECT_TRUE(got_no_more(&rig->s.q));
+	ASSERT_EQ(0, mkdir_as(SOME_USER, "mnt/two"));
+	EXPECT_TRUE(got_quota(&rig->s, 1, SOME_USER, USRQUOTA, QUOTA_NL_ISOFTWARN));
+	EXPECT_TRUE(got_no_more(&rig->s.q));
+	ASSERT_EQ(0, do_umount("mnt", 0));
+	mount_again(_metadata, rig);
 }
 
 /*

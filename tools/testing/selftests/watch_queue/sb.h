@@ -7,6 +7,7 @@
 #define _SELFTESTS_WATCH_QUEUE_SB_H
 
 #include <linux/fs.h>
+#include <linux/quota.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -140,6 +141,24 @@ static inline bool got_error(struct stream *s, __u32 id, __u32 subtype,
 	if (ret > 0 && is_error(s, &s->sb[id], &r, id, subtype, want))
 		return true;
 	print_sb(ret, &r);
+	return false;
+}
+
+static inline bool got_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
+			     __u16 warning)
+{
+	union watch_record r;
+	int ret = next(s, &r);
+
+	if (ret > 0 && is_sb(s, &r, id, NOTIFY_SB_QUOTA, sizeof(r.sb_quota)) &&
+	    r.sb_quota.id == qid && r.sb_quota.id_type == type &&
+	    r.sb_quota.warning == warning && !r.sb_quota.suppressed)
+		return true;
+	print_sb(ret, &r);
+	if (ret > 0)
+		ksft_print_msg("quota of %u, type %u, warning %u, %u suppressed\n",
+			       r.sb_quota.id, r.sb_quota.id_type,
+			       r.sb_quota.warning, r.sb_quota.suppressed);
 	return false;
 }
 

@@ -7,7 +7,6 @@
  * tmpfs with the mount points "mnt" and "other".
  */
 #include <endian.h>
-#include <linux/quota.h>
 #include <sys/eventfd.h>
 #include <sys/fsuid.h>
 #include <sys/socket.h>
@@ -15,24 +14,6 @@
 #include "sb.h"
 
 #define FREEZE_FILESYSTEMS	"/sys/power/freeze_filesystems"
-
-static bool got_quota(struct stream *s, __u32 id, __u32 qid, __u16 type,
-		      __u16 warning)
-{
-	union watch_record r;
-	int ret = next(s, &r);
-
-	if (ret > 0 && is_sb(s, &r, id, NOTIFY_SB_QUOTA, sizeof(r.sb_quota)) &&
-	    r.sb_quota.id == qid && r.sb_quota.id_type == type &&
-	    r.sb_quota.warning == warning && !r.sb_quota.suppressed)
-		return true;
-	print_sb(ret, &r);
-	if (ret > 0)
-		ksft_print_msg("quota of %u, type %u, warning %u, %u suppressed\n",
-			       r.sb_quota.id, r.sb_quota.id_type,
-			       r.sb_quota.warning, r.sb_quota.suppressed);
-	return false;
-}
 
 /* Mounts ext4 on a device-mapper device, which is removed on unmount */
 static bool mount_dm(char *name, size_t size, const char *options)
