@@ -289,8 +289,13 @@ static void last_link_removed(void)
 	print_until_removed();
 }
 
+/*
+ * The watch of the previous implementation has the credentials of the program, and with
+ * them the keyring that it watches, so the keyring remains.
+ */
 static void session_ends(void)
 {
+	struct pollfd pfd = { .fd = queue[0], .events = POLLIN };
 	int pid = MUST(fork());
 
 	if (!pid) {
@@ -299,7 +304,8 @@ static void session_ends(void)
 	}
 	MUST(waitpid(pid, NULL, 0));
 	session = 0;
-	print_until_removed();
+	if (poll(&pfd, 1, TIMEOUT_MS) > 0)
+		print_until_removed();
 }
 
 static void watch_removed(void)
