@@ -26,7 +26,7 @@ bool triggered;		/* the poller was woken */
 bool exclusive;		/* it has EPOLLEXCLUSIVE, and reads when it is woken */
 bool counts;		/* used in wake() only */
 bool pending, wake_all;	/* the work item */
-bool notifying, again;	/* it is running, and must run once more */
+bool notifying, again;	/* it is running, and must run again */
 bool watched = true;	/* nr_watches */
 bool writer = true;	/* pipe->writers */
 
