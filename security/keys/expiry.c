@@ -53,11 +53,14 @@ static enum hrtimer_restart key_expiry_timer_func(struct hrtimer *timer)
  * key_expiry_pending - check for an expiry that watchers were not notified of
  * @key: the key
  * @now: the current time
- * @next: reduced to the expiry time of @key if @key expires in the future
+ * @next: reduced to the time at which @key must be checked again, if any
+ *
+ * A user can delay other holders of the semaphore of a key, so do not wait for it.
  *
  * Context: Work item of the garbage collector, which is the only one to free keys,
  *	    with key_serial_lock held.
- * Return: true if @key has expired and this was not returned before.
+ * Return: true, with @key->sem held for reading, if @key has expired and this was not
+ *	   returned before.
  */
 bool key_expiry_pending(struct key *key, time64_t now, time64_t *next)
 {
@@ -89,9 +92,15 @@ bool key_expiry_pending(struct key *key, time64_t now, time64_t *next)
 
 		/* Did the time change?  Pairs with the barrier in key_set_expiry() */
 		if (READ_ONCE(key->expiry) == expiry)
-			return true;
+			break;
 		clear_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags);
 	}
+
+	if (down_read_trylock(&key->sem))
+		return true;
+	clear_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags);
+	*next = min(*next, now + 1);
+	return false;
 }
 
 static int __init key_expiry_init(void)
@@ -101,3 +110,7 @@ static int __init key_expiry_init(void)
 	return 0;
 }
 core_initcall(key_expiry_init);
+
+#ifdef CONFIG_KEY_NOTIFICATIONS_KUNIT_TEST
+#include "tests/expiry_kunit.c"
+#endif

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for notifications about the expiry of keys
+ *
+ * Included at the end of security/keys/expiry.c.  The tests act as the garbage
+ * collector at a time of their choice, far in the future, at which no other key is
+ * checked.
+ */
+#include <kunit/test.h>
+
+#include <keys/user-type.h>
+
+#define KEY_TEST_EXPIRY	(S64_MAX / NSEC_PER_SEC)
+
+/* Return a watched key that expires at KEY_TEST_EXPIRY */
+static struct key *key_test_create(struct kunit *test)
+{
+	struct watch_list *wlist;
+	struct key *key;
+
+	key = key_alloc(&key_type_user, "kunit", GLOBAL_ROOT_UID, GLOBAL_ROOT_GID,
+			current_cred(), KEY_POS_ALL, KEY_ALLOC_NOT_IN_QUOTA, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, key);
+	/* The key owns the list */
+	wlist = kzalloc(sizeof(*wlist), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, wlist);
+	init_watch_list(wlist, NULL);
+	smp_store_release(&key->watchers, wlist);
+	WRITE_ONCE(key->expiry, KEY_TEST_EXPIRY);
+	return key;
+}
+
+struct key_test_result {
+	bool pending;
+	time64_t next;
+};
+
+/* Check the key @nr times, as the garbage collector does, without its interference */
+static void key_test_check(struct key *key, time64_t now, int nr,
+			   struct key_test_result *result)
+{
+	int i;
+
+	spin_lock(&key_serial_lock);
+	clear_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags);
+	for (i = 0; i < nr; i++) {
+		result[i].next = TIME64_MAX;
+		result[i].pending = key_expiry_pending(key, now, &result[i].next);
+		if (result[i].pending)
+			up_read(&key->sem);
+	}
+	spin_unlock(&key_serial_lock);
+}
+
+/* An expiry is pending once, from the second in which the key expires. */
+static void key_expiry_test_once(struct kunit *test)
+{
+	struct key *key = key_test_create(test);
+	struct key_test_result result[2];
+
+	key_test_check(key, KEY_TEST_EXPIRY - 1, 1, result);
+	KUNIT_EXPECT_FALSE(test, result[0].pending);
+	KUNIT_EXPECT_EQ(test, result[0].next, KEY_TEST_EXPIRY);
+
+	key_test_check(key, KEY_TEST_EXPIRY, 2, result);
+	KUNIT_EXPECT_TRUE(test, result[0].pending);
+	KUNIT_EXPECT_FALSE(test, result[1].pending);
+	KUNIT_EXPECT_EQ(test, result[1].next, TIME64_MAX);
+	key_put(key);
+}
+
+/* The expiry time of a revoked key is the time of its revocation. */
+static void key_expiry_test_revoked(struct kunit *test)
+{
+	struct key *key = key_test_create(test);
+	struct key_test_result result;
+
+	set_bit(KEY_FLAG_REVOKED, &key->flags);
+	key_test_check(key, KEY_TEST_EXPIRY, 1, &result);
+	KUNIT_EXPECT_FALSE(test, result.pending);
+	key_put(key);
+}
+
+/* The collector does not wait for the semaphore of a key, but looks again later. */
+static void key_expiry_test_busy(struct kunit *test)
+{
+	struct key *key = key_test_create(test);
+	struct key_test_result result;
+
+	down_write(&key->sem);
+	key_test_check(key, KEY_TEST_EXPIRY, 1, &result);
+	KUNIT_EXPECT_FALSE(test, result.pending);
+	KUNIT_EXPECT_FALSE(test, test_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags));
+	KUNIT_EXPECT_EQ(test, result.next, KEY_TEST_EXPIRY + 1);
+	up_write(&key->sem);
+
+	key_test_check(key, KEY_TEST_EXPIRY, 1, &result);
+	KUNIT_EXPECT_TRUE(test, result.pending);
+	key_put(key);
+}
+
+static struct kunit_case key_expiry_cases[] = {
+	KUNIT_CASE(key_expiry_test_once),
+	KUNIT_CASE(key_expiry_test_revoked),
+	KUNIT_CASE(key_expiry_test_busy),
+	{}
+};
+
+static struct kunit_suite key_expiry_suite = {
+	.name		= "watch_queue_key",
+	.test_cases	= key_expiry_cases,
+};
+kunit_test_suite(key_expiry_suite);
