@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # Test the Debian package of watchq in a Debian system, which has systemd as PID 1 of a
-# PID namespace. apt installs, removes and purges the package while systemd runs. Prints
+# PID namespace. apt installs, upgrades and purges the package while systemd runs. Prints
 # KTAP.
 #
 # Usage: package.sh queue|none
 #
 # With "none", the sysctl of the queue is hidden, which the units take for a kernel
-# without the queue. The directory of this script has the system, root.tar.gz, and the
-# package, watchq.deb. There are no sleeps: each loop ends with an event or with the time
-# limit of the program.
+# without the queue. The directory of this script has the system, root.tar.gz, the
+# package, watchq.deb, and the same with a later version, next.deb. There are no sleeps:
+# each loop ends with an event or with the time limit of the program.
 
 # shellcheck source=tools/testing/selftests/watch_queue/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -21,7 +21,7 @@ boot() {
 	mkdir "$root"
 	mount -t tmpfs -o size=80% debian "$root"
 	tar -xzf "$files/root.tar.gz" -C "$root"
-	cp "$files/watchq.deb" "$root/"
+	cp "$files/watchq.deb" "$files/next.deb" "$root/"
 	# shellcheck disable=SC2016 # expanded in the namespaces
 	container=guest unshare -m -p --fork sh -c '
 		read -r pid rest </proc/self/stat
@@ -43,6 +43,19 @@ inside() {
 # state UNIT: print two properties of the unit
 state() {
 	inside systemctl show -P ActiveState -P ConditionResult "$1" | tr '\n' ' '
+}
+
+# main_pid UNIT: print the process ID of the service
+main_pid() {
+	inside systemctl show -P MainPID "$1"
+}
+
+# restarted UNIT PID: the service runs, with another process ID
+restarted() {
+	equal "$1 runs after the upgrade" "$(state "$1")" 'active yes '
+	main_pid "$1" >/tmp/out
+	! grep -qx "$2" /tmp/out
+	result "$1 was restarted" $? /tmp/out
 }
 
 # check NAME COMMAND...: run one command in the system, which must succeed
@@ -80,7 +93,7 @@ list() {
 }
 
 echo 'KTAP version 1'
-if [ "$1" = queue ]; then echo 1..23; else echo 1..11; fi
+if [ "$1" = queue ]; then echo 1..28; else echo 1..11; fi
 boot
 [ "$1" = queue ] || inside mount -t tmpfs none /proc/sys/user
 running 'the system is running'
@@ -107,6 +120,12 @@ if [ "$1" = queue ]; then
 	check 'the service stops' systemctl stop watchq
 	equal 'it does not run' "$(state watchq)" 'inactive yes '
 	check 'it starts' systemctl start watchq
+
+	service=$(main_pid watchq)
+	instance=$(main_pid watchq@mounts)
+	check 'apt upgrades the package' apt-get install -y /next.deb
+	restarted watchq "$service"
+	restarted watchq@mounts "$instance"
 else
 	equal 'the service does not run' "$(state watchq)" 'inactive no '
 fi
