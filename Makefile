@@ -78,7 +78,7 @@ fuzz:	## fuzz the system calls with AFL++; TIME=300 seconds, SEED=N (10 min)
 abuse:	## check that a user cannot slow down others; FULL=1 (5 min)
 	@bin/abuse
 
-coverage: ## show which lines of kernel/watch_*.[ch] the tests execute (12 min)
+coverage: ## show which lines of the kernel code the tests execute (12 min)
 	@bin/coverage
 
 mutate:	## mutation testing with vm/mutations (seven hours)

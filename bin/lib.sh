@@ -38,6 +38,14 @@ kernel_base() {
 	echo "$v"
 }
 
+# kernel_sources: print the kernel files of ours that are compiled, without the unit tests
+kernel_sources() {
+	local files
+
+	files=("$top"/{block,fs,kernel,lib,security/keys}/*.[ch])
+	printf '%s\n' "${files[@]#"$top/"}" | grep -v _kunit
+}
+
 # base_name: print the package or the version of the unmodified kernel
 base_name() {
 	sed -E 's/^\/[^ ]* ([^ ]*).*/Linux \1/' "$build/stock.id"
