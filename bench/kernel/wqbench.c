@@ -16,8 +16,6 @@
 #include <linux/vmstat.h>
 #include <linux/watch_queue.h>
 
-#include <asm/tsc.h>
-
 #include "wqbench.h"
 
 static struct {
@@ -28,13 +26,19 @@ static struct {
 	.n.subtype = 1,
 };
 
+/* User-mode Linux has no <asm/tsc.h> */
+static u64 ticks(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
 static u64 bench_loop(u64 nr)
 {
-	u64 start = rdtsc();
+	u64 start = ticks();
 
 	for (u64 i = 0; i < nr; i++)
 		barrier();
-	return rdtsc() - start;
+	return ticks() - start;
 }
 
 static u64 bench_post(struct watch_list *wlist, const struct wqbench *arg)
@@ -44,10 +48,10 @@ static u64 bench_post(struct watch_list *wlist, const struct wqbench *arg)
 	void *n = &record;
 
 	record.n.info = arg->len;
-	start = rdtsc();
+	start = ticks();
 	for (u64 i = 0; i < nr; i++)
 		post_watch_notification(wlist, n, NULL, id);
-	return rdtsc() - start;
+	return ticks() - start;
 }
 
 static int bench_watch_one(struct watch_list *wlist, struct watch_queue *wqueue,
@@ -76,7 +80,7 @@ static int bench_watch(struct watch_list *wlist, struct wqbench *arg, bool add)
 	if (IS_ERR(wqueue))
 		return PTR_ERR(wqueue);
 
-	start = rdtsc();
+	start = ticks();
 	for (u64 i = 0; !ret && i < arg->nr; i++) {
 		if (add)
 			ret = bench_watch_one(wlist, wqueue, arg->id + i);
@@ -84,7 +88,7 @@ static int bench_watch(struct watch_list *wlist, struct wqbench *arg, bool add)
 			ret = remove_watch_from_object(wlist, wqueue,
 						       arg->id + i, false);
 	}
-	arg->result = rdtsc() - start;
+	arg->result = ticks() - start;
 	put_watch_queue(wqueue);
 	return ret;
 }
