@@ -32,6 +32,7 @@
  *	notifying,
  *	notify_again
  *	notify_work		queued under ring.lock
+ *	last_active		notify_work
  *	watches			ring.lock; fdinfo, watch_find() and removal by ID
  *				walk the list under RCU
  *	nr_watches		ring.lock to write, READ_ONCE() without it
@@ -86,6 +87,7 @@ struct watch_queue {
 	/* Open files with O_ASYNC, one per entry */
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
 	unsigned long next_notify;	/* when notify_work may run again, jiffies */
+	unsigned long last_active;	/* when it ran last, seconds */
 	struct hlist_head watches;
 	u32 nr_watches;
 	unsigned long atime;		/* when the inode's atime was last set, jiffies */
@@ -101,6 +103,7 @@ int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id);
 
 /* kernel/watch_wakeup.c */
 void watch_queue_notify_work(struct work_struct *work);
+u32 watch_queue_count_active(struct watch_queue *wqueue, unsigned long second);
 void watch_queue_notified(struct watch_queue *wqueue, u64 used);
 void watch_queue_notify(struct watch_queue *wqueue);
 void watch_queue_notify_all(struct watch_queue *wqueue);

@@ -10,10 +10,13 @@
  * ticks later otherwise.  A reader that empties the queue after every record thus
  * adds little to the cost of a burst.
  *
- * A kworker is not in the cgroup of the user that makes a wake-up slow.  So notify_work
- * does not run again for 16 times the processor time that it has used, but at most for
- * a second.  It is not queued while it runs: it queues itself when it ends, after this
- * pause.  Elapsed time would include that of readers that preempt the kworker.
+ * A kworker is not in the cgroup of the user that makes a wake-up slow, and a user can
+ * have many queues.  So notify_work does not run again for 16 times the processor time
+ * that it has used, times the number of queues with recent wake-ups, but at most for a
+ * second.  As long as no pause is cut to a second, all wake-ups together use about a
+ * sixteenth of a processor.  notify_work is not queued while it runs: it queues itself
+ * when it ends, after the pause.  Elapsed time would include that of readers that preempt
+ * the kworker.
  *
  * The orderings are in the banner of kernel/watch_queue.c.
  */
@@ -36,8 +39,18 @@
 /* Maximum delay of notify_work in ticks */
 #define MAX_DELAY	((unsigned long)HZ)
 
-/* The pause after notify_work, as a multiple of its processor time */
+/* The pause after notify_work, as a multiple of its processor time and of the queues */
 #define PAUSE_FACTOR	16
+
+/* The queues with wake-ups in a second and in the second before it */
+static struct {
+	spinlock_t lock;
+	unsigned long second;
+	u32 nr;
+	u32 nr_before;
+} active = {
+	.lock = __SPIN_LOCK_UNLOCKED(active.lock),
+};
 
 /* Separate, so that slow wake-ups do not delay unrelated work items */
 static struct workqueue_struct *watch_queue_wq __ro_after_init;
@@ -72,6 +85,30 @@ void watch_queue_notify_work(struct work_struct *work)
 }
 
 /**
+ * watch_queue_count_active - count a queue that has a wake-up
+ * @wqueue: the queue
+ * @second: the current time in seconds, which may wrap
+ *
+ * Context: Process context, but not for the same queue at the same time.
+ * Return: the number of queues that had wake-ups in this second or in the one before,
+ *	   whichever is larger.  @wqueue is included.
+ */
+u32 watch_queue_count_active(struct watch_queue *wqueue, unsigned long second)
+{
+	guard(spinlock)(&active.lock);
+	if (active.second != second) {
+		active.nr_before = active.second == second - 1 ? active.nr : 0;
+		active.nr = 0;
+		active.second = second;
+	}
+	if (!active.nr || wqueue->last_active != second) {
+		wqueue->last_active = second;
+		active.nr++;
+	}
+	return max(active.nr, active.nr_before);
+}
+
+/**
  * watch_queue_notified - begin the pause after a wake-up
  * @wqueue: the queue
  * @used: processor time of the wake-up in nanoseconds
@@ -82,7 +119,8 @@ void watch_queue_notify_work(struct work_struct *work)
  */
 void watch_queue_notified(struct watch_queue *wqueue, u64 used)
 {
-	unsigned long pause = clamp(nsecs_to_jiffies(PAUSE_FACTOR * used), 1UL, MAX_DELAY);
+	u64 wait = PAUSE_FACTOR * used * watch_queue_count_active(wqueue, jiffies / HZ);
+	unsigned long pause = clamp(nsecs_to_jiffies(wait), 1UL, MAX_DELAY);
 
 	spin_lock_irq(&wqueue->ring.lock);
 	wqueue->next_notify = jiffies + pause;

@@ -802,21 +802,22 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
-/* Request a wake-up while one runs that takes @used; it is delayed by @ticks or more */
-static void test_notify_pause(struct kunit *test, u64 used, unsigned long ticks)
+/* Request a wake-up while one runs that uses @used ns; return the delay in ticks */
+static unsigned long test_notify_delay(struct kunit *test, u64 used)
 {
 	struct test_context *ctx = test->priv;
 	struct delayed_work *work = &ctx->wqueue->notify_work;
-	unsigned long start = jiffies;
+	unsigned long start = jiffies, expires;
 
 	ctx->wqueue->notifying = true;
 	test_post(ctx, 1);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
 	watch_queue_notified(ctx->wqueue, used);
-	KUNIT_EXPECT_TRUE(test, time_after_eq(work->timer.expires, start + ticks));
-	KUNIT_EXPECT_TRUE(test, time_before_eq(work->timer.expires, jiffies + HZ));
+	expires = work->timer.expires;
+	KUNIT_EXPECT_TRUE(test, time_before_eq(expires, jiffies + HZ));
 	flush_delayed_work(work);
 	test_read(ctx, sizeof(ctx->buf));
+	return expires - start;
 }
 
 /* A slow wake-up delays the next one, which may be requested while it runs */
@@ -829,13 +830,58 @@ static void watch_queue_test_notify_slow(struct kunit *test)
 	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
 	add_wait_queue(&ctx->wqueue->wait, &w.entry);
 
-	test_notify_pause(test, 3 * TICK_NSEC, 3 * 16);
-	test_notify_pause(test, NSEC_PER_SEC, HZ);
+	KUNIT_EXPECT_GE(test, test_notify_delay(test, 3 * TICK_NSEC), 3 * 16);
+	KUNIT_EXPECT_GE(test, test_notify_delay(test, NSEC_PER_SEC), HZ);
 	KUNIT_EXPECT_EQ(test, 2, w.wakes);
 	/* Without a request, there is none */
 	watch_queue_notified(ctx->wqueue, 0);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->wqueue->notify_work));
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
+}
+
+/* A queue counts in the second of its wake-up and in the next one */
+static void watch_queue_test_count_active(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_queue *queue = ctx->wqueue, *other = watch_queue_alloc();
+	unsigned long s = 1000000;
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(queue, s));
+	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(queue, s));
+	KUNIT_EXPECT_EQ(test, 2, watch_queue_count_active(other, s));
+	KUNIT_EXPECT_EQ(test, 2, watch_queue_count_active(queue, s));
+	KUNIT_EXPECT_EQ(test, 2, watch_queue_count_active(queue, s + 1));
+	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(queue, s + 2));
+	KUNIT_EXPECT_EQ(test, 2, watch_queue_count_active(other, s + 2));
+	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(other, s + 4));
+	/* A time may come again, as jiffies wrap */
+	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(queue, s + 10));
+	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(other, s + 4));
+	test_close(other);
+}
+
+/* The wake-ups of another queue make the pause longer */
+static void watch_queue_test_notify_active(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_queue *other = watch_queue_alloc();
+	unsigned long second, ticks;
+	struct test_waiter w = {};
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
+	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
+	add_wait_queue(&ctx->wqueue->wait, &w.entry);
+	/* Again if another second begins */
+	do {
+		second = jiffies / HZ;
+		watch_queue_count_active(other, second);
+		ticks = test_notify_delay(test, TICK_NSEC);
+	} while (jiffies / HZ != second);
+	KUNIT_EXPECT_GE(test, ticks, 2 * 16);
+	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
+	test_close(other);
 }
 
 /* A closed queue does not store records */
@@ -1347,6 +1393,8 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_notify),
 	KUNIT_CASE(watch_queue_test_notify_again),
 	KUNIT_CASE(watch_queue_test_notify_slow),
+	KUNIT_CASE(watch_queue_test_count_active),
+	KUNIT_CASE(watch_queue_test_notify_active),
 	KUNIT_CASE(watch_queue_test_post_closed),
 	KUNIT_CASE(watch_queue_test_fan_out),
 	KUNIT_CASE(watch_queue_test_irqs_off),
