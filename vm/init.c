@@ -212,11 +212,8 @@ int main(int argc, char **argv)
 		report = open_port(port ? port : "ttyS1");
 		chdir("/tmp");
 		run_all();
-		/* kmemleak ignores objects younger than 5 s: wait */
 		if (write_to("/sys/kernel/debug/kmemleak", "scan"))
-			run("kmemleak", 300, "plain",
-			    "cd /sys/kernel/debug; sleep 6; echo scan >kmemleak; "
-			    "! grep . kmemleak");
+			run("kmemleak", 300, "plain", "sh /t/leaks.sh");
 		/* Ignore bit 18: KUnit tests have run */
 		run("taint", 60, "plain",
 		    "t=$(cat /proc/sys/kernel/tainted); echo $t; "
