@@ -102,16 +102,18 @@ struct watch_queue *watch_queue_alloc(void)
 		return NULL;
 
 	watch_ring_init(&wqueue->ring);
-	init_waitqueue_head(&wqueue->wait);
-	INIT_DELAYED_WORK(&wqueue->notify_work, watch_queue_notify_work);
-	wqueue->next_notify = jiffies;
+	watch_queue_init_notify(wqueue);
 	kref_init(&wqueue->ref);
 	return wqueue;
 }
 
 static void watch_queue_free(struct kref *ref)
 {
-	kfree_rcu(container_of(ref, struct watch_queue, ref), rcu);
+	struct watch_queue *wqueue = container_of(ref, struct watch_queue, ref);
+
+	if (wqueue->ucounts)
+		put_ucounts(wqueue->ucounts);
+	kfree_rcu(wqueue, rcu);
 }
 
 /**

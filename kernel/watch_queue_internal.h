@@ -32,7 +32,7 @@
  *	notifying,
  *	notify_again
  *	notify_work		queued under ring.lock
- *	last_active		notify_work
+ *	notify_after		atomic; the pointer is constant until the queue is closed
  *	watches			ring.lock; fdinfo, watch_find() and removal by ID
  *				walk the list under RCU
  *	nr_watches		ring.lock to write, READ_ONCE() without it
@@ -50,6 +50,7 @@
 #ifndef _KERNEL_WATCH_QUEUE_INTERNAL_H
 #define _KERNEL_WATCH_QUEUE_INTERNAL_H
 
+#include <linux/atomic.h>
 #include <linux/kref.h>
 #include <linux/lockdep.h>
 #include <linux/rcupdate.h>
@@ -60,6 +61,7 @@
 #include "watch_ring.h"
 
 struct fasync_struct;
+struct ucounts;
 
 /* Maximum number of open files of one queue that have O_ASYNC */
 #define WATCH_QUEUE_MAX_ASYNC	4
@@ -78,7 +80,7 @@ struct watch_queue {
 	struct watch_filter __rcu *filter;	/* NULL: accept every record */
 	u32 nr_async;			/* entries of fasync[] in use */
 	bool wake_all;			/* the next notify_work wakes all sleepers */
-	bool notifying;			/* notify_work is running */
+	bool notifying;			/* notify_work is queued or running */
 	bool notify_again;		/* it must run again */
 	bool closed;			/* no more watches, no more records */
 
@@ -86,8 +88,11 @@ struct watch_queue {
 	struct delayed_work notify_work;	/* wakes and signals readers */
 	/* Open files with O_ASYNC, one per entry */
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
-	unsigned long next_notify;	/* when notify_work may run again, jiffies */
-	unsigned long last_active;	/* when it ran last, seconds */
+	unsigned long next_notify;	/* the tick after notify_work ran last */
+	/* When the wake-ups of the user are paid for, see kernel/watch_wakeup.c */
+	atomic64_t *notify_after;
+	atomic64_t own_notify_after;
+	struct ucounts *ucounts;	/* the user, or NULL */
 	struct hlist_head watches;
 	u32 nr_watches;
 	unsigned long atime;		/* when the inode's atime was last set, jiffies */
@@ -102,8 +107,9 @@ void watch_queue_close(struct watch_queue *wqueue);
 int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id);
 
 /* kernel/watch_wakeup.c */
+void watch_queue_init_notify(struct watch_queue *wqueue);
+void watch_queue_charge(atomic64_t *notify_after, s64 now, u64 used);
 void watch_queue_notify_work(struct work_struct *work);
-u32 watch_queue_count_active(struct watch_queue *wqueue, unsigned long second);
 void watch_queue_notified(struct watch_queue *wqueue, u64 used);
 void watch_queue_notify(struct watch_queue *wqueue);
 void watch_queue_notify_all(struct watch_queue *wqueue);

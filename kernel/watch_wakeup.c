@@ -10,18 +10,25 @@
  * ticks later otherwise.  A reader that empties the queue after every record thus
  * adds little to the cost of a burst.
  *
- * A kworker is not in the cgroup of the user that makes a wake-up slow, and a user can
- * have many queues.  So notify_work does not run again for 16 times the processor time
- * that it has used, times the number of queues with recent wake-ups, but at most for a
- * second.  As long as no pause is cut to a second, all wake-ups together use about a
- * sixteenth of a processor.  notify_work is not queued while it runs: it queues itself
- * when it ends, after the pause.  Elapsed time would include that of readers that preempt
+ * A kworker is not in the cgroup of the user that makes a wake-up slow.  So the user is
+ * charged: each wake-up moves the time before which there is no further one by 16 times
+ * the processor time that it has used.  All queues of a user share this time, so their
+ * wake-ups together use a sixteenth of a processor, apart from a burst at the beginning.
+ * A delay below a tick is skipped, so an ordinary wake-up delays no other.  All users of
+ * a user namespace count as the user that created the outermost one, as for the limit
+ * of watches.  A queue that was opened with CAP_SYS_RESOURCE in the initial user
+ * namespace has a time of its own.
+ *
+ * Processor time is measured, as elapsed time would include that of readers that preempt
  * the kworker.
  *
  * The orderings are in the banner of kernel/watch_queue.c.
  */
 
+#include <linux/atomic.h>
+#include <linux/capability.h>
 #include <linux/cleanup.h>
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
@@ -31,29 +38,80 @@
 #include <linux/sched.h>
 #include <linux/sched/cputime.h>
 #include <linux/spinlock.h>
+#include <linux/user_namespace.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "watch_queue_internal.h"
 
-/* Maximum delay of notify_work in ticks */
-#define MAX_DELAY	((unsigned long)HZ)
-
-/* The pause after notify_work, as a multiple of its processor time and of the queues */
-#define PAUSE_FACTOR	16
-
-/* The queues with wake-ups in a second and in the second before it */
-static struct {
-	spinlock_t lock;
-	unsigned long second;
-	u32 nr;
-	u32 nr_before;
-} active = {
-	.lock = __SPIN_LOCK_UNLOCKED(active.lock),
-};
+/* The charge for a wake-up, as a multiple of its processor time */
+#define CHARGE_FACTOR	16
 
 /* Separate, so that slow wake-ups do not delay unrelated work items */
 static struct workqueue_struct *watch_queue_wq __ro_after_init;
+
+/* Return the user that is charged, with a reference, or NULL for a time of its own */
+static struct ucounts *watch_queue_payer(void)
+{
+	struct ucounts *ucounts = current_ucounts();
+
+	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE))
+		return NULL;
+	while (ucounts->ns->ucounts)
+		ucounts = ucounts->ns->ucounts;
+	return get_ucounts(ucounts);
+}
+
+/**
+ * watch_queue_init_notify - prepare a new queue for wake-ups
+ * @wqueue: the queue
+ *
+ * The current user is charged.  Call put_ucounts() for the member ucounts.
+ *
+ * Context: Process context.
+ */
+void watch_queue_init_notify(struct watch_queue *wqueue)
+{
+	init_waitqueue_head(&wqueue->wait);
+	INIT_DELAYED_WORK(&wqueue->notify_work, watch_queue_notify_work);
+	wqueue->next_notify = jiffies;
+	wqueue->ucounts = watch_queue_payer();
+	wqueue->notify_after = wqueue->ucounts ? &wqueue->ucounts->watch_notify_after :
+						 &wqueue->own_notify_after;
+}
+
+/* A coarse clock in nanoseconds */
+static u64 watch_queue_clock(void)
+{
+	return jiffies64_to_nsecs(get_jiffies_64());
+}
+
+/**
+ * watch_queue_charge - charge a wake-up
+ * @notify_after: time before which there is no further wake-up, in nanoseconds
+ * @now: the current time in nanoseconds
+ * @used: processor time of the wake-up in nanoseconds
+ *
+ * Context: Any.
+ */
+void watch_queue_charge(atomic64_t *notify_after, s64 now, u64 used)
+{
+	s64 old = atomic64_read(notify_after), new;
+
+	do {
+		new = max(old, now) + CHARGE_FACTOR * used;
+	} while (!atomic64_try_cmpxchg(notify_after, &old, new));
+}
+
+/* Return the delay of the next wake-up in ticks */
+static unsigned long watch_queue_notify_delay(struct watch_queue *wqueue)
+{
+	s64 unpaid = atomic64_read(wqueue->notify_after) - watch_queue_clock();
+	unsigned long delay = unpaid > 0 ? nsecs_to_jiffies(unpaid) : 0;
+
+	/* In the next tick if it ran in this one */
+	return delay ?: wqueue->next_notify == jiffies + 1;
+}
 
 /**
  * watch_queue_notify_work - wake and signal the readers of a queue
@@ -71,7 +129,7 @@ void watch_queue_notify_work(struct work_struct *work)
 	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
 		all = wqueue->wake_all;
 		wqueue->wake_all = false;
-		wqueue->notifying = true;
+		wqueue->notify_again = false;
 	}
 	if (all)
 		wake_up_all(&wqueue->wait);
@@ -85,49 +143,21 @@ void watch_queue_notify_work(struct work_struct *work)
 }
 
 /**
- * watch_queue_count_active - count a queue that has a wake-up
- * @wqueue: the queue
- * @second: the current time in seconds, which may wrap
- *
- * Context: Process context, but not for the same queue at the same time.
- * Return: the number of queues that had wake-ups in this second or in the one before,
- *	   whichever is larger.  @wqueue is included.
- */
-u32 watch_queue_count_active(struct watch_queue *wqueue, unsigned long second)
-{
-	guard(spinlock)(&active.lock);
-	if (active.second != second) {
-		active.nr_before = active.second == second - 1 ? active.nr : 0;
-		active.nr = 0;
-		active.second = second;
-	}
-	if (!active.nr || wqueue->last_active != second) {
-		wqueue->last_active = second;
-		active.nr++;
-	}
-	return max(active.nr, active.nr_before);
-}
-
-/**
- * watch_queue_notified - begin the pause after a wake-up
+ * watch_queue_notified - charge a wake-up, and schedule the next one if it is due
  * @wqueue: the queue
  * @used: processor time of the wake-up in nanoseconds
- *
- * If another wake-up was requested in the meantime, it runs after the pause.
  *
  * Context: Process context.
  */
 void watch_queue_notified(struct watch_queue *wqueue, u64 used)
 {
-	u64 wait = PAUSE_FACTOR * used * watch_queue_count_active(wqueue, jiffies / HZ);
-	unsigned long pause = clamp(nsecs_to_jiffies(wait), 1UL, MAX_DELAY);
+	watch_queue_charge(wqueue->notify_after, watch_queue_clock(), used);
 
 	spin_lock_irq(&wqueue->ring.lock);
-	wqueue->next_notify = jiffies + pause;
+	wqueue->next_notify = jiffies + 1;
 	wqueue->notifying = false;
 	if (wqueue->notify_again)
 		watch_queue_notify(wqueue);
-	wqueue->notify_again = false;
 	spin_unlock_irq(&wqueue->ring.lock);
 }
 
@@ -139,8 +169,6 @@ void watch_queue_notified(struct watch_queue *wqueue, u64 used)
  */
 noinline void watch_queue_notify(struct watch_queue *wqueue)
 {
-	unsigned long delay;
-
 	lockdep_assert_held(&wqueue->ring.lock);
 
 	/* Ordering (C): the full barrier is in wq_has_sleeper() */
@@ -152,9 +180,9 @@ noinline void watch_queue_notify(struct watch_queue *wqueue)
 		wqueue->notify_again = true;
 		return;
 	}
-	delay = wqueue->next_notify - jiffies;
+	wqueue->notifying = true;
 	queue_delayed_work(watch_queue_wq, &wqueue->notify_work,
-			   delay <= MAX_DELAY ? delay : 0);
+			   watch_queue_notify_delay(wqueue));
 }
 
 /* Wake all sleepers, as the end of file may have been reached */

@@ -26,7 +26,7 @@ bool triggered;		/* the poller was woken */
 bool exclusive;		/* it has EPOLLEXCLUSIVE, and reads when it is woken */
 bool counts;		/* used in wake() only */
 bool pending, wake_all;	/* the work item */
-bool notifying, again;	/* it is running, and must run again */
+bool notifying, again;	/* it is pending or running, and must run again */
 bool watched = true;	/* nr_watches */
 bool writer = true;	/* pipe->writers */
 
@@ -35,8 +35,9 @@ bool writer = true;	/* pipe->writers */
 #define eof()		(!watched && !writer)
 
 /* watch_queue_notify(), with ring_lock */
-#define notify(sleeper)	pending = (pending || ((sleeper) && !notifying)); \
-			again = (again || ((sleeper) && notifying))
+#define notify(sleeper)	again = (again || ((sleeper) && notifying)); \
+			pending = (pending || ((sleeper) && !notifying)); \
+			notifying = (notifying || (sleeper))
 
 /*
  * Wake one exclusive waiter and all others, or everyone.  An exclusive poller is woken
@@ -94,10 +95,10 @@ active proctype worker()
 end:	do
 	:: pending ->
 		pending = false;
-		atomic { !ring_lock -> all = wake_all; wake_all = false; notifying = true };
+		atomic { !ring_lock -> all = wake_all; wake_all = false; again = false };
 		wake(all);
 		all = false;
-		atomic { !ring_lock -> notifying = false; pending = (again && has_sleeper()); again = false }
+		atomic { !ring_lock -> pending = (again && has_sleeper()); notifying = pending }
 	od
 }
 

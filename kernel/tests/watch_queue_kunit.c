@@ -802,8 +802,11 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
-/* Request a wake-up while one runs that uses @used ns; return the delay in ticks */
-static unsigned long test_notify_delay(struct kunit *test, u64 used)
+/*
+ * Request a wake-up while one runs that uses @used ns, and expect the next one after
+ * @ticks
+ */
+static void test_notify_delay(struct kunit *test, u64 used, unsigned long ticks)
 {
 	struct test_context *ctx = test->priv;
 	struct delayed_work *work = &ctx->wqueue->notify_work;
@@ -814,74 +817,88 @@ static unsigned long test_notify_delay(struct kunit *test, u64 used)
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
 	watch_queue_notified(ctx->wqueue, used);
 	expires = work->timer.expires;
-	KUNIT_EXPECT_TRUE(test, time_before_eq(expires, jiffies + HZ));
+	KUNIT_EXPECT_TRUE(test, time_after_eq(expires, start + ticks));
+	KUNIT_EXPECT_TRUE(test, time_before_eq(expires, jiffies + ticks));
 	flush_delayed_work(work);
 	test_read(ctx, sizeof(ctx->buf));
-	return expires - start;
 }
 
-/* A slow wake-up delays the next one, which may be requested while it runs */
+/*
+ * A slow wake-up delays the next one, which may be requested while it runs, and those of
+ * other queues of the user.
+ */
 static void watch_queue_test_notify_slow(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
+	struct watch_queue *other = watch_queue_alloc();
 	struct test_waiter w = {};
 
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	other->notify_after = ctx->wqueue->notify_after;
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
 	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
 	add_wait_queue(&ctx->wqueue->wait, &w.entry);
 
-	KUNIT_EXPECT_GE(test, test_notify_delay(test, 3 * TICK_NSEC), 3 * 16);
-	KUNIT_EXPECT_GE(test, test_notify_delay(test, NSEC_PER_SEC), HZ);
+	test_notify_delay(test, NSEC_PER_SEC / 4, 4 * HZ);
+	atomic64_set(ctx->wqueue->notify_after, 0);
+	watch_queue_notified(other, NSEC_PER_SEC);
+	test_notify_delay(test, 0, 16 * HZ);
 	KUNIT_EXPECT_EQ(test, 2, w.wakes);
 	/* Without a request, there is none */
 	watch_queue_notified(ctx->wqueue, 0);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->wqueue->notify_work));
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
-}
-
-/* A queue counts in the second of its wake-up and in the next one */
-static void watch_queue_test_count_active(struct kunit *test)
-{
-	struct test_context *ctx = test->priv;
-	struct watch_queue *queue = ctx->wqueue, *other = watch_queue_alloc();
-	unsigned long s = 1000000;
-
-	KUNIT_ASSERT_NOT_NULL(test, other);
-	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(queue, s));
-	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(queue, s));
-	KUNIT_EXPECT_EQ(test, 2, watch_queue_count_active(other, s));
-	KUNIT_EXPECT_EQ(test, 2, watch_queue_count_active(queue, s));
-	KUNIT_EXPECT_EQ(test, 2, watch_queue_count_active(queue, s + 1));
-	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(queue, s + 2));
-	KUNIT_EXPECT_EQ(test, 2, watch_queue_count_active(other, s + 2));
-	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(other, s + 4));
-	/* A time may come again, as jiffies wrap */
-	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(queue, s + 10));
-	KUNIT_EXPECT_EQ(test, 1, watch_queue_count_active(other, s + 4));
 	test_close(other);
 }
 
-/* The wake-ups of another queue make the pause longer */
-static void watch_queue_test_notify_active(struct kunit *test)
+/* A wake-up is charged 16 times its processor time; time that passes pays for it. */
+static void watch_queue_test_notify_charge(struct kunit *test)
 {
-	struct test_context *ctx = test->priv;
-	struct watch_queue *other = watch_queue_alloc();
-	unsigned long second, ticks;
-	struct test_waiter w = {};
+	atomic64_t after = ATOMIC64_INIT(0);
 
-	KUNIT_ASSERT_NOT_NULL(test, other);
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
-	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
-	add_wait_queue(&ctx->wqueue->wait, &w.entry);
-	/* Again if another second begins */
-	do {
-		second = jiffies / HZ;
-		watch_queue_count_active(other, second);
-		ticks = test_notify_delay(test, TICK_NSEC);
-	} while (jiffies / HZ != second);
-	KUNIT_EXPECT_GE(test, ticks, 2 * 16);
-	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
-	test_close(other);
+	watch_queue_charge(&after, 1000, 10);
+	KUNIT_EXPECT_EQ(test, 1160, atomic64_read(&after));
+	watch_queue_charge(&after, 1100, 10);
+	KUNIT_EXPECT_EQ(test, 1320, atomic64_read(&after));
+	watch_queue_charge(&after, 5000, 1);
+	KUNIT_EXPECT_EQ(test, 5016, atomic64_read(&after));
+}
+
+/* In a user namespace, the user that created the outermost one is charged. */
+static void watch_queue_test_notify_user(struct kunit *test)
+{
+	struct user_namespace *ns = kunit_kzalloc(test, sizeof(*ns), GFP_KERNEL);
+	struct ucounts *ucounts = kunit_kzalloc(test, sizeof(*ucounts), GFP_KERNEL);
+	struct cred *cred = prepare_creds();
+	struct watch_queue *unprivileged, *root;
+	struct ucounts *old_ucounts;
+	const struct cred *old;
+
+	KUNIT_ASSERT_NOT_NULL(test, ns);
+	KUNIT_ASSERT_NOT_NULL(test, ucounts);
+	KUNIT_ASSERT_NOT_NULL(test, cred);
+	root = watch_queue_alloc();
+	KUNIT_ASSERT_NOT_NULL(test, root);
+	KUNIT_EXPECT_NULL(test, root->ucounts);
+	KUNIT_EXPECT_PTR_EQ(test, &root->own_notify_after, root->notify_after);
+	test_close(root);
+
+	ns->ucounts = &init_ucounts;
+	ucounts->ns = ns;
+	cap_clear(cred->cap_effective);
+	old_ucounts = cred->ucounts;
+	cred->ucounts = ucounts;
+	old = override_creds(cred);
+	unprivileged = watch_queue_alloc();
+	revert_creds(old);
+	cred->ucounts = old_ucounts;
+	abort_creds(cred);
+
+	KUNIT_ASSERT_NOT_NULL(test, unprivileged);
+	KUNIT_EXPECT_PTR_EQ(test, &init_ucounts, unprivileged->ucounts);
+	KUNIT_EXPECT_PTR_EQ(test, &init_ucounts.watch_notify_after,
+			    unprivileged->notify_after);
+	test_close(unprivileged);
 }
 
 /* A closed queue does not store records */
@@ -1393,8 +1410,8 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_notify),
 	KUNIT_CASE(watch_queue_test_notify_again),
 	KUNIT_CASE(watch_queue_test_notify_slow),
-	KUNIT_CASE(watch_queue_test_count_active),
-	KUNIT_CASE(watch_queue_test_notify_active),
+	KUNIT_CASE(watch_queue_test_notify_charge),
+	KUNIT_CASE(watch_queue_test_notify_user),
 	KUNIT_CASE(watch_queue_test_post_closed),
 	KUNIT_CASE(watch_queue_test_fan_out),
 	KUNIT_CASE(watch_queue_test_irqs_off),
