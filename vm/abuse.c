@@ -16,6 +16,9 @@
  * processes have SCHED_IDLE. The victim pauses between operations, so that work that the
  * kernel deferred to the victim's processor can run.
  *
+ * The last scenes measure something else: the length of a read(), and the processor time
+ * of kworkers.
+ *
  *	abuse [--full] [SCENE...]
  *
  * Prints KTAP. With --full, the abuser uses as much as the default limits allow.
@@ -23,6 +26,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
 #include <linux/fuse.h>
 #include <linux/keyctl.h>
@@ -1103,6 +1107,90 @@ static bool read_test(void)
 }
 
 /*
+ * wake-ups: kworkers signal a process group for many queues of the abuser. They are not in
+ * the cgroup of the abuser, so they must not use more than a fraction of a processor.
+ */
+
+#define NR_QUEUES	64
+#define NR_SIGIO	4		/* open files of one queue that may have O_ASYNC */
+#define WAKE_UPS	(8000 * MS)
+#define SHARE		0.125
+
+/* Returns the processor time of all kworkers, in ticks of _SC_CLK_TCK */
+static unsigned long kworker_time(void)
+{
+	unsigned long sum = 0, user, system;
+	char line[1024], *end;
+	glob_t paths;
+	FILE *stat;
+
+	if (glob("/proc/[0-9]*/stat", 0, NULL, &paths))
+		die("/proc");
+	for (size_t i = 0; i < paths.gl_pathc; i++) {
+		stat = fopen(paths.gl_pathv[i], "re");
+		if (!stat)
+			continue;	/* it has ended */
+		if (fgets(line, sizeof(line), stat) && strstr(line, "(kworker/")) {
+			end = strrchr(line, ')');
+			if (sscanf(end + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+				   &user, &system) != 2)
+				die(paths.gl_pathv[i]);
+			sum += user + system;
+		}
+		fclose(stat);
+	}
+	globfree(&paths);
+	return sum;
+}
+
+/* A queue without a writer wakes and signals when the write end is opened and closed */
+static void wake_up_loop(void)
+{
+	int queues[NR_QUEUES];
+
+	become_user();
+	if (start_group(-1, NR_GROUP) < NR_GROUP)
+		die("fork");
+	for (int i = 0; i < NR_QUEUES; i++) {
+		queues[i] = queue_new(1, NULL);
+		add_async(queues[i], NR_SIGIO * (i + 1));
+	}
+	if (nr_async < NR_SIGIO * NR_QUEUES)
+		die("O_ASYNC");
+	for (;;) {
+		for (int i = 0; i < NR_QUEUES; i++)
+			close(reopen(queues[i], O_WRONLY | O_NONBLOCK));
+		__atomic_fetch_add(&shared->seen, 1, __ATOMIC_RELAXED);
+		pause_for(2 * MS);
+	}
+}
+
+static bool wake_ups_test(void)
+{
+	pid_t pid = start();
+	unsigned long ticks;
+	uint64_t begin;
+	double share;
+	int loops;
+
+	if (!pid)
+		wake_up_loop();
+	while (__atomic_load_n(&shared->seen, __ATOMIC_RELAXED) < 2)
+		pause_for(PAUSE);
+	loops = __atomic_load_n(&shared->seen, __ATOMIC_RELAXED);
+	ticks = kworker_time();
+	begin = now();
+	pause_for(WAKE_UPS);
+	ticks = kworker_time() - ticks;
+	share = ticks * (1000.0 * MS / sysconf(_SC_CLK_TCK)) / (now() - begin);
+	loops = __atomic_load_n(&shared->seen, __ATOMIC_RELAXED) - loops;
+	kill(pid, SIGKILL);
+	printf("# wake-ups: kworkers use %.3f of a processor, threshold %.3f; %d rounds\n",
+	       share, SHARE, loops);
+	return share <= SHARE && loops > 1;
+}
+
+/*
  * The scenes
  */
 
@@ -1155,6 +1243,9 @@ static const struct scene scenes[] = {
 	}, {
 		.name = "read",
 		.test = read_test,
+	}, {
+		.name = "wake-ups",
+		.test = wake_ups_test,
 	},
 };
 
