@@ -109,11 +109,7 @@ struct watch_queue *watch_queue_alloc(void)
 
 static void watch_queue_free(struct kref *ref)
 {
-	struct watch_queue *wqueue = container_of(ref, struct watch_queue, ref);
-
-	if (wqueue->ucounts)
-		put_ucounts(wqueue->ucounts);
-	kfree_rcu(wqueue, rcu);
+	kfree_rcu(container_of(ref, struct watch_queue, ref), rcu);
 }
 
 /**
@@ -677,6 +673,9 @@ void watch_queue_close(struct watch_queue *wqueue)
 		wqueue->closed = true;
 	/* From here on no work is queued, and no task sleeps on the queue */
 	cancel_delayed_work_sync(&wqueue->notify_work);
+	if (wqueue->ucounts)
+		put_ucounts(wqueue->ucounts);
+	wqueue->ucounts = NULL;
 	watch_ring_destroy(&wqueue->ring);
 
 	while (watch_queue_remove_one(wqueue, WATCH_TYPE_ANY, 0))

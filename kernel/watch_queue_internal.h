@@ -30,9 +30,10 @@
  *	closed, wake_all,	ring.lock
  *	next_notify,
  *	notifying,
- *	notify_again
+ *	notify_again,
+ *	last_used
  *	notify_work		queued under ring.lock
- *	notify_after		atomic; the pointer is constant until the queue is closed
+ *	notify_after		atomic; not used after the queue was closed
  *	watches			ring.lock; fdinfo, watch_find() and removal by ID
  *				walk the list under RCU
  *	nr_watches		ring.lock to write, READ_ONCE() without it
@@ -89,10 +90,10 @@ struct watch_queue {
 	/* Open files with O_ASYNC, one per entry */
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
 	unsigned long next_notify;	/* the tick after notify_work ran last */
-	/* When the wake-ups of the user are paid for, see kernel/watch_wakeup.c */
-	atomic64_t *notify_after;
+	u64 last_used;			/* its processor time then, in nanoseconds */
+	atomic64_t *notify_after;	/* no further wake-up before, see watch_wakeup.c */
 	atomic64_t own_notify_after;
-	struct ucounts *ucounts;	/* the user, or NULL */
+	struct ucounts *ucounts;	/* the user that pays, or NULL */
 	struct hlist_head watches;
 	u32 nr_watches;
 	unsigned long atime;		/* when the inode's atime was last set, jiffies */
@@ -108,7 +109,7 @@ int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id);
 
 /* kernel/watch_wakeup.c */
 void watch_queue_init_notify(struct watch_queue *wqueue);
-void watch_queue_charge(atomic64_t *notify_after, s64 now, u64 used);
+s64 watch_queue_charge(atomic64_t *notify_after, s64 now, u64 used);
 void watch_queue_notify_work(struct work_struct *work);
 void watch_queue_notified(struct watch_queue *wqueue, u64 used);
 void watch_queue_notify(struct watch_queue *wqueue);

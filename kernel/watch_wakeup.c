@@ -10,14 +10,19 @@
  * ticks later otherwise.  A reader that empties the queue after every record thus
  * adds little to the cost of a burst.
  *
- * A kworker is not in the cgroup of the user that makes a wake-up slow.  So the user is
- * charged: each wake-up moves the time before which there is no further one by 16 times
- * the processor time that it has used.  All queues of a user share this time, so their
- * wake-ups together use a sixteenth of a processor, apart from a burst at the beginning.
- * A delay below a tick is skipped, so an ordinary wake-up delays no other.  All users of
- * a user namespace count as the user that created the outermost one, as for the limit
- * of watches.  A queue that was opened with CAP_SYS_RESOURCE in the initial user
- * namespace has a time of its own.
+ * A kworker is not in the cgroup of the user that makes a wake-up slow.  So the user
+ * pays: each wake-up moves the time before which no further one is due by 16 times its
+ * processor time.  All queues of the user share this time, so on average their wake-ups
+ * use a sixteenth of a processor.  Many queues may become readable at the same time, so
+ * the charge is made when a wake-up is scheduled, as if it were as long as the last one
+ * of this queue, and is corrected afterwards.  The first one of a queue counts as slow.
+ *
+ * A delay below a tick is skipped.  A queue whose last wake-up was short waits for at
+ * most a second, whatever the other queues of the user do.
+ *
+ * All users of a user namespace count as the user that created the outermost one, as for
+ * the limit of watches.  A queue that was opened with CAP_SYS_RESOURCE in the initial
+ * user namespace has a time of its own.
  *
  * Processor time is measured, as elapsed time would include that of readers that preempt
  * the kworker.
@@ -50,7 +55,7 @@
 /* Separate, so that slow wake-ups do not delay unrelated work items */
 static struct workqueue_struct *watch_queue_wq __ro_after_init;
 
-/* Return the user that is charged, with a reference, or NULL for a time of its own */
+/* Return the user that pays, with a reference, or NULL for a time of its own */
 static struct ucounts *watch_queue_payer(void)
 {
 	struct ucounts *ucounts = current_ucounts();
@@ -66,7 +71,7 @@ static struct ucounts *watch_queue_payer(void)
  * watch_queue_init_notify - prepare a new queue for wake-ups
  * @wqueue: the queue
  *
- * The current user is charged.  Call put_ucounts() for the member ucounts.
+ * The current user pays for them.  watch_queue_close() drops the reference on it.
  *
  * Context: Process context.
  */
@@ -75,40 +80,46 @@ void watch_queue_init_notify(struct watch_queue *wqueue)
 	init_waitqueue_head(&wqueue->wait);
 	INIT_DELAYED_WORK(&wqueue->notify_work, watch_queue_notify_work);
 	wqueue->next_notify = jiffies;
+	wqueue->last_used = TICK_NSEC;
 	wqueue->ucounts = watch_queue_payer();
 	wqueue->notify_after = wqueue->ucounts ? &wqueue->ucounts->watch_notify_after :
 						 &wqueue->own_notify_after;
 }
 
 /* A coarse clock in nanoseconds */
-static u64 watch_queue_clock(void)
+static s64 watch_queue_clock(void)
 {
 	return jiffies64_to_nsecs(get_jiffies_64());
 }
 
 /**
- * watch_queue_charge - charge a wake-up
- * @notify_after: time before which there is no further wake-up, in nanoseconds
+ * watch_queue_charge - charge a wake-up in advance
+ * @notify_after: time before which no further wake-up is due, in nanoseconds
  * @now: the current time in nanoseconds
- * @used: processor time of the wake-up in nanoseconds
+ * @used: its expected processor time in nanoseconds
  *
  * Context: Any.
+ * Return: the time when it is due.
  */
-void watch_queue_charge(atomic64_t *notify_after, s64 now, u64 used)
+s64 watch_queue_charge(atomic64_t *notify_after, s64 now, u64 used)
 {
-	s64 old = atomic64_read(notify_after), new;
+	s64 old = atomic64_read(notify_after), due;
 
 	do {
-		new = max(old, now) + CHARGE_FACTOR * used;
-	} while (!atomic64_try_cmpxchg(notify_after, &old, new));
+		due = max(old, now);
+	} while (!atomic64_try_cmpxchg(notify_after, &old, due + CHARGE_FACTOR * used));
+	return due;
 }
 
-/* Return the delay of the next wake-up in ticks */
+/* Charge the next wake-up, and return its delay in ticks */
 static unsigned long watch_queue_notify_delay(struct watch_queue *wqueue)
 {
-	s64 unpaid = atomic64_read(wqueue->notify_after) - watch_queue_clock();
-	unsigned long delay = unpaid > 0 ? nsecs_to_jiffies(unpaid) : 0;
+	s64 now = watch_queue_clock();
+	s64 due = watch_queue_charge(wqueue->notify_after, now, wqueue->last_used);
+	unsigned long delay = nsecs_to_jiffies(due - now);
 
+	if (CHARGE_FACTOR * wqueue->last_used < TICK_NSEC)
+		delay = min_t(unsigned long, delay, HZ);
 	/* In the next tick if it ran in this one */
 	return delay ?: wqueue->next_notify == jiffies + 1;
 }
@@ -143,7 +154,7 @@ void watch_queue_notify_work(struct work_struct *work)
 }
 
 /**
- * watch_queue_notified - charge a wake-up, and schedule the next one if it is due
+ * watch_queue_notified - correct the charge for a wake-up, and schedule a requested one
  * @wqueue: the queue
  * @used: processor time of the wake-up in nanoseconds
  *
@@ -151,9 +162,9 @@ void watch_queue_notify_work(struct work_struct *work)
  */
 void watch_queue_notified(struct watch_queue *wqueue, u64 used)
 {
-	watch_queue_charge(wqueue->notify_after, watch_queue_clock(), used);
-
 	spin_lock_irq(&wqueue->ring.lock);
+	atomic64_add(CHARGE_FACTOR * (s64)(used - wqueue->last_used), wqueue->notify_after);
+	wqueue->last_used = used;
 	wqueue->next_notify = jiffies + 1;
 	wqueue->notifying = false;
 	if (wqueue->notify_again)

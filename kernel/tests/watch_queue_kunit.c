@@ -793,6 +793,7 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	do {
 		now = jiffies;
 		ctx->wqueue->next_notify = now;
+		atomic64_set(ctx->wqueue->notify_after, 0);
 		first = test_post_delays(ctx);
 		second = test_post_delays(ctx);
 		KUNIT_EXPECT_EQ(test, 2, test_waiter_wakes(ctx, &w));
@@ -802,22 +803,32 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
+/* Pay for all wake-ups of a queue, and return the time in ticks */
+static unsigned long test_notify_pay(struct watch_queue *wqueue)
+{
+	atomic64_set(wqueue->notify_after, jiffies64_to_nsecs(get_jiffies_64()));
+	wqueue->last_used = 0;
+	return jiffies;
+}
+
 /*
- * Request a wake-up while one runs that uses @used ns, and expect the next one after
- * @ticks
+ * Request a wake-up while one runs that uses @used ns, and expect the next one @ticks
+ * after @start
  */
-static void test_notify_delay(struct kunit *test, u64 used, unsigned long ticks)
+static void test_notify_delay(struct kunit *test, u64 used, unsigned long start,
+			      unsigned long ticks)
 {
 	struct test_context *ctx = test->priv;
 	struct delayed_work *work = &ctx->wqueue->notify_work;
-	unsigned long start = jiffies, expires;
+	unsigned long expires;
 
 	ctx->wqueue->notifying = true;
 	test_post(ctx, 1);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
 	watch_queue_notified(ctx->wqueue, used);
 	expires = work->timer.expires;
-	KUNIT_EXPECT_TRUE(test, time_after_eq(expires, start + ticks));
+	/* HZ may not divide NSEC_PER_SEC */
+	KUNIT_EXPECT_TRUE(test, time_after_eq(expires, start + ticks - 1));
 	KUNIT_EXPECT_TRUE(test, time_before_eq(expires, jiffies + ticks));
 	flush_delayed_work(work);
 	test_read(ctx, sizeof(ctx->buf));
@@ -825,13 +836,14 @@ static void test_notify_delay(struct kunit *test, u64 used, unsigned long ticks)
 
 /*
  * A slow wake-up delays the next one, which may be requested while it runs, and those of
- * other queues of the user.
+ * other queues of the user.  Short ones are delayed by at most a second.
  */
 static void watch_queue_test_notify_slow(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 	struct watch_queue *other = watch_queue_alloc();
 	struct test_waiter w = {};
+	unsigned long start;
 
 	KUNIT_ASSERT_NOT_NULL(test, other);
 	other->notify_after = ctx->wqueue->notify_after;
@@ -839,11 +851,19 @@ static void watch_queue_test_notify_slow(struct kunit *test)
 	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
 	add_wait_queue(&ctx->wqueue->wait, &w.entry);
 
-	test_notify_delay(test, NSEC_PER_SEC / 4, 4 * HZ);
-	atomic64_set(ctx->wqueue->notify_after, 0);
+	start = test_notify_pay(ctx->wqueue);
+	test_notify_delay(test, NSEC_PER_SEC / 4, start, 4 * HZ);
+
+	start = test_notify_pay(ctx->wqueue);
+	other->last_used = 0;
 	watch_queue_notified(other, NSEC_PER_SEC);
-	test_notify_delay(test, 0, 16 * HZ);
-	KUNIT_EXPECT_EQ(test, 2, w.wakes);
+	test_notify_delay(test, NSEC_PER_SEC, start, 32 * HZ);
+
+	start = test_notify_pay(ctx->wqueue);
+	other->last_used = 0;
+	watch_queue_notified(other, NSEC_PER_SEC);
+	test_notify_delay(test, 0, start, HZ);
+	KUNIT_EXPECT_EQ(test, 3, w.wakes);
 	/* Without a request, there is none */
 	watch_queue_notified(ctx->wqueue, 0);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->wqueue->notify_work));
@@ -854,51 +874,65 @@ static void watch_queue_test_notify_slow(struct kunit *test)
 /* A wake-up is charged 16 times its processor time; time that passes pays for it. */
 static void watch_queue_test_notify_charge(struct kunit *test)
 {
+	struct test_context *ctx = test->priv;
+	atomic64_t *own = ctx->wqueue->notify_after;
 	atomic64_t after = ATOMIC64_INIT(0);
 
-	watch_queue_charge(&after, 1000, 10);
+	KUNIT_EXPECT_EQ(test, 1000, watch_queue_charge(&after, 1000, 10));
 	KUNIT_EXPECT_EQ(test, 1160, atomic64_read(&after));
-	watch_queue_charge(&after, 1100, 10);
+	KUNIT_EXPECT_EQ(test, 1160, watch_queue_charge(&after, 1100, 10));
 	KUNIT_EXPECT_EQ(test, 1320, atomic64_read(&after));
-	watch_queue_charge(&after, 5000, 1);
+	KUNIT_EXPECT_EQ(test, 5000, watch_queue_charge(&after, 5000, 1));
 	KUNIT_EXPECT_EQ(test, 5016, atomic64_read(&after));
+
+	/* The first wake-up of a queue was expected to use a tick */
+	atomic64_set(own, 0);
+	watch_queue_notified(ctx->wqueue, 10);
+	KUNIT_EXPECT_EQ(test, 16 * (10 - TICK_NSEC), atomic64_read(own));
+	/* The next one is expected to use as much */
+	atomic64_set(own, 0);
+	watch_queue_notified(ctx->wqueue, 15);
+	KUNIT_EXPECT_EQ(test, 16 * (15 - 10), atomic64_read(own));
 }
 
 /* In a user namespace, the user that created the outermost one is charged. */
 static void watch_queue_test_notify_user(struct kunit *test)
 {
+	struct ucounts *payer = alloc_ucounts(&init_user_ns, KUIDT_INIT(0x7fff1234));
 	struct user_namespace *ns = kunit_kzalloc(test, sizeof(*ns), GFP_KERNEL);
 	struct ucounts *ucounts = kunit_kzalloc(test, sizeof(*ucounts), GFP_KERNEL);
 	struct cred *cred = prepare_creds();
-	struct watch_queue *unprivileged, *root;
 	struct ucounts *old_ucounts;
+	struct watch_queue *wqueue;
 	const struct cred *old;
 
+	KUNIT_ASSERT_NOT_NULL(test, payer);
 	KUNIT_ASSERT_NOT_NULL(test, ns);
 	KUNIT_ASSERT_NOT_NULL(test, ucounts);
 	KUNIT_ASSERT_NOT_NULL(test, cred);
-	root = watch_queue_alloc();
-	KUNIT_ASSERT_NOT_NULL(test, root);
-	KUNIT_EXPECT_NULL(test, root->ucounts);
-	KUNIT_EXPECT_PTR_EQ(test, &root->own_notify_after, root->notify_after);
-	test_close(root);
+	wqueue = watch_queue_alloc();
+	KUNIT_ASSERT_NOT_NULL(test, wqueue);
+	KUNIT_EXPECT_NULL(test, wqueue->ucounts);
+	KUNIT_EXPECT_PTR_EQ(test, &wqueue->own_notify_after, wqueue->notify_after);
+	test_close(wqueue);
 
-	ns->ucounts = &init_ucounts;
+	ns->ucounts = payer;
 	ucounts->ns = ns;
 	cap_clear(cred->cap_effective);
 	old_ucounts = cred->ucounts;
 	cred->ucounts = ucounts;
 	old = override_creds(cred);
-	unprivileged = watch_queue_alloc();
+	wqueue = watch_queue_alloc();
 	revert_creds(old);
 	cred->ucounts = old_ucounts;
 	abort_creds(cred);
+	/* The queue has a reference of its own */
+	put_ucounts(payer);
 
-	KUNIT_ASSERT_NOT_NULL(test, unprivileged);
-	KUNIT_EXPECT_PTR_EQ(test, &init_ucounts, unprivileged->ucounts);
-	KUNIT_EXPECT_PTR_EQ(test, &init_ucounts.watch_notify_after,
-			    unprivileged->notify_after);
-	test_close(unprivileged);
+	KUNIT_ASSERT_NOT_NULL(test, wqueue);
+	KUNIT_EXPECT_PTR_EQ(test, payer, wqueue->ucounts);
+	KUNIT_EXPECT_PTR_EQ(test, &payer->watch_notify_after, wqueue->notify_after);
+	test_close(wqueue);
 }
 
 /* A closed queue does not store records */
