@@ -121,7 +121,7 @@ static unsigned long watch_queue_notify_delay(struct watch_queue *wqueue)
 	if (CHARGE_FACTOR * wqueue->last_used < TICK_NSEC)
 		delay = min_t(unsigned long, delay, HZ);
 	/* In the next tick if it ran in this one */
-	return delay ?: wqueue->next_notify == jiffies + 1;
+	return delay ?: time_after(wqueue->next_notify, jiffies);
 }
 
 /**

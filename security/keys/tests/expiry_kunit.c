@@ -21,10 +21,10 @@ static struct key *key_test_create(struct kunit *test)
 	key = key_alloc(&key_type_user, "kunit", GLOBAL_ROOT_UID, GLOBAL_ROOT_GID,
 			current_cred(), KEY_POS_ALL, KEY_ALLOC_NOT_IN_QUOTA, NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, key);
-	/* The key owns the list */
 	wlist = kzalloc(sizeof(*wlist), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, wlist);
 	init_watch_list(wlist, NULL);
+	/* The key owns the list.  The collector may read the pointer. */
 	smp_store_release(&key->watchers, wlist);
 	WRITE_ONCE(key->expiry, KEY_TEST_EXPIRY);
 	return key;
@@ -110,4 +110,5 @@ static struct kunit_suite key_expiry_suite = {
 	.name		= "watch_queue_key",
 	.test_cases	= key_expiry_cases,
 };
+
 kunit_test_suite(key_expiry_suite);
