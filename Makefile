@@ -54,7 +54,7 @@ rt:	## all tests with PREEMPT_RT and PROVE_RAW_LOCK_NESTING (20 min)
 fault:	## fail each allocation and user copy once (6 min)
 	@ONLY='fault_test.64 fault_test.32' bin/vm fault
 
-clients: ## existing programs, with LTP=PATH also LTP: compare 6.12 with our kernel (an hour)
+clients: ## existing programs, with LTP=PATH also LTP: compare 6.12 with our kernel (ROUNDS=1: 30 min, else 2 hours)
 	@bin/clients
 
 libmount: ## build Debian's libmount with a monitor that uses the queue, test it (10 min)
