@@ -93,7 +93,7 @@ list() {
 }
 
 echo 'KTAP version 1'
-if [ "$1" = queue ]; then echo 1..28; else echo 1..11; fi
+if [ "$1" = queue ]; then echo 1..33; else echo 1..11; fi
 boot
 [ "$1" = queue ] || inside mount -t tmpfs none /proc/sys/user
 running 'the system is running'
@@ -126,6 +126,12 @@ if [ "$1" = queue ]; then
 	check 'apt upgrades the package' apt-get install -y /next.deb
 	restarted watchq "$service"
 	restarted watchq@mounts "$instance"
+
+	check 'apt removes the package' apt-get remove -y watchq
+	check 'no old metrics remain' test ! -e /run/watchq
+	check 'apt installs it again' apt-get install -y /next.deb
+	equal 'the service runs again' "$(state watchq)" 'active yes '
+	equal 'the instance runs again' "$(state watchq@mounts)" 'active yes '
 else
 	equal 'the service does not run' "$(state watchq)" 'inactive no '
 fi
