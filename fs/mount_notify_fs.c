@@ -8,34 +8,51 @@
  * the filesystem under mount_lock, as remounting it read-only does.
  *
  * The work item runs a tick after the first change, so that it does not run for each
- * remount of a program that remounts a filesystem in a loop.  If the work item took
- * long, the delay is longer, but at most a second: a user can mount a filesystem many
- * times, and must not keep a kworker busy.
+ * remount of a program that remounts a filesystem in a loop.  After a run it pauses for
+ * 16 times the processor time that the run took: a user can mount a filesystem many
+ * times, and a kworker is not in the cgroup of the user.
  *
- * mount_fs_lock protects the list, which s_mounts_changed links.  The work item holds
- * mount_lock from taking a superblock off the list until it has walked its mounts.  The
- * superblock is not freed during this, as mount_notify_destroy_fs() takes mount_lock.
- * Noted mounts are in a namespace, and hold a reference on the superblock, as long as
- * namespace_sem is held.
+ * mount_fs_lock protects mount_fs_next, mount_fs_scheduled and the list, which
+ * s_mounts_changed links.  The work item holds mount_lock from taking a superblock off
+ * the list until it has walked its mounts.  The superblock is not freed during this, as
+ * mount_notify_destroy_fs() takes mount_lock.  Noted mounts are in a namespace, and hold
+ * a reference on the superblock, as long as namespace_sem is held.
  */
 
 #include <linux/cleanup.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
-#include <linux/minmax.h>
+#include <linux/lockdep.h>
+#include <linux/sched.h>
+#include <linux/sched/cputime.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include "mount.h"
 #include "sb_state.h"
 
-/* The work item runs again after this multiple of the time that it took */
+/* The pause after a run, as a multiple of its processor time */
 #define MOUNT_FS_PAUSE	16
 
 static LIST_HEAD(mount_fs_changed);
 static DEFINE_SPINLOCK(mount_fs_lock);
-static unsigned long mount_fs_delay = 1;	/* jiffies until the work item runs */
+static u64 mount_fs_next;		/* when the pause ends, in jiffies */
+static bool mount_fs_scheduled;		/* the work item is queued or runs */
+
+static void mount_fs_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(mount_fs_work, mount_fs_work_fn);
+
+static void mount_fs_schedule(void)
+{
+	u64 now = get_jiffies_64();
+
+	lockdep_assert_held(&mount_fs_lock);
+
+	mount_fs_scheduled = true;
+	queue_delayed_work(system_unbound_wq, &mount_fs_work,
+			   mount_fs_next > now ? mount_fs_next - now : 1);
+}
 
 /* Unlink the first superblock from @list, which mount_fs_lock also protects */
 static struct super_block *mount_fs_take(struct list_head *list)
@@ -67,7 +84,7 @@ static void mount_fs_post(struct list_head *list)
 
 static void mount_fs_work_fn(struct work_struct *work)
 {
-	unsigned long start = jiffies;
+	u64 start = task_sched_runtime(current), used;
 	LIST_HEAD(changed);
 
 	/* A superblock that changes while this runs waits for the next time */
@@ -77,11 +94,14 @@ static void mount_fs_work_fn(struct work_struct *work)
 		mount_fs_post(&changed);
 		cond_resched();
 	}
-	/* Part of the time may have been spent waiting for namespace_sem: limit the delay */
-	WRITE_ONCE(mount_fs_delay, min(1 + MOUNT_FS_PAUSE * (jiffies - start), (unsigned long)HZ));
-}
+	used = task_sched_runtime(current) - start;
 
-static DECLARE_DELAYED_WORK(mount_fs_work, mount_fs_work_fn);
+	guard(spinlock_irqsave)(&mount_fs_lock);
+	mount_fs_next = get_jiffies_64() + nsecs_to_jiffies64(MOUNT_FS_PAUSE * used) + 1;
+	mount_fs_scheduled = false;
+	if (!list_empty(&mount_fs_changed))
+		mount_fs_schedule();
+}
 
 /**
  * mount_notify_fs - notify watchers that the filesystem of mounts changed
@@ -96,11 +116,10 @@ void mount_notify_fs(struct super_block *sb)
 	if (!mount_watched())
 		return;
 	scoped_guard(spinlock_irqsave, &mount_fs_lock) {
-		if (list_empty(&sb->s_mounts_changed)) {
+		if (list_empty(&sb->s_mounts_changed))
 			list_add_tail(&sb->s_mounts_changed, &mount_fs_changed);
-			queue_delayed_work(system_unbound_wq, &mount_fs_work,
-					   READ_ONCE(mount_fs_delay));
-		}
+		if (!mount_fs_scheduled)
+			mount_fs_schedule();
 	}
 }
 

@@ -48,6 +48,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -1113,7 +1114,7 @@ static bool read_test(void)
 
 #define NR_QUEUES	64
 #define NR_SIGIO	4		/* open files of one queue that may have O_ASYNC */
-#define WAKE_UPS	(8000 * MS)
+#define TEST_TIME	(8000 * MS)
 #define SHARE		0.125
 
 /* Returns the processor time of all kworkers, in ticks of _SC_CLK_TCK */
@@ -1165,7 +1166,79 @@ static void wake_up_loop(void)
 	}
 }
 
-static bool wake_ups_test(void)
+/*
+ * remounts: a kworker posts that filesystems have changed. One has many mounts. While its
+ * change is posted, the abuser remounts one with a single mount, as short work must not end
+ * the pause of the kworker after long work.
+ */
+
+#define NR_DOUBLINGS	15		/* the filesystem has 2^15 mounts */
+#define BIG		"/tmp/tree/big"
+#define SMALL		"/tmp/tree/small"
+
+static int make_tmpfs(const char *path, unsigned int *minor_nr)
+{
+	struct stat st;
+	int fs;
+
+	if (mount("abuse", path, "tmpfs", 0, NULL) || stat(path, &st))
+		die(path);
+	*minor_nr = minor(st.st_dev);
+	fs = syscall(__NR_fspick, AT_FDCWD, path, FSPICK_CLOEXEC);
+	if (fs < 0)
+		die("fspick");
+	return fs;
+}
+
+static void remount(int fs)
+{
+	if (syscall(__NR_fsconfig, fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0))
+		die("remount");
+}
+
+static void wait_for_remount(int queue, unsigned int minor_nr)
+{
+	struct mount_notification n;
+
+	do {
+		if (read(queue, &n, sizeof(n)) < (ssize_t)sizeof(n.watch))
+			die("read");
+	} while (n.watch.type != WATCH_TYPE_MOUNT_NOTIFY || n.dev_minor != minor_nr ||
+		 n.watch.subtype != NOTIFY_MOUNT_FS_CHANGED);
+}
+
+static void remount_loop(void)
+{
+	unsigned int big_minor, small_minor;
+	int big, small, queue;
+
+	become_user();
+	enter_own_namespace();
+	if (mount("abuse", "/tmp/tree", "tmpfs", 0, NULL) || mkdir(BIG, 0700) ||
+	    mkdir(SMALL, 0700))
+		die("/tmp/tree");
+	big = make_tmpfs(BIG, &big_minor);
+	small = make_tmpfs(SMALL, &small_minor);
+	if (mkdir(BIG "/d", 0700))
+		die(BIG "/d");
+	for (int i = 0; i < NR_DOUBLINGS; i++)
+		if (mount(BIG, BIG "/d", NULL, MS_BIND | MS_REC, NULL))
+			die("bind");
+	queue = queue_new(64, NULL);
+	if (watch(queue, WATCH_TYPE_MOUNT_NOTIFY, open("/", O_PATH), ID, WATCH_SUBTREE))
+		die("watch");
+	for (;;) {
+		remount(big);
+		wait_for_remount(queue, big_minor);	/* the kworker still runs */
+		remount(small);
+		wait_for_remount(queue, small_minor);
+		pause_for(PAUSE);
+		__atomic_fetch_add(&shared->seen, 1, __ATOMIC_RELAXED);
+	}
+}
+
+/* Check that kworkers use at most SHARE of a processor while the abuser runs @loop */
+static bool kworker_test(void (*loop)(void))
 {
 	pid_t pid = start();
 	unsigned long ticks;
@@ -1174,20 +1247,30 @@ static bool wake_ups_test(void)
 	int loops;
 
 	if (!pid)
-		wake_up_loop();
+		loop();
 	while (__atomic_load_n(&shared->seen, __ATOMIC_RELAXED) < 2)
 		pause_for(PAUSE);
 	loops = __atomic_load_n(&shared->seen, __ATOMIC_RELAXED);
 	ticks = kworker_time();
 	begin = now();
-	pause_for(WAKE_UPS);
+	pause_for(TEST_TIME);
 	ticks = kworker_time() - ticks;
 	share = ticks * (1000.0 * MS / sysconf(_SC_CLK_TCK)) / (now() - begin);
 	loops = __atomic_load_n(&shared->seen, __ATOMIC_RELAXED) - loops;
 	kill(pid, SIGKILL);
-	printf("# wake-ups: kworkers use %.3f of a processor, threshold %.3f; %d rounds\n",
-	       share, SHARE, loops);
+	printf("# %s: kworkers use %.3f of a processor, threshold %.3f; %d rounds\n",
+	       scene->name, share, SHARE, loops);
 	return share <= SHARE && loops > 1;
+}
+
+static bool wake_ups_test(void)
+{
+	return kworker_test(wake_up_loop);
+}
+
+static bool remounts_test(void)
+{
+	return kworker_test(remount_loop);
 }
 
 /*
@@ -1246,6 +1329,9 @@ static const struct scene scenes[] = {
 	}, {
 		.name = "wake-ups",
 		.test = wake_ups_test,
+	}, {
+		.name = "remounts",
+		.test = remounts_test,
 	},
 };
 
