@@ -39,6 +39,7 @@
  *
  * Needs the mkfs programs of the filesystems.
  */
+#include <linux/btrfs.h>
 #include <sys/fsuid.h>
 #include <sys/sysmacros.h>
 
@@ -1256,6 +1257,48 @@ TEST_F_TIMEOUT(checksum, dup, TIMEOUT_S)
 	}
 	EXPECT_LT(0, nr);
 	mount_again(_metadata, rig);
+}
+
+/*
+ * Two subvolumes of btrfs.  Mounting one read-write makes the filesystem writable, without
+ * a remount.
+ */
+
+FIXTURE(subvolume)
+{
+	struct rig rig;
+};
+
+FIXTURE_SETUP(subvolume)
+{
+	rig_open(_metadata, &self->rig, &btrfs);
+	ASSERT_EQ(0, neg(mkdir("other", 0700)));
+}
+
+FIXTURE_TEARDOWN(subvolume)
+{
+	do_umount("other", MNT_DETACH);
+	rig_close(&self->rig);
+}
+
+TEST_F_TIMEOUT(subvolume, rdwr, TIMEOUT_S)
+{
+	struct btrfs_ioctl_vol_args args = { .name = "sub" };
+	struct rig *rig = &self->rig;
+	int dir;
+
+	ASSERT_EQ(0, mount_rig(rig, NULL));
+	dir = open("mnt", O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, neg(ioctl(dir, BTRFS_IOC_SUBVOL_CREATE, &args)));
+	close(dir);
+	ASSERT_EQ(0, do_umount("mnt", 0));
+
+	ASSERT_EQ(0, mount_rig(rig, "ro"));
+	ASSERT_EQ(0, watch_path(&rig->s, "mnt", 1, RO));
+	ASSERT_EQ(0, fs_mount("btrfs", rig->path, "other", "subvol=sub"));
+	EXPECT_TRUE(got_change(&rig->s, 1, NOTIFY_SB_RDWR, 0));
+	EXPECT_EQ(0, neg(mkdir("other/new", 0755)));
+	EXPECT_TRUE(got_no_more(&rig->s.q));
 }
 
 /*
