@@ -770,8 +770,9 @@ void __mount_notify_flush(void)
  */
 
 /*
- * Prepare for a watch on a mount, before it is added.  No section is running, so each
- * section that begins before the watch is removed notes its changes.
+ * Prepare for a watch on a mount, before it is added.  No section changes the tree now,
+ * so each section that begins before the watch is removed notes its changes.  One may be
+ * posting, and the new watch may get its records.
  */
 void mount_notify_adding(struct mnt_namespace *ns, bool subtree)
 {

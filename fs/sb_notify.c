@@ -53,11 +53,11 @@
  *
  * Rate limit
  *
- * Errors in metadata, write-back errors, failed reads, lost data and stale pages have
- * one rate limit each, see kernel/watch_ratelimit.c.  They are separate, as users can
- * cause errors of data, for example by reading a bad block of a file repeatedly.  Users
- * can cause stale pages even on a healthy filesystem.  For quota warnings, see
- * fs/sb_notify_quota.c.
+ * Errors in metadata, write-back errors, failed buffered reads, failed direct reads, lost
+ * data and stale pages have one rate limit each, see kernel/watch_ratelimit.c.  They are
+ * separate, as users can cause errors of data, for example by reading a bad block of a
+ * file repeatedly.  Users can cause stale pages, and since Linux 7.1 failures of direct
+ * reads, even on a healthy filesystem.  For quota warnings, see fs/sb_notify_quota.c.
  *
  * Locks, outer to inner
  *
@@ -261,6 +261,8 @@ static void sb_post_event(struct super_block *sb, u32 subtype, u32 info,
  * @sb: the superblock, after the remount
  * @was_ro: true if it had SB_RDONLY before
  *
+ * A filesystem calls this if it clears SB_RDONLY without a remount.
+ *
  * Context: Process context, sb->s_umount held for writing.
  */
 void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
@@ -282,6 +284,7 @@ void sb_notify_reconfigured(struct super_block *sb, bool was_ro)
 	}
 	mount_notify_fs(sb);
 }
+EXPORT_SYMBOL_GPL(sb_notify_reconfigured);
 
 /**
  * sb_notify_frozen - notify watchers that a filesystem was frozen or thawed
@@ -435,6 +438,8 @@ static enum sb_error_limit sb_limit_of_kind(u8 kind)
 		return SB_LIMIT_METADATA;
 	case NOTIFY_SB_BUFFERED_WRITE:
 		return SB_LIMIT_WRITEBACK;
+	case NOTIFY_SB_DIRECT_READ:
+		return SB_LIMIT_DIRECT_READ;
 	case NOTIFY_SB_DIRECT_WRITE:
 	case NOTIFY_SB_DATA_LOST:
 		return SB_LIMIT_LOSS;

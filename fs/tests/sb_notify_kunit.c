@@ -194,6 +194,8 @@ static void sb_notify_test_limits(struct kunit *test)
 	KUNIT_EXPECT_LT(test, sb_test_posted[NOTIFY_SB_DIRECT_READ], SB_TEST_ERRORS);
 	sb_test_report(sbw->sb, NOTIFY_SB_DIRECT_WRITE, 1);
 	KUNIT_EXPECT_EQ(test, sb_test_posted[NOTIFY_SB_DIRECT_WRITE], 2);
+	sb_test_report(sbw->sb, NOTIFY_SB_BUFFERED_READ, 1);
+	KUNIT_EXPECT_EQ(test, sb_test_posted[NOTIFY_SB_BUFFERED_READ], 2);
 	sb_test_destroy(sbw);
 }
 
