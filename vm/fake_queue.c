@@ -13,7 +13,8 @@
  * DENIED is a number, this watch and the later ones cannot be added. If AUTOMOUNT is a
  * number, the filesystems of this statmount() and of the later ones are autofs. If SERVER
  * is set, "wait" is written to stderr at each call that waits for the server of a network
- * filesystem.
+ * filesystem. If FULL is set, a watch is added when the first records are in the queue. The
+ * fdinfo of the queue is the file FDINFO.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -23,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +147,8 @@ static size_t make_scripted(union watch_record *rec, char letter)
 		rec->sb_error.error = 524;
 		rec->sb_error.kind = 99;
 		return sizeof(rec->sb_error);
+	case 'z':	/* a part of a record */
+		return 4;
 	case 'u':	/* an event of a later kernel */
 		rec->watch.subtype = 200;
 		return sizeof(rec->sb);
@@ -231,8 +235,11 @@ int pipe2(int fds[2], int flags)
 /* Add a watch, or request the states */
 static int add_watch(int fd, const struct watch_queue_watch *watch)
 {
+	struct pollfd queue = { .fd = fd, .events = POLLIN };
 	static unsigned int added;
 
+	if (getenv("FULL"))
+		poll(&queue, 1, -1);
 	if (watch->flags & WATCH_REPORT_STATE)
 		return send(fd, "w", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
 	added++;
@@ -318,6 +325,23 @@ int statfs(const char *path, struct statfs *fs)
 	if (getenv("SERVER"))
 		fputs("wait\n", stderr);
 	return next(path, fs);
+}
+
+int open(const char *path, int flags, ...)
+{
+	static int (*next)(const char *path, int flags, ...);
+	const char *fdinfo = getenv("FDINFO");
+	va_list args;
+	int mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, int);
+	va_end(args);
+	if (!next)
+		next = dlsym(RTLD_NEXT, "open");
+	if (fdinfo && !strncmp(path, "/proc/self/fdinfo/", strlen("/proc/self/fdinfo/")))
+		path = fdinfo;
+	return next(path, flags, mode);
 }
 
 FILE *fopen(const char *path, const char *mode)

@@ -480,7 +480,7 @@ static void decode_sb(struct event *ev, const union watch_record *rec)
 	unsigned int event = rec->watch.subtype;
 	const char *name;
 
-	if (!rec->sb.sb_id) {
+	if (event == NOTIFY_SB_STATE && !rec->sb.sb_id) {
 		add_flag(ev, "list_end", true);
 		return;
 	}

@@ -23,6 +23,7 @@
 
 static int journal = -1;
 static unsigned long long unlogged;
+static bool blocked;		/* the journal or stderr, for TIMEOUT_MS */
 
 unsigned long long journal_unlogged(void)
 {
@@ -124,11 +125,19 @@ static bool send_entry(const char *entry, size_t len)
 	return errno == EMSGSIZE && send_file(entry, len);
 }
 
+static bool wait_writable(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+	if (poll(&pfd, 1, TIMEOUT_MS) == 1)
+		return true;
+	blocked = true;
+	return false;
+}
+
 /* Returns false if the journal is dead, or if it blocks */
 static bool to_journal(const char *entry, size_t len)
 {
-	struct pollfd pfd = { .events = POLLOUT };
-
 	if (journal < 0 && !connect_journal())
 		return false;
 	if (send_entry(entry, len))
@@ -138,8 +147,7 @@ static bool to_journal(const char *entry, size_t len)
 		if (!connect_journal())
 			return false;
 	} else {
-		pfd.fd = journal;
-		poll(&pfd, 1, TIMEOUT_MS);
+		wait_writable(journal);
 	}
 	return send_entry(entry, len);
 }
@@ -147,9 +155,7 @@ static bool to_journal(const char *entry, size_t len)
 /* The service manager, if there is one, takes the priority from the prefix */
 static bool to_stderr(const struct event *ev, const char *message)
 {
-	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
-
-	return poll(&pfd, 1, TIMEOUT_MS) == 1 &&
+	return wait_writable(STDERR_FILENO) &&
 	       dprintf(STDERR_FILENO, "<%d>%s\n", ev->priority, message) >= 0;
 }
 
@@ -183,18 +189,17 @@ bool journal_event(const struct event *ev)
 	char *message, *entry;
 	size_t len;
 	FILE *file;
-	bool ok;
 
+	blocked = false;
 	file = begin(&message, &len);
 	print_text(file, &line, ev);
 	finish(file);
 	file = begin(&entry, &len);
 	add_entry(file, ev, message);
 	finish(file);
-	ok = to_journal(entry, len);
-	if (!ok && !to_stderr(ev, message))
+	if (!to_journal(entry, len) && !to_stderr(ev, message))
 		unlogged++;
 	free(entry);
 	free(message);
-	return ok || !signal_pending();
+	return !blocked || !signal_pending();
 }

@@ -37,12 +37,26 @@ void keep_ended(unsigned int id)
 		due = now_ms() + INTERVAL_MS;
 }
 
-bool keep_all(void)
+/* Does the queue have this watch, or another one on the same filesystem? */
+static bool is_in_queue(unsigned int id, const struct queue_watch *list, unsigned int nr)
 {
-	unsigned int id;
+	unsigned int i;
 
+	for (i = 0; i < nr; i++)
+		if (list[i].id == id || watches_same_filesystem(list[i].id, id))
+			return true;
+	return false;
+}
+
+bool keep_find_ended(void)
+{
+	const struct queue_watch *list;
+	unsigned int id, nr;
+
+	nr = fdinfo_watches(&list);
 	for (id = 0; id < MAX_WATCHES; id++)
-		keep_ended(id);
+		if (!is_in_queue(id, list, nr))
+			keep_ended(id);
 	return due;
 }
 
@@ -65,6 +79,17 @@ static bool is_absent(int error)
 	default:
 		return false;
 	}
+}
+
+/* Is the filesystem watched by another path?  Its events have the ID of that watch. */
+static bool has_twin(unsigned int id)
+{
+	unsigned int other;
+
+	for (other = 0; other < MAX_WATCHES; other++)
+		if (other != id && !ended[other] && watches_same_filesystem(id, other))
+			return true;
+	return false;
 }
 
 /* The reason may not go away by itself, such as a missing permission */
@@ -92,8 +117,7 @@ int keep_retry(int queue)
 			failed[id] = 0;
 			return id;
 		}
-		/* The object is watched: records were lost, but the watch has not ended */
-		if (errno == EBUSY)
+		if (errno == EBUSY && has_twin(id))
 			ended[id] = false;
 		else
 			warn_once(id, errno);

@@ -57,7 +57,7 @@ bool match_event(const struct event *ev)
 {
 	const struct pattern *p;
 
-	/* A loss could be of any event */
+	/* The lost records may be of any type */
 	if (!strcmp(ev->source, "queue"))
 		return true;
 	if (ev->priority > max_priority)

@@ -42,7 +42,7 @@ struct filesystem {
 static const char *file_name;
 static char monitor[256];	/* a label, which differs between files in a directory */
 static char *temporary;
-static int fdinfo = -1, timer = -1;
+static int timer = -1;
 static long long due;		/* time of the next update */
 static bool pending;		/* the timer expires after DELAY_S */
 static int failed;		/* errno of the last update, or 0 */
@@ -221,18 +221,19 @@ static struct filesystem *add_filesystem(const struct filesystem *new)
 	unsigned int i;
 
 	if (nr_filesystems == MAX_FILESYSTEMS) {
-		untracked++;
 		for (i = 0; i < nr_filesystems && !healthy(&filesystems[i]); i++)
 			;
-		if (healthy(new) || i == nr_filesystems)
+		if (healthy(new) || i == nr_filesystems) {
+			untracked++;
 			return NULL;
+		}
 		remove_filesystem(&filesystems[i]);
 	}
 	filesystems[nr_filesystems] = *new;
 	return &filesystems[nr_filesystems++];
 }
 
-/* The others may have been queued with a state that is older than the last event */
+/* Error and quota records may have a state that is older than the last event */
 static bool has_present_state(const struct event *ev)
 {
 	return strcmp(ev->name, "error") && strcmp(ev->name, "writeback-error") &&
@@ -309,12 +310,26 @@ void metrics_relist(void)
 		filesystems[i].unconfirmed = true;
 }
 
+/* Does the queue have a watch on this filesystem alone? */
+static bool is_watched(const struct filesystem *fs)
+{
+	const struct queue_watch *list;
+	unsigned int i, nr;
+
+	nr = fdinfo_watches(&list);
+	for (i = 0; i < nr; i++)
+		if (list[i].type == WATCH_TYPE_SB_NOTIFY && list[i].object == fs->id)
+			return true;
+	return false;
+}
+
+/* The path of a watched filesystem may now be that of another one */
 void metrics_listed(void)
 {
 	unsigned int i;
 
 	for (i = nr_filesystems; i-- > 0; )
-		if (filesystems[i].unconfirmed)
+		if (filesystems[i].unconfirmed && !is_watched(&filesystems[i]))
 			remove_filesystem(&filesystems[i]);
 }
 
@@ -420,41 +435,26 @@ static void print_filesystems(FILE *file)
 		     "Events of filesystems without a state, as there are too many.", untracked);
 }
 
-/* A number in the fdinfo of the queue */
-static unsigned long long queue_number(const char *lines, const char *name)
-{
-	const char *p = strstr(lines, name);
-
-	return p ? strtoull(p + strlen(name), NULL, 10) : 0;
-}
-
 static void print_queue(FILE *file)
 {
-	char lines[512];
-	ssize_t len = pread(fdinfo, lines, sizeof(lines) - 1, 0);
-
-	lines[len > 0 ? len : 0] = 0;
-	/* It includes the losses that are not reported yet */
 	print_number(file, "watchq_lost_records_total", "counter", "Records that were lost.",
-		     queue_number(lines, "lost:"));
+		     fdinfo_number("lost:"));
 	print_number(file, "watchq_queue_records", "gauge", "Records in the queue.",
-		     queue_number(lines, "queued:"));
+		     fdinfo_number("queued:"));
 	print_number(file, "watchq_queue_size_records", "gauge",
-		     "Records that the queue can hold.", queue_number(lines, "depth:"));
+		     "Records that the queue can hold.", fdinfo_number("depth:"));
 	print_number(file, "watchq_unlogged_events_total", "counter",
 		     "Events that could not be written to the journal or to standard error.",
 		     journal_unlogged());
 }
 
-/* Readers get the old file or the new one.  Returns false with errno. */
-static bool replace_file(void)
+/* Returns false with errno */
+static bool write_file(void)
 {
 	FILE *file = NULL;
 	bool bad;
 	int fd;
 
-	/* Do not follow a link that another user has created */
-	unlink(temporary);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd >= 0)
 		file = fdopen(fd, "w");
@@ -465,7 +465,22 @@ static bool replace_file(void)
 	print_queue(file);
 	bad = ferror(file);
 	bad |= fclose(file);
-	return !bad && !rename(temporary, file_name);
+	return !bad;
+}
+
+/* Readers get the old file or the new one.  Returns false with errno. */
+static bool replace_file(void)
+{
+	int error;
+
+	/* Do not follow a link that another user has created */
+	unlink(temporary);
+	if (write_file() && !rename(temporary, file_name))
+		return true;
+	error = errno;
+	unlink(temporary);
+	errno = error;
+	return false;
 }
 
 static void set_timer(unsigned int seconds)
@@ -526,14 +541,8 @@ static void set_monitor(const char *path)
 	free(name);
 }
 
-int metrics_open(const char *path, int queue)
+int metrics_open(const char *path)
 {
-	char name[64];
-
-	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", queue);
-	fdinfo = open(name, O_RDONLY | O_CLOEXEC);
-	if (fdinfo < 0)
-		die(EXIT_FAILED, "%s: %s", name, strerror(errno));
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	if (timer < 0 || asprintf(&temporary, "%s.new", path) < 0)
 		die(EXIT_FAILED, "--metrics: %s", strerror(errno));

@@ -247,7 +247,7 @@ void unescape(char *text)
 
 	for (to = text; *text; text++) {
 		if (*text == '\\' && strspn(text + 1, "01234567") >= 3 &&
-		    sscanf(text + 1, "%3o", &c) == 1) {
+		    sscanf(text + 1, "%3o", &c) == 1 && c > 0 && c <= 0xff) {
 			text += 3;
 			*to++ = c;
 		} else {

@@ -336,7 +336,8 @@ static void parse_file(const char *path)
 		message_place = NULL;
 	}
 	if (!file || ferror(file))
-		die(EXIT_FAILED, "--watches %s: %s", path, strerror(errno));
+		die(errno == EACCES || errno == EPERM ? EXIT_PERMISSION : EXIT_FAILED,
+		    "--watches %s: %s", path, strerror(errno));
 	free(line);
 	fclose(file);
 }

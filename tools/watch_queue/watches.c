@@ -40,6 +40,8 @@ static const struct {
 	{ "--key", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "KEY_NOTIFICATIONS" },
 	{ "--key", EACCES, EXIT_PERMISSION, "View permission required, for a keyring also Read" },
 	{ "--key", ENOKEY, EXIT_FAILED, "no such key" },
+	{ "--key", EAGAIN, EXIT_PERMISSION,
+	  "more watches than user.max_watch_queue_watches or the limit of open files allows" },
 	{ "--mount", EOPNOTSUPP, EXIT_KERNEL, NO_OPTION "MOUNT_NOTIFICATIONS" },
 	{ "--mount", EINVAL, EXIT_FAILED, "not the root of a mount" },
 	{ "--mount", EPERM, EXIT_PERMISSION,
@@ -127,9 +129,9 @@ void set_track_states(void)
 
 void set_subtree(void)
 {
-	struct watch *watch = &watches[nr_watches - 1];
+	struct watch *watch = nr_watches ? &watches[nr_watches - 1] : NULL;
 
-	if (!nr_watches || watch->source->type != WATCH_TYPE_MOUNT_NOTIFY)
+	if (!watch || watch->source->type != WATCH_TYPE_MOUNT_NOTIFY)
 		die(EXIT_USAGE, "--subtree must directly follow --mount");
 	watch->subtree = true;
 }
@@ -218,9 +220,9 @@ void add_filter(const char *text)
 
 void set_only(const char *text)
 {
-	struct watch *watch = &watches[nr_watches - 1];
+	struct watch *watch = nr_watches ? &watches[nr_watches - 1] : NULL;
 
-	if (!nr_watches)
+	if (!watch)
 		die(EXIT_USAGE, "--only must follow a watch");
 	watch->only |= parse_events("--only", text, watch->source, text);
 }
@@ -237,7 +239,7 @@ static const unsigned int state_changes =
 	1U << NOTIFY_SB_THAWED | 1U << NOTIFY_SB_SHUTDOWN | 1U << NOTIFY_SB_NEW |
 	1U << NOTIFY_SB_GONE;
 
-/* The same of --filter and --only, for filesystems */
+/* Do --filter and --only include this event of a filesystem? */
 static bool sb_selected(const struct watch *watch, unsigned int event)
 {
 	const struct watch_notification_type_filter *rule = &rules[WATCH_TYPE_SB_NOTIFY];
@@ -280,19 +282,23 @@ static void watch_key(int queue, const struct watch *watch, unsigned int id)
 		die_errno("--key", watch->object);
 }
 
-/* A filesystem is watched by another path.  Its events have the ID of that watch. */
-static void warn_twin(const struct watch *watch)
+/* An earlier watch on the same filesystem, whose events have its ID, or NULL */
+static const struct watch *twin_of(const struct watch *watch)
 {
 	const struct watch *twin;
 
-	for (twin = watches; twin < watch; twin++) {
-		if (watch->filesystem && watch->filesystem == twin->filesystem) {
-			inform("--sb %s: the same filesystem as --sb %s, watched once",
-			       watch->object, twin->object);
-			return;
-		}
-	}
-	inform("--sb %s: the same filesystem as another --sb, watched once", watch->object);
+	for (twin = watches; twin < watch; twin++)
+		if (watch->filesystem && watch->filesystem == twin->filesystem)
+			return twin;
+	return NULL;
+}
+
+static void warn_twin(const struct watch *watch)
+{
+	const struct watch *twin = twin_of(watch);
+
+	inform("--sb %s: the same filesystem as %s%s, watched once", watch->object,
+	       twin ? "--sb " : "another ", twin ? twin->object : "--sb");
 }
 
 /* Returns -1 with errno if it fails */
@@ -416,7 +422,7 @@ bool watches_report_states(int queue)
 	unsigned int i;
 
 	for (i = 0; i < nr_watches; i++) {
-		if (watches[i].source->type != WATCH_TYPE_SB_NOTIFY)
+		if (watches[i].source->type != WATCH_TYPE_SB_NOTIFY || twin_of(&watches[i]))
 			continue;
 		how.fd = -1;
 		if (!watches[i].all)

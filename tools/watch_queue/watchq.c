@@ -20,16 +20,16 @@
 #include "watchq.h"
 
 struct statistics {
-	int fdinfo;			/* fdinfo of the queue, or -1 */
+	bool fdinfo;			/* the next two numbers are known */
 	unsigned long long events, records;
 	unsigned long backlog;		/* largest number of queued records */
 };
 
 bool quiet;
 const char *message_place;
-static struct statistics stats = { .fdinfo = -1 };
+static struct statistics stats;
 static bool lost;			/* records were lost, see recover() */
-static bool any_lost;			/* the same, see warn_of_loss() */
+static bool any_lost;			/* records were lost since the start */
 
 static void __printf(1, 0) vwarn(const char *format, va_list args)
 {
@@ -74,50 +74,26 @@ void die(int status, const char *format, ...)
  * Statistics
  */
 
-static unsigned long long read_fdinfo(const char *name)
-{
-	char lines[512], *p;
-	ssize_t len;
-
-	len = pread(stats.fdinfo, lines, sizeof(lines) - 1, 0);
-	if (len < 0)
-		die(EXIT_FAILED, "fdinfo: %s", strerror(errno));
-	lines[len] = 0;
-	p = strstr(lines, name);
-	return p ? strtoull(p + strlen(name), NULL, 10) : 0;
-}
-
 /* A read() may return only some of the queued records */
 static void update_backlog(void)
 {
 	unsigned long queued;
 
-	if (stats.fdinfo < 0)
+	if (!stats.fdinfo)
 		return;
-	queued = read_fdinfo("queued:");
+	queued = fdinfo_number("queued:");
 	if (queued > stats.backlog)
 		stats.backlog = queued;
 }
 
-/* The statistics may be requested by SIGUSR1, so a failure is an error only if @must */
-static void open_statistics(int queue, bool must)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", queue);
-	stats.fdinfo = open(path, O_RDONLY | O_CLOEXEC);
-	if (stats.fdinfo < 0 && must)
-		die(EXIT_FAILED, "%s: %s", path, strerror(errno));
-}
-
 static void print_statistics(unsigned long depth)
 {
-	if (stats.fdinfo < 0)
+	if (!stats.fdinfo)
 		warn("%llu events, %llu records", stats.events, stats.records);
 	else
 		/* fdinfo has all losses; the count in one record is at most 65535 */
 		warn("%llu events, %llu records, %llu lost, largest backlog %lu of %lu",
-		     stats.events, stats.records, read_fdinfo("lost:"), stats.backlog,
+		     stats.events, stats.records, fdinfo_number("lost:"), stats.backlog,
 		     depth);
 }
 
@@ -182,7 +158,7 @@ static void recover(int queue)
 	if (requested && lost) {
 		if (!delay)
 			warn("the states of filesystems may not fit in the queue, see --queue");
-		delay = !delay ? RECOVERY_MS : delay < MAX_RECOVERY_MS ? 2 * delay : delay;
+		delay = !delay ? RECOVERY_MS : 2 * delay < MAX_RECOVERY_MS ? 2 * delay : MAX_RECOVERY_MS;
 		recovery = now_ms() + delay;
 	} else if (requested) {
 		delay = 0;
@@ -222,7 +198,7 @@ static bool handle_records(const struct options *options, const void *buf, size_
 		if (watch_record_lost(&rec)) {
 			lost = true;
 			any_lost = true;
-			keep_all();
+			keep_find_ended();
 		}
 		if (watch_record_is_meta(&rec, WATCH_META_REMOVAL_NOTIFICATION))
 			keep_ended(watch_record_id(&rec));
@@ -236,8 +212,10 @@ static bool handle_records(const struct options *options, const void *buf, size_
 		if (selected && match_event(&ev) && !report(options, &ev, signals))
 			return false;
 	}
-	if (ret < 0)
+	if (ret < 0) {
+		output_flush(signals, true);
 		die(EXIT_FAILED, "malformed record");
+	}
 	return true;
 }
 
@@ -353,7 +331,7 @@ static int monitor(const struct options *options, int queue)
 	if (options->output.format == OUTPUT_JOURNAL)
 		pfd[2].fd = -1;
 	if (options->metrics)
-		pfd[4].fd = metrics_open(options->metrics, queue);
+		pfd[4].fd = metrics_open(options->metrics);
 	/* Events after this message are not missed */
 	inform("watching");
 	notify_ready();
@@ -378,7 +356,7 @@ static int monitor(const struct options *options, int queue)
 			metrics_write();
 		if (pfd[1].revents)
 			status = read_queue(options, queue, pfd[0].fd);
-		if (status == EXIT_ENDED && keep_all()) {
+		if (status == EXIT_ENDED && keep_find_ended()) {
 			/* At end of file until a watch is added again */
 			pfd[1].fd = -1;
 			status = RUNNING;
@@ -416,7 +394,10 @@ int main(int argc, char **argv)
 	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
 		die(EXIT_USAGE, "standard output is closed");
 	queue = watches_open(options.depth);
-	open_statistics(queue, options.statistics);
+	stats.fdinfo = fdinfo_open(queue);
+	/* Statistics may also be requested by SIGUSR1 */
+	if (!stats.fdinfo && (options.statistics || options.metrics))
+		die(EXIT_FAILED, "/proc/self/fdinfo: %s", strerror(errno));
 	status = monitor(&options, queue);
 	if (options.metrics)
 		metrics_write();

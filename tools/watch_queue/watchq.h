@@ -222,16 +222,31 @@ bool watches_any(unsigned int type);
 void watches_read_mounts(void);
 
 /*
+ * fdinfo.c: what /proc/self/fdinfo shows of the queue
+ */
+struct queue_watch {
+	unsigned int type, id;
+	unsigned long long object;	/* such as the sb_id of a filesystem */
+};
+
+/* Returns false with errno */
+bool fdinfo_open(int queue);
+/* The number after "NAME:", which includes losses that are not reported yet */
+unsigned long long fdinfo_number(const char *name);
+/* Store the watches that the queue has, and return the number of them */
+unsigned int fdinfo_watches(const struct queue_watch **list);
+
+/*
  * keep.c: watches that are added again, for --keep
  */
 void keep_enable(void);
 /* The watch has ended */
 void keep_ended(unsigned int id);
 /*
- * All watches have ended, or may have ended, as records were lost.  Returns false if
- * none of them can be added again.
+ * Records may have been lost: find the watches that the queue does not have any longer.
+ * Returns false if there is none that can be added again.
  */
-bool keep_all(void);
+bool keep_find_ended(void);
 /* Milliseconds until the next attempt to add a watch, or -1 */
 int keep_wait(void);
 /* Attempt to add a watch if it is time.  Returns its ID, or -1 if there is none. */
@@ -301,12 +316,12 @@ unsigned long long journal_unlogged(void);
  */
 
 /* Create the file.  Returns a timer: call metrics_write() when it has expired. */
-int metrics_open(const char *path, int queue);
+int metrics_open(const char *path);
 /* @reported: count the event */
 void metrics_event(const struct event *ev, bool reported);
 /* The states of all filesystems will be reported again */
 void metrics_relist(void);
-/* All of them were reported: remove the other filesystems */
+/* All of them were reported: remove the filesystems that are not watched */
 void metrics_listed(void);
 void metrics_write(void);
 
