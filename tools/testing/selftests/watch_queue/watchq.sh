@@ -336,7 +336,7 @@ start --key @s
 keyctl link "$key" @s
 keyctl unlink "$key" @s
 finish
-same 'keys, for people' out <<END
+same 'keys in text' out <<END
 key    linked          _ses                 other_type=user \
 other_name=big\\040secret\\302\\205\\342\\200\\256
 key    unlinked        _ses                 other_type=user \
@@ -352,7 +352,7 @@ keyctl clear @s
 finish
 after=$(date -u +%Y-%m-%dT%H:%M:%S)
 fields <out >got
-same_json 'keys, for machines' got <<'END'
+same_json 'keys in JSON' got <<'END'
 {"source":"key","event":"linked","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses","other_type":"user",
  "other_name":"a \"b\" \\ \u00e4 \ufffd \u0001 \u009b \u202e"}
@@ -417,7 +417,7 @@ start --key @s --null
 keyctl clear @s
 finish
 tr '\0' '\n' <out >got
-same 'a 0 byte at the end, for people' got <<'END'
+same 'a 0 byte at the end of text' got <<'END'
 key    cleared         _ses
 END
 [ "$(wc -l <out)" = 0 ]
@@ -434,7 +434,7 @@ same_json 'a 0 byte at the end' got <<'END'
  "key_name":"_ses"}
 END
 
-# What is not this event's is not there
+# Fields of other events are not in the environment
 export WATCHQ_OTHER_NAME=stale
 # shellcheck disable=SC2016 # for the command
 start --key @s \
@@ -461,7 +461,7 @@ result 'statistics by SIGUSR1' $?
 keyctl clear @s
 finish
 [ $status = 0 ] && [ "$(wc -l <out)" = 2 ] && ! grep -q records err
-result 'and no end' $? out err
+result 'SIGUSR1 does not end watchq' $? out err
 
 # shellcheck disable=SC2016
 start --key @s --exec 'kill $PPID; echo $WATCHQ_EVENT'
@@ -661,7 +661,7 @@ holds 'numbers of mounts' '.[0].mount as $a | .[1].mount as $deep | .[0].parent 
 	all(.mount == $a and .parent == $tree or .mount == $deep and .parent == $a) and
 	.[2].old_parent == $tree and ([$a, $deep, $tree] | unique | length) == 3'
 
-# Moved and unmounted before watchq could look: their paths are those it saw before
+# Moved and unmounted before watchq reads the records: the cached paths are printed
 mount -t tmpfs cargo tree/a && mount -t ramfs other "tree/b
 c" && mkdir elsewhere || exit
 start --mount tree --subtree --mount "tree/b
@@ -691,7 +691,7 @@ mount -o remount,bind,ro "tree/b
 c/x/y"
 finish
 jq -c '[.event, .path]' <out | relative >got
-same 'a mount is where it is now' got <<'END'
+same 'the current path of a mount' got <<'END'
 ["rdonly","tree/b\nc/x/y"]
 END
 umount "tree/b
@@ -707,7 +707,7 @@ umount tree/a/deep
 umount tree/a
 finish
 relative <out >got
-same 'mounts, for people, and not further down' got <<'END'
+same 'mounts in text, without the mounts below' got <<'END'
 mount  new             tree/a fs_type=tmpfs parent_path=tree
 mount  unmount         tree/a fs_type=tmpfs parent_path=tree
 END
@@ -1001,7 +1001,7 @@ start --sb all --filter sb=state
 await ' list_end' out
 finish
 tail -n 1 out >got
-same 'the end of the states, for people' got <<END
+same 'the end of the states in text' got <<END
 sb     state           all                  list_end
 END
 umount tree
