@@ -41,7 +41,7 @@
  *
  * State
  *
- * sb->s_notify_state records that a filesystem accepts no changes although SB_RDONLY may
+ * sb->s_notify_state records that a filesystem rejects changes although SB_RDONLY may
  * not be set, and why, and that it is frozen.  It is set even if there is no watch, as a
  * watch reports the state when it is added.  A filesystem that became read-only by an
  * error is reported once, whether it sets SB_RDONLY, enters a mode of its own or shuts

@@ -13,7 +13,7 @@
 /* Bits of sb->s_notify_state */
 #define SB_NOTIFY_BORN		0x01	/* vfs_get_tree() has completed once */
 #define SB_NOTIFY_DEAD		0x02	/* no sb_watchers are created */
-#define SB_NOTIFY_RDONLY	0x04	/* accepts no changes, whatever SB_RDONLY is */
+#define SB_NOTIFY_RDONLY	0x04	/* rejects changes, whatever SB_RDONLY is */
 #define SB_NOTIFY_ERROR		0x08	/* ... because of an error */
 #define SB_NOTIFY_FINAL		0x10	/* ... whatever a remount does */
 #define SB_NOTIFY_SHUTDOWN	0x20	/* was shut down */

@@ -33,7 +33,7 @@ enum { FANOTIFY, HEALTH, QUEUE, NR_READERS };
  * @handles: events that have a file handle, as open_by_handle_at() takes it
  * @shutdowns: events that report a shutdown
  * @reasons: events that have the reason of a shutdown
- * @rdonly: events that report that the filesystem accepts no more changes
+ * @rdonly: events that report that the filesystem rejects changes
  * @parents: events that have the parent of a mount
  * @lost: number of lost events, as reported
  * @unknown: reports of a loss without a number

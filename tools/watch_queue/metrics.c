@@ -410,10 +410,10 @@ static void print_filesystems(FILE *file)
 		const char *name, *help;
 		size_t state;
 	} gauges[] = {
-		{ "watchq_filesystem_readonly", "The filesystem accepts no changes.",
+		{ "watchq_filesystem_readonly", "The filesystem rejects changes.",
 		  offsetof(struct filesystem, rdonly) },
 		{ "watchq_filesystem_readonly_by_error",
-		  "The filesystem accepts no changes because of an error.",
+		  "The filesystem rejects changes because of an error.",
 		  offsetof(struct filesystem, by_error) },
 		{ "watchq_filesystem_shutdown", "The filesystem was shut down.",
 		  offsetof(struct filesystem, shutdown) },

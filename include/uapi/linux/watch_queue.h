@@ -254,7 +254,7 @@ enum mount_notification_subtype {
 #define NOTIFY_MOUNT_AUTOMOUNT	WATCH_INFO_FLAG_2 /* Mounted by the kernel; may expire */
 #define NOTIFY_MOUNT_PROPAGATED	WATCH_INFO_FLAG_3 /* Caused by a change of another mount */
 #define NOTIFY_MOUNT_EXPIRED	WATCH_INFO_FLAG_4 /* Unmounted because it was unused */
-#define NOTIFY_MOUNT_FS_RDONLY	WATCH_INFO_FLAG_5 /* Its filesystem accepts no changes now */
+#define NOTIFY_MOUNT_FS_RDONLY	WATCH_INFO_FLAG_5 /* Its filesystem rejects changes now */
 
 #define NOTIFY_FS_TYPE_LEN	16
 
@@ -288,7 +288,7 @@ struct mount_notification {
 
 /**
  * enum superblock_notification_subtype - events of WATCH_TYPE_SB_NOTIFY
- * @NOTIFY_SB_RDONLY: the filesystem accepts no more changes, because of a remount or,
+ * @NOTIFY_SB_RDONLY: the filesystem rejects changes, because of a remount or,
  *	with %NOTIFY_SB_BY_ERROR, because of an error.  A remount may also have changed
  *	other options
  * @NOTIFY_SB_RDWR: the filesystem accepts changes again, because of a remount, which

@@ -697,7 +697,7 @@ TEST_F(ns, in_other_namespace)
 	reader_close(&none);
 }
 
-/* Waits for FS_CHANGED of a filesystem that accepts no changes */
+/* Waits for FS_CHANGED of a filesystem that rejects changes */
 static bool got_fs_rdonly(struct reader *q, __u64 mnt)
 {
 	union watch_record r;
