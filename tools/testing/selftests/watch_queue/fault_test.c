@@ -11,6 +11,8 @@
  * may succeed despite a failure, if the kernel has a fallback.  After all calls, the
  * user can have as many pages and watches as before.  kmemleak detects leaks.
  */
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 
 #include "common.h"
@@ -67,6 +69,7 @@ struct fault {
 	int fd[2];			/* the queue */
 	int key;			/* watched by it */
 	int other;			/* a key that was never watched */
+	int mnt;			/* root of a mount that was never watched */
 	int made[2];			/* files that the call made */
 	char got[64];			/* what the call read */
 	int len;
@@ -153,6 +156,12 @@ FIXTURE_SETUP(fault)
 			TH_LOG("cannot set %s", settings[i].path);
 		}
 	}
+
+	ASSERT_EQ(0, neg(unshare(CLONE_NEWNS)));
+	ASSERT_EQ(0, neg(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)));
+	ASSERT_EQ(0, neg(mount("fault_test", "/tmp", "tmpfs", 0, NULL)));
+	self->f.mnt = open("/tmp", O_PATH | O_CLOEXEC);
+	ASSERT_GE(self->f.mnt, 0);
 
 	/* Open these with CAP_SYS_RESOURCE; an ordinary user can write to the descriptors */
 	ASSERT_EQ(0, write_text("/proc/self/make-it-fail", "1"));
@@ -605,6 +614,50 @@ TEST_F_TIMEOUT(fault, add_watch, LIMIT)
 		.make = make_watch,
 		.check = check_watch,
 		.errors = { ENOMEM },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+/* Watches of sources that register for their type, on objects without a list of watches */
+
+static int make_sb_watch(struct fault *f)
+{
+	return queue_watch(f->fd[0], WATCH_TYPE_SB_NOTIFY, f->mnt, 2, 0);
+}
+
+static bool check_sb_watch(struct fault *f)
+{
+	return !queue_unwatch(f->fd[0], WATCH_TYPE_SB_NOTIFY, f->mnt, 0);
+}
+
+TEST_F_TIMEOUT(fault, add_sb_watch, LIMIT)
+{
+	static const struct call call = {
+		.make = make_sb_watch,
+		.check = check_sb_watch,
+		.errors = { ENOMEM, EFAULT },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+static int make_mount_watch(struct fault *f)
+{
+	return queue_watch(f->fd[0], WATCH_TYPE_MOUNT_NOTIFY, f->mnt, 2, 0);
+}
+
+static bool check_mount_watch(struct fault *f)
+{
+	return !queue_unwatch(f->fd[0], WATCH_TYPE_MOUNT_NOTIFY, f->mnt, 0);
+}
+
+TEST_F_TIMEOUT(fault, add_mount_watch, LIMIT)
+{
+	static const struct call call = {
+		.make = make_mount_watch,
+		.check = check_mount_watch,
+		.errors = { ENOMEM, EFAULT },
 	};
 
 	sweep(_metadata, &self->f, &call);

@@ -398,7 +398,7 @@ check() {
 mount_disk
 start --sb all --no-user-ns --metrics metrics.prom
 has "$(state readonly_by_error 0)"
-check FilesystemReadOnly 0 && check FilesystemShutdown 0 && check FilesystemFrozen 0
+check FilesystemReadOnly 0 && check FilesystemShutdown 0
 result 'plugin: no problem' $? message
 mount -o remount,ro tree
 has "$(state readonly 1)"
@@ -412,7 +412,7 @@ check FilesystemReadOnly 1 &&
 result 'plugin: read-only by an error' $? message
 # Linux 6.12 shuts ext4 down, later kernels do not
 grep -qxF "$(state shutdown 1)" metrics.prom
-check FilesystemShutdown $((1 - $?)) && check FilesystemFrozen 0
+check FilesystemShutdown $((1 - $?))
 result 'plugin: shut down' $? message
 umount tree
 mount_disk
@@ -422,12 +422,12 @@ result 'plugin: writable again' $? message
 umount tree
 finish
 cat >metrics.prom <<END
-# TYPE watchq_filesystem_frozen gauge
-watchq_filesystem_frozen{monitor="",device="sda",fstype="",mountpoint="/a$(
+# TYPE watchq_filesystem_shutdown gauge
+watchq_filesystem_shutdown{monitor="",device="sda",fstype="",mountpoint="/a$(
 	printf '\033[2J\302\233\r')"} 1
 END
-check FilesystemFrozen 1
-[ "$(cat message)" = 'frozen: sda on /a?[2J??' ]
+check FilesystemShutdown 1
+[ "$(cat message)" = 'shutdown: sda on /a?[2J??' ]
 result 'plugin: control characters' $? message
 touch -d '2000-01-01 00:00' metrics.prom
 check FilesystemReadOnly 2 && grep -q 'too old' message
