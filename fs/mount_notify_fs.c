@@ -10,7 +10,8 @@
  * The work item runs a tick after the first change, so that it does not run for each
  * remount of a program that remounts a filesystem in a loop.  After a run it pauses for
  * 16 times the processor time that the run took: a user can mount a filesystem many
- * times, and a kworker is not in the cgroup of the user.
+ * times, and a kworker is not in the cgroup of the user.  Records about all filesystems
+ * wait for the end of the pause.
  *
  * mount_fs_lock protects mount_fs_next, mount_fs_scheduled and the list, which
  * s_mounts_changed links.  The work item holds mount_lock from taking a superblock off
