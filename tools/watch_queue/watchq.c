@@ -158,7 +158,9 @@ static void recover(int queue)
 	if (requested && lost) {
 		if (!delay)
 			warn("the states of filesystems may not fit in the queue, see --queue");
-		delay = !delay ? RECOVERY_MS : 2 * delay < MAX_RECOVERY_MS ? 2 * delay : MAX_RECOVERY_MS;
+		delay = delay ? 2 * delay : RECOVERY_MS;
+		if (delay > MAX_RECOVERY_MS)
+			delay = MAX_RECOVERY_MS;
 		recovery = now_ms() + delay;
 	} else if (requested) {
 		delay = 0;
