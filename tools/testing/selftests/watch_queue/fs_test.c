@@ -1272,7 +1272,6 @@ FIXTURE(subvolume)
 FIXTURE_SETUP(subvolume)
 {
 	rig_open(_metadata, &self->rig, &btrfs);
-	ASSERT_EQ(0, neg(mkdir("other", 0700)));
 }
 
 FIXTURE_TEARDOWN(subvolume)
