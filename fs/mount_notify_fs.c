@@ -97,11 +97,13 @@ static void mount_fs_work_fn(struct work_struct *work)
 	}
 	used = task_sched_runtime(current) - start;
 
-	guard(spinlock_irqsave)(&mount_fs_lock);
-	mount_fs_next = get_jiffies_64() + nsecs_to_jiffies64(MOUNT_FS_PAUSE * used) + 1;
-	mount_fs_scheduled = false;
-	if (!list_empty(&mount_fs_changed))
-		mount_fs_schedule();
+	scoped_guard(spinlock_irqsave, &mount_fs_lock) {
+		mount_fs_next = get_jiffies_64() + 1 +
+				nsecs_to_jiffies64(MOUNT_FS_PAUSE * used);
+		mount_fs_scheduled = false;
+		if (!list_empty(&mount_fs_changed))
+			mount_fs_schedule();
+	}
 }
 
 /**
