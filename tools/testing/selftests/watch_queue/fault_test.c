@@ -70,6 +70,7 @@ struct fault {
 	int key;			/* watched by it */
 	int other;			/* a key that was never watched */
 	int mnt;			/* root of a mount that was never watched */
+	__u32 type;			/* of the watch on it */
 	int made[2];			/* files that the call made */
 	char got[64];			/* what the call read */
 	int len;
@@ -621,46 +622,36 @@ TEST_F_TIMEOUT(fault, add_watch, LIMIT)
 
 /* Watches of sources that register for their type, on objects without a list of watches */
 
-static int make_sb_watch(struct fault *f)
+static int make_source_watch(struct fault *f)
 {
-	return queue_watch(f->fd[0], WATCH_TYPE_SB_NOTIFY, f->mnt, 2, 0);
+	return queue_watch(f->fd[0], f->type, f->mnt, 2, 0);
 }
 
-static bool check_sb_watch(struct fault *f)
+static bool check_source_watch(struct fault *f)
 {
-	return !queue_unwatch(f->fd[0], WATCH_TYPE_SB_NOTIFY, f->mnt, 0);
+	return !queue_unwatch(f->fd[0], f->type, f->mnt, 0);
+}
+
+static void sweep_source(struct __test_metadata *_metadata, struct fault *f, __u32 type)
+{
+	static const struct call call = {
+		.make = make_source_watch,
+		.check = check_source_watch,
+		.errors = { ENOMEM, EFAULT },
+	};
+
+	f->type = type;
+	sweep(_metadata, f, &call);
 }
 
 TEST_F_TIMEOUT(fault, add_sb_watch, LIMIT)
 {
-	static const struct call call = {
-		.make = make_sb_watch,
-		.check = check_sb_watch,
-		.errors = { ENOMEM, EFAULT },
-	};
-
-	sweep(_metadata, &self->f, &call);
-}
-
-static int make_mount_watch(struct fault *f)
-{
-	return queue_watch(f->fd[0], WATCH_TYPE_MOUNT_NOTIFY, f->mnt, 2, 0);
-}
-
-static bool check_mount_watch(struct fault *f)
-{
-	return !queue_unwatch(f->fd[0], WATCH_TYPE_MOUNT_NOTIFY, f->mnt, 0);
+	sweep_source(_metadata, &self->f, WATCH_TYPE_SB_NOTIFY);
 }
 
 TEST_F_TIMEOUT(fault, add_mount_watch, LIMIT)
 {
-	static const struct call call = {
-		.make = make_mount_watch,
-		.check = check_mount_watch,
-		.errors = { ENOMEM, EFAULT },
-	};
-
-	sweep(_metadata, &self->f, &call);
+	sweep_source(_metadata, &self->f, WATCH_TYPE_MOUNT_NOTIFY);
 }
 
 static int make_no_watch(struct fault *f)
