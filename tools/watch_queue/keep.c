@@ -53,6 +53,8 @@ bool keep_find_ended(void)
 	const struct queue_watch *list;
 	unsigned int id, nr;
 
+	if (!enabled)
+		return false;
 	nr = fdinfo_watches(&list);
 	for (id = 0; id < MAX_WATCHES; id++)
 		if (!is_in_queue(id, list, nr))

@@ -310,13 +310,12 @@ void metrics_relist(void)
 		filesystems[i].unconfirmed = true;
 }
 
-/* Does the queue have a watch on this filesystem alone? */
-static bool is_watched(const struct filesystem *fs)
+/* Does one of the watches have this filesystem alone? */
+static bool is_watched(const struct filesystem *fs, const struct queue_watch *list,
+		       unsigned int nr)
 {
-	const struct queue_watch *list;
-	unsigned int i, nr;
+	unsigned int i;
 
-	nr = fdinfo_watches(&list);
 	for (i = 0; i < nr; i++)
 		if (list[i].type == WATCH_TYPE_SB_NOTIFY && list[i].object == fs->id)
 			return true;
@@ -326,10 +325,12 @@ static bool is_watched(const struct filesystem *fs)
 /* The path of a watched filesystem may now be that of another one */
 void metrics_listed(void)
 {
-	unsigned int i;
+	const struct queue_watch *list;
+	unsigned int i, nr;
 
+	nr = fdinfo_watches(&list);
 	for (i = nr_filesystems; i-- > 0; )
-		if (filesystems[i].unconfirmed && !is_watched(&filesystems[i]))
+		if (filesystems[i].unconfirmed && !is_watched(&filesystems[i], list, nr))
 			remove_filesystem(&filesystems[i]);
 }
 
@@ -550,6 +551,6 @@ int metrics_open(const char *path)
 	set_monitor(path);
 	metrics_write();
 	if (failed)
-		exit(failed == EACCES || failed == EPERM ? EXIT_PERMISSION : EXIT_FAILED);
+		exit(status_of(failed));
 	return timer;
 }

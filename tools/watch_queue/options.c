@@ -336,8 +336,7 @@ static void parse_file(const char *path)
 		message_place = NULL;
 	}
 	if (!file || ferror(file))
-		die(errno == EACCES || errno == EPERM ? EXIT_PERMISSION : EXIT_FAILED,
-		    "--watches %s: %s", path, strerror(errno));
+		die(status_of(errno), "--watches %s: %s", path, strerror(errno));
 	free(line);
 	fclose(file);
 }

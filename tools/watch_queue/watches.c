@@ -127,9 +127,14 @@ void set_track_states(void)
 	track_states = true;
 }
 
+static struct watch *last_watch(void)
+{
+	return nr_watches ? &watches[nr_watches - 1] : NULL;
+}
+
 void set_subtree(void)
 {
-	struct watch *watch = nr_watches ? &watches[nr_watches - 1] : NULL;
+	struct watch *watch = last_watch();
 
 	if (!watch || watch->source->type != WATCH_TYPE_MOUNT_NOTIFY)
 		die(EXIT_USAGE, "--subtree must directly follow --mount");
@@ -220,7 +225,7 @@ void add_filter(const char *text)
 
 void set_only(const char *text)
 {
-	struct watch *watch = nr_watches ? &watches[nr_watches - 1] : NULL;
+	struct watch *watch = last_watch();
 
 	if (!watch)
 		die(EXIT_USAGE, "--only must follow a watch");

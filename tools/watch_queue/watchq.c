@@ -20,7 +20,7 @@
 #include "watchq.h"
 
 struct statistics {
-	bool fdinfo;			/* the next two numbers are known */
+	bool fdinfo;			/* losses and queued records are known */
 	unsigned long long events, records;
 	unsigned long backlog;		/* largest number of queued records */
 };
@@ -68,6 +68,11 @@ void die(int status, const char *format, ...)
 	vwarn(format, args);
 	va_end(args);
 	exit(status);
+}
+
+int status_of(int error)
+{
+	return error == EACCES || error == EPERM ? EXIT_PERMISSION : EXIT_FAILED;
 }
 
 /*

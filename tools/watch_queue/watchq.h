@@ -35,6 +35,8 @@ void __printf(1, 2) warn(const char *format, ...);
 /* The same, unless --quiet is specified */
 void __printf(1, 2) inform(const char *format, ...);
 void __noreturn __printf(2, 3) die(int status, const char *format, ...);
+/* The exit status if a file cannot be opened or written */
+int status_of(int error);
 
 /* The time of CLOCK_MONOTONIC in milliseconds */
 long long now_ms(void);
