@@ -704,6 +704,12 @@ TEST_F_TIMEOUT(fault, post, LIMIT)
 
 static int make_read(struct fault *f)
 {
+	f->len = neg(read(f->fd[0], f->got, sizeof(f->got)));
+	return f->len;
+}
+
+static int make_readv(struct fault *f)
+{
 	struct iovec iov[] = {
 		{ f->got, 12 }, { f->got + 12, 20 }, { f->got + 32, 8 },
 	};
@@ -737,6 +743,17 @@ TEST_F_TIMEOUT(fault, read, LIMIT)
 {
 	static const struct call call = {
 		.make = make_read,
+		.check = check_read,
+		.errors = { EFAULT },
+	};
+
+	sweep(_metadata, &self->f, &call);
+}
+
+TEST_F_TIMEOUT(fault, readv, LIMIT)
+{
+	static const struct call call = {
+		.make = make_readv,
 		.check = check_read,
 		.errors = { EFAULT },
 	};
