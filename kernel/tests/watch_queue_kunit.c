@@ -935,11 +935,12 @@ static void watch_queue_test_notify_user(struct kunit *test)
 	test_close(wqueue);
 }
 
-/* A closed queue does not store records */
+/* A closed queue does not store records, and schedules no wake-up */
 static void watch_queue_test_post_closed(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 	struct watch_notification n = { .type = TEST_TYPE, .info = sizeof(n) };
+	struct test_waiter w = {};
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 8));
 	test_post(ctx, 1);
@@ -948,6 +949,13 @@ static void watch_queue_test_post_closed(struct kunit *test)
 	watch_queue_add(ctx->wqueue, &n, n.info, sizeof(n));
 	spin_unlock_irq(&ctx->ring->lock);
 	KUNIT_EXPECT_EQ(test, 1, ctx->ring->head);
+
+	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
+	add_wait_queue(&ctx->wqueue->wait, &w.entry);
+	watch_queue_notify_all(ctx->wqueue);
+	KUNIT_EXPECT_FALSE(test, ctx->wqueue->notifying);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->wqueue->notify_work));
+	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
 /* If several queues watch an object, each gets a copy with the ID of its watch */
@@ -1116,7 +1124,7 @@ static void test_source_unregister(void *source)
 	unregister_watch_source(source);
 }
 
-/* A type has one source.  META, keys and sources without find() are refused. */
+/* A type has one source.  META, keys and sources without a callback are refused. */
 static void watch_queue_test_source_register(struct kunit *test)
 {
 	struct watch_source other = test_source;
@@ -1145,6 +1153,15 @@ static void watch_queue_test_source_register(struct kunit *test)
 	other = test_source;
 	other.find = NULL;
 	KUNIT_EXPECT_EQ(test, -EINVAL, register_watch_source(&other));
+
+	/* Only added() can report the state */
+	other = test_source;
+	other.flags = WATCH_REPORT_STATE;
+	other.added = NULL;
+	KUNIT_EXPECT_EQ(test, -EINVAL, register_watch_source(&other));
+	other.flags = 0;
+	KUNIT_EXPECT_EQ(test, 0, register_watch_source(&other));
+	unregister_watch_source(&other);
 }
 
 static int test_source_find_nested(struct file *file, u32 flags, bool add,
