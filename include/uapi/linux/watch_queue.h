@@ -406,8 +406,8 @@ enum superblock_error_kind {
  * @error: positive errno
  * @kind: an enum superblock_error_kind
  * @suppressed: number of suppressed errors since the previous record, of those that
- *	share a rate limit: metadata; write-back errors; reads; direct writes and
- *	lost data; or stale pages
+ *	share a rate limit: metadata; write-back errors; buffered reads; direct
+ *	reads; direct writes and lost data; or stale pages
  */
 struct superblock_error_notification {
 	struct superblock_notification sb;
@@ -431,7 +431,7 @@ struct superblock_error_notification {
  * @suppressed: number of suppressed warnings of the same kind about the same quota
  *	since the previous record
  *
- * If there are warnings about too many quotas at a time, one record reports several
+ * If more quotas cause warnings than the kernel can track, one record reports all
  * suppressed warnings: @id is -1, @id_type is 0 and @warning is QUOTA_NL_NOWARN.
  * @suppressed is then one less than the number of these warnings.  For an unprivileged
  * watcher, @suppressed is 0 in this record, which is posted even if none of the warnings
