@@ -416,6 +416,9 @@ void blk_notify_bio(struct bio *bio, bool chained)
 		return;
 	if (chained && bio_is_part(bio))
 		return;
+	/* A driver redirected it to a hidden device that was then removed */
+	if (bio->bi_bdev->bd_disk->flags & GENHD_FL_HIDDEN)
+		return;
 	blk_report_error(bio->bi_bdev, &e);
 }
 
