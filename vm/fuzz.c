@@ -124,7 +124,7 @@ static bool record_ok(const struct queue *q, const struct watch_notification *n)
 
 	if (n->type == WATCH_TYPE_KEY_NOTIFY)
 		return len == sizeof(struct key_notification) && q->ids[id] &&
-		       n->subtype <= NOTIFY_KEY_SETATTR;
+		       n->subtype <= NOTIFY_KEY_EXPIRED;
 	if (n->type != WATCH_TYPE_META)
 		return false;
 	if (n->subtype == WATCH_META_REMOVAL_NOTIFICATION)
