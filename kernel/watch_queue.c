@@ -20,7 +20,7 @@
  * A post runs in the context of an event, often under the locks of the source, and
  * any user may be watching.  It therefore does a fixed amount of work per watch: it
  * stores the record or counts a loss.  If the queue becomes readable and has sleepers,
- * it queues a work item, see kernel/watch_wakeup.c.  A post does not wake or signal.
+ * it requests a wake-up, see kernel/watch_wakeup.c.  A post does not wake or signal.
  *
  * Lifetime
  *
@@ -30,8 +30,8 @@
  * period, as posters find them under RCU.  No rcu_head shares storage with a field
  * that posters read.
  *
- * notify_work is queued under ring.lock unless closed is set.  watch_queue_close()
- * sets closed and then cancels the work, so that it does not outlive the queue.
+ * A wake-up is requested under ring.lock unless closed is set.  watch_queue_close() sets
+ * closed and then removes the request.  A wake-up that runs holds a reference.
  *
  * A watch ends in one of three ways.  They may run at the same time.  The one that
  * unlinks the watch from its object's list, under the lock of this list, releases it:
@@ -101,8 +101,11 @@ struct watch_queue *watch_queue_alloc(void)
 	if (!wqueue)
 		return NULL;
 
+	if (watch_queue_init_wakeups(wqueue)) {
+		kfree(wqueue);
+		return NULL;
+	}
 	watch_ring_init(&wqueue->ring);
-	watch_queue_init_notify(wqueue);
 	kref_init(&wqueue->ref);
 	return wqueue;
 }
@@ -671,11 +674,8 @@ void watch_queue_close(struct watch_queue *wqueue)
 
 	scoped_guard(spinlock_irq, &wqueue->ring.lock)
 		wqueue->closed = true;
-	/* From here on no work is queued, and no task sleeps on the queue */
-	cancel_delayed_work_sync(&wqueue->notify_work);
-	if (wqueue->ucounts)
-		put_ucounts(wqueue->ucounts);
-	wqueue->ucounts = NULL;
+	/* From here on no wake-up is requested, and no task sleeps on the queue */
+	watch_queue_end_wakeups(wqueue);
 	watch_ring_destroy(&wqueue->ring);
 
 	while (watch_queue_remove_one(wqueue, WATCH_TYPE_ANY, 0))

@@ -15,25 +15,23 @@
  *	watch_list->lock	the watches of an object; process context
  *	watch_queue->ring.lock	the ring, and the watches of a queue; taken in any
  *				context, so interrupts are disabled
+ *	watch_waker->lock	the queues whose readers must be woken; likewise
  *	watch_queue->wait.lock	sleeping readers and pollers
  *
- * pipe->mutex and watch_list->lock do not nest.  ring.lock and wait.lock do not nest
- * either.  A poster takes only ring.lock, and in it the locks of timers and workqueues.
- * A wake-up holds wait.lock until every task that polls the queue is woken, so a poster
- * must not wait for wait.lock.
+ * pipe->mutex and watch_list->lock do not nest.  wait.lock does not nest with ring.lock
+ * or watch_waker->lock.  A poster takes only ring.lock, and in it watch_waker->lock and
+ * the locks of timers and workqueues.  A wake-up holds wait.lock until every task that
+ * polls the queue is woken, so a poster must not wait for wait.lock.
  *
  * Fields of struct watch_queue
  *
  *	ring			see kernel/watch_ring.h; pipe->mutex excludes
  *				readers
  *	filter			pipe->mutex to write, RCU to read
- *	closed, wake_all,	ring.lock
- *	next_notify,
- *	notifying,
- *	notify_again,
- *	last_used
- *	notify_work		queued under ring.lock
- *	notify_after		atomic; not used after the queue was closed
+ *	closed, wake_all	ring.lock
+ *	request, last_used,	watch_waker->lock
+ *	last_run
+ *	waker			constant; not used after the queue was closed
  *	watches			ring.lock; fdinfo, watch_find() and removal by ID
  *				walk the list under RCU
  *	nr_watches		ring.lock to write, READ_ONCE() without it
@@ -51,10 +49,11 @@
 #ifndef _KERNEL_WATCH_QUEUE_INTERNAL_H
 #define _KERNEL_WATCH_QUEUE_INTERNAL_H
 
-#include <linux/atomic.h>
 #include <linux/kref.h>
 #include <linux/lockdep.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/timerqueue.h>
 #include <linux/wait.h>
 #include <linux/watch_queue.h>
 #include <linux/workqueue.h>
@@ -62,7 +61,6 @@
 #include "watch_ring.h"
 
 struct fasync_struct;
-struct ucounts;
 
 /* Maximum number of open files of one queue that have O_ASYNC */
 #define WATCH_QUEUE_MAX_ASYNC	4
@@ -75,25 +73,34 @@ struct watch_filter {
 	struct watch_notification_type_filter rules[] __counted_by(nr_rules);
 };
 
+/* Wakes the readers of a user's queues, see kernel/watch_wakeup.c */
+struct watch_waker {
+	spinlock_t lock;
+	struct timerqueue_head requests;	/* of queues, the earliest first */
+	s64 time;			/* virtual time, of the last request, in nanoseconds */
+	struct delayed_work work;
+	bool scheduled;			/* the work is queued, or runs and will look again */
+	u32 nr_runs;
+	u64 used;			/* processor time of this run in nanoseconds */
+	u64 next_run;			/* the work does not run before, in ticks */
+	struct kref ref;
+};
+
 struct watch_queue {
 	struct watch_ring ring;
 
 	struct watch_filter __rcu *filter;	/* NULL: accept every record */
 	u32 nr_async;			/* entries of fasync[] in use */
-	bool wake_all;			/* the next notify_work wakes all sleepers */
-	bool notifying;			/* notify_work is queued or running */
-	bool notify_again;		/* it must run again */
+	bool wake_all;			/* the next wake-up is for all sleepers */
 	bool closed;			/* no more watches, no more records */
 
 	wait_queue_head_t wait;		/* sleeping readers and pollers */
-	struct delayed_work notify_work;	/* wakes and signals readers */
+	struct watch_waker *waker;	/* of the user that opened the queue */
+	struct timerqueue_node request;	/* for a wake-up, with its virtual time */
+	u32 last_run;			/* run of the waker with the last wake-up */
+	u64 last_used;			/* processor time of it in nanoseconds */
 	/* Open files with O_ASYNC, one per entry */
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
-	unsigned long next_notify;	/* the tick after notify_work ran last */
-	u64 last_used;			/* its processor time then, in nanoseconds */
-	atomic64_t *notify_after;	/* no further wake-up before, see watch_wakeup.c */
-	atomic64_t own_notify_after;
-	struct ucounts *ucounts;	/* the user that pays, or NULL */
 	struct hlist_head watches;
 	u32 nr_watches;
 	unsigned long atime;		/* when the inode's atime was last set, jiffies */
@@ -108,10 +115,12 @@ void watch_queue_close(struct watch_queue *wqueue);
 int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id);
 
 /* kernel/watch_wakeup.c */
-void watch_queue_init_notify(struct watch_queue *wqueue);
-s64 watch_queue_charge(atomic64_t *notify_after, s64 now, u64 used);
-void watch_queue_notify_work(struct work_struct *work);
-void watch_queue_notified(struct watch_queue *wqueue, u64 used);
+int watch_queue_init_wakeups(struct watch_queue *wqueue);
+void watch_queue_end_wakeups(struct watch_queue *wqueue);
+void watch_waker_run(struct work_struct *work);
+struct watch_queue *watch_waker_next(struct watch_waker *waker);
+void watch_waker_charge(struct watch_waker *waker, struct watch_queue *wqueue, u64 used);
+void watch_waker_end_run(struct watch_waker *waker);
 void watch_queue_notify(struct watch_queue *wqueue);
 void watch_queue_notify_all(struct watch_queue *wqueue);
 

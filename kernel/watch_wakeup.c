@@ -4,28 +4,37 @@
  *
  * When a queue becomes readable, its readers are woken, and those with O_ASYNC are
  * signalled.  A user can make this slow: thousands of tasks can poll one queue.  So a
- * post does not do it, but queues notify_work.
+ * post does not do it, but requests it from the waker of the user, a work item that wakes
+ * the readers of one queue after another.
  *
- * notify_work runs immediately if it has not run in the current tick, and one or two
- * ticks later otherwise.  A reader that empties the queue after every record thus
- * adds little to the cost of a burst.
+ * The waker runs immediately if it has not run in the current tick, and one or two ticks
+ * later otherwise.  It wakes the readers of a queue once in a tick.  A reader that
+ * empties the queue after every record thus adds little to the cost of a burst.
  *
- * A kworker is not in the cgroup of the user that makes a wake-up slow.  So the user
- * pays: each wake-up moves the time before which no further one is due by 16 times its
- * processor time.  All queues of the user share this time, so on average their wake-ups
- * use a sixteenth of a processor.  Many queues may become readable at the same time, so
- * the charge is made when a wake-up is scheduled, as if it were as long as the last one
- * of this queue, and is corrected afterwards.  The first one of a queue counts as slow.
+ * A kworker is not in the cgroup of the user that makes a wake-up slow.  Therefore a run
+ * ends when it has used a sixteenth of a tick, and the next one waits until 16 times the
+ * processor time of this one has passed.  On average, the wake-ups of a user use at most
+ * a sixteenth of a processor, whatever the number of queues.
  *
- * A delay below a tick is skipped.  A queue whose last wake-up was short waits for at
- * most a second, whatever the other queues of the user do.
+ * Queues that wait have equal shares of this time.  A request gets a virtual time: that
+ * of the waker, plus the processor time that the wake-up is expected to use, which is
+ * that of the queue's last one.  The earliest request is next, and advances the time of
+ * the waker.  So a queue with short wake-ups does not wait for slow ones, and a queue
+ * that is requested again and again does not stay first.  The first wake-up of a queue
+ * is expected to use a whole run.
  *
  * All users of a user namespace count as the user that created the outermost one, as for
  * the limit of watches.  A queue that was opened with CAP_SYS_RESOURCE in the initial
- * user namespace has a time of its own.
+ * user namespace has a waker of its own.
  *
  * Processor time is measured, as elapsed time would include that of readers that preempt
  * the kworker.
+ *
+ * Lifetime
+ *
+ * A waker is referenced by its queues, by the user, and by its work item while this is
+ * scheduled.  The work item takes a reference on each queue before it wakes the readers.
+ * It need not be cancelled when a queue is closed.
  *
  * The orderings are in the banner of kernel/watch_queue.c.
  */
@@ -37,143 +46,162 @@
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
+#include <linux/kref.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/sched/cputime.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/timerqueue.h>
 #include <linux/user_namespace.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "watch_queue_internal.h"
 
-/* The charge for a wake-up, as a multiple of its processor time */
+/* The reciprocal of a user's share of a processor */
 #define CHARGE_FACTOR	16
 
 /* Separate, so that slow wake-ups do not delay unrelated work items */
 static struct workqueue_struct *watch_queue_wq __ro_after_init;
 
-/* Return the user that pays, with a reference, or NULL for a time of its own */
-static struct ucounts *watch_queue_payer(void)
+/*
+ * Wakers
+ */
+
+static void watch_waker_free(struct kref *ref)
+{
+	kfree(container_of(ref, struct watch_waker, ref));
+}
+
+static void watch_waker_put(struct watch_waker *waker)
+{
+	kref_put(&waker->ref, watch_waker_free);
+}
+
+static struct watch_waker *watch_waker_alloc(void)
+{
+	struct watch_waker *waker = kzalloc(sizeof(*waker), GFP_KERNEL_ACCOUNT);
+
+	if (!waker)
+		return NULL;
+	spin_lock_init(&waker->lock);
+	timerqueue_init_head(&waker->requests);
+	INIT_DELAYED_WORK(&waker->work, watch_waker_run);
+	waker->next_run = get_jiffies_64();
+	kref_init(&waker->ref);
+	return waker;
+}
+
+/* Return the waker for a queue that the current task opens, with a reference, or NULL */
+static struct watch_waker *watch_waker_get(void)
 {
 	struct ucounts *ucounts = current_ucounts();
+	struct watch_waker *waker, *old;
 
 	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE))
-		return NULL;
+		return watch_waker_alloc();
+
 	while (ucounts->ns->ucounts)
 		ucounts = ucounts->ns->ucounts;
-	return get_ucounts(ucounts);
+	/* Pairs with cmpxchg() below */
+	waker = smp_load_acquire(&ucounts->watch_waker);
+	if (!waker) {
+		waker = watch_waker_alloc();
+		if (!waker)
+			return NULL;
+		old = cmpxchg(&ucounts->watch_waker, NULL, waker);
+		if (old) {
+			watch_waker_put(waker);
+			waker = old;
+		}
+	}
+	kref_get(&waker->ref);
+	return waker;
 }
 
 /**
- * watch_queue_init_notify - prepare a new queue for wake-ups
- * @wqueue: the queue
+ * watch_queue_free_user - drop the waker of a user that is about to be freed
+ * @ucounts: the counters of the user
  *
- * The current user pays for them.  watch_queue_close() drops the reference on it.
- *
- * Context: Process context.
+ * Context: Any but NMI.
  */
-void watch_queue_init_notify(struct watch_queue *wqueue)
+void watch_queue_free_user(struct ucounts *ucounts)
 {
-	init_waitqueue_head(&wqueue->wait);
-	INIT_DELAYED_WORK(&wqueue->notify_work, watch_queue_notify_work);
-	wqueue->next_notify = jiffies;
-	wqueue->last_used = TICK_NSEC;
-	wqueue->ucounts = watch_queue_payer();
-	wqueue->notify_after = wqueue->ucounts ? &wqueue->ucounts->watch_notify_after :
-						 &wqueue->own_notify_after;
-}
-
-/* A coarse clock in nanoseconds */
-static s64 watch_queue_clock(void)
-{
-	return jiffies64_to_nsecs(get_jiffies_64());
+	if (ucounts->watch_waker)
+		watch_waker_put(ucounts->watch_waker);
 }
 
 /**
- * watch_queue_charge - charge a wake-up in advance
- * @notify_after: time before which no further wake-up is due, in nanoseconds
- * @now: the current time in nanoseconds
- * @used: its expected processor time in nanoseconds
- *
- * Context: Any.
- * Return: the time when it is due.
- */
-s64 watch_queue_charge(atomic64_t *notify_after, s64 now, u64 used)
-{
-	s64 old = atomic64_read(notify_after), due;
-
-	do {
-		due = max(old, now);
-	} while (!atomic64_try_cmpxchg(notify_after, &old, due + CHARGE_FACTOR * used));
-	return due;
-}
-
-/* Charge the next wake-up, and return its delay in ticks */
-static unsigned long watch_queue_notify_delay(struct watch_queue *wqueue)
-{
-	s64 now = watch_queue_clock();
-	s64 due = watch_queue_charge(wqueue->notify_after, now, wqueue->last_used);
-	unsigned long delay = nsecs_to_jiffies(due - now);
-
-	if (CHARGE_FACTOR * wqueue->last_used < TICK_NSEC)
-		delay = min_t(unsigned long, delay, HZ);
-	/* In the next tick if it ran in this one */
-	return delay ?: time_after(wqueue->next_notify, jiffies);
-}
-
-/**
- * watch_queue_notify_work - wake and signal the readers of a queue
- * @work: member notify_work of the queue
+ * watch_queue_init_wakeups - prepare a new queue for wake-ups
+ * @wqueue: the queue, of the current user
  *
  * Context: Process context.  May sleep.
+ * Return: 0, or -ENOMEM if out of memory.
  */
-void watch_queue_notify_work(struct work_struct *work)
+int watch_queue_init_wakeups(struct watch_queue *wqueue)
 {
-	struct watch_queue *wqueue = container_of(to_delayed_work(work),
-						  struct watch_queue, notify_work);
-	u64 start = task_sched_runtime(current);
-	bool all;
+	struct watch_waker *waker = watch_waker_get();
 
-	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
-		all = wqueue->wake_all;
-		wqueue->wake_all = false;
-		wqueue->notify_again = false;
-	}
-	if (all)
-		wake_up_all(&wqueue->wait);
-	else	/* one reader, all pollers */
-		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
-	for (u32 i = 0; i < WATCH_QUEUE_MAX_ASYNC; i++) {
-		kill_fasync(&wqueue->fasync[i], SIGIO, POLL_IN);
-		cond_resched();
-	}
-	watch_queue_notified(wqueue, task_sched_runtime(current) - start);
+	if (!waker)
+		return -ENOMEM;
+	init_waitqueue_head(&wqueue->wait);
+	timerqueue_init(&wqueue->request);
+	wqueue->last_used = TICK_NSEC / CHARGE_FACTOR;
+	wqueue->waker = waker;
+	return 0;
 }
 
 /**
- * watch_queue_notified - correct the charge for a wake-up, and schedule a requested one
- * @wqueue: the queue
- * @used: processor time of the wake-up in nanoseconds
+ * watch_queue_end_wakeups - drop the request and the waker of a closed queue
+ * @wqueue: the queue; as it is closed, no further wake-up is requested
  *
  * Context: Process context.
  */
-void watch_queue_notified(struct watch_queue *wqueue, u64 used)
+void watch_queue_end_wakeups(struct watch_queue *wqueue)
 {
-	spin_lock_irq(&wqueue->ring.lock);
-	atomic64_add(CHARGE_FACTOR * (s64)(used - wqueue->last_used), wqueue->notify_after);
-	wqueue->last_used = used;
-	wqueue->next_notify = jiffies + 1;
-	wqueue->notifying = false;
-	if (wqueue->notify_again)
-		watch_queue_notify(wqueue);
-	spin_unlock_irq(&wqueue->ring.lock);
+	struct watch_waker *waker = wqueue->waker;
+
+	scoped_guard(spinlock_irq, &waker->lock) {
+		if (timerqueue_node_queued(&wqueue->request))
+			timerqueue_del(&waker->requests, &wqueue->request);
+	}
+	watch_waker_put(waker);
+}
+
+/*
+ * Requests
+ */
+
+static void watch_waker_schedule(struct watch_waker *waker)
+{
+	u64 now = get_jiffies_64();
+
+	lockdep_assert_held(&waker->lock);
+
+	if (waker->scheduled)
+		return;
+	waker->scheduled = true;
+	kref_get(&waker->ref);
+	queue_delayed_work(watch_queue_wq, &waker->work,
+			   waker->next_run > now ? waker->next_run - now : 0);
+}
+
+static void watch_waker_request(struct watch_waker *waker, struct watch_queue *wqueue)
+{
+	lockdep_assert_held(&waker->lock);
+
+	if (timerqueue_node_queued(&wqueue->request))
+		return;
+	wqueue->request.expires = waker->time + wqueue->last_used;
+	timerqueue_add(&waker->requests, &wqueue->request);
+	watch_waker_schedule(waker);
 }
 
 /**
- * watch_queue_notify - schedule the wake-up of a queue's readers
+ * watch_queue_notify - request that the readers of a queue are woken
  * @wqueue: the queue, which has become readable
  *
  * Context: Any but NMI, with the ring locked.
@@ -187,13 +215,8 @@ noinline void watch_queue_notify(struct watch_queue *wqueue)
 		return;
 	if (wqueue->closed)
 		return;
-	if (wqueue->notifying) {
-		wqueue->notify_again = true;
-		return;
-	}
-	wqueue->notifying = true;
-	queue_delayed_work(watch_queue_wq, &wqueue->notify_work,
-			   watch_queue_notify_delay(wqueue));
+	scoped_guard(spinlock, &wqueue->waker->lock)
+		watch_waker_request(wqueue->waker, wqueue);
 }
 
 /* Wake all sleepers, as the end of file may have been reached */
@@ -203,6 +226,126 @@ void watch_queue_notify_all(struct watch_queue *wqueue)
 	wqueue->wake_all = true;
 	watch_queue_notify(wqueue);
 	spin_unlock_irq(&wqueue->ring.lock);
+}
+
+/*
+ * Runs
+ */
+
+/* Wake and signal the readers of a queue */
+static void watch_queue_wake(struct watch_queue *wqueue)
+{
+	bool all;
+
+	scoped_guard(spinlock_irq, &wqueue->ring.lock) {
+		all = wqueue->wake_all;
+		wqueue->wake_all = false;
+	}
+	if (all)
+		wake_up_all(&wqueue->wait);
+	else	/* one reader, all pollers */
+		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
+	for (u32 i = 0; i < WATCH_QUEUE_MAX_ASYNC; i++) {
+		kill_fasync(&wqueue->fasync[i], SIGIO, POLL_IN);
+		cond_resched();
+	}
+}
+
+/**
+ * watch_waker_next - take the earliest request
+ * @waker: the waker
+ *
+ * Skips queues that this run has woken already, of which there are not more than a run can
+ * wake.
+ *
+ * Context: Process context, with the waker locked.
+ * Return: The queue, with a reference, or NULL if the run must end.
+ */
+struct watch_queue *watch_waker_next(struct watch_waker *waker)
+{
+	struct timerqueue_node *request = timerqueue_getnext(&waker->requests);
+	struct watch_queue *wqueue;
+
+	lockdep_assert_held(&waker->lock);
+
+	if (CHARGE_FACTOR * waker->used >= TICK_NSEC)
+		return NULL;
+	for (; request; request = timerqueue_iterate_next(request)) {
+		wqueue = container_of(request, struct watch_queue, request);
+		if (wqueue->last_run != waker->nr_runs)
+			break;
+	}
+	if (!request)
+		return NULL;
+	timerqueue_del(&waker->requests, request);
+	waker->time = max(waker->time, request->expires);
+	wqueue->last_run = waker->nr_runs;
+	kref_get(&wqueue->ref);
+	return wqueue;
+}
+
+/**
+ * watch_waker_charge - add a wake-up to the processor time of the run
+ * @waker: the waker
+ * @wqueue: the queue whose readers were woken
+ * @used: processor time in nanoseconds, that of taking the request included
+ *
+ * Context: Process context, with the waker locked.
+ */
+void watch_waker_charge(struct watch_waker *waker, struct watch_queue *wqueue, u64 used)
+{
+	lockdep_assert_held(&waker->lock);
+
+	wqueue->last_used = used;
+	waker->used += used;
+}
+
+/**
+ * watch_waker_end_run - pause after a run
+ * @waker: the waker
+ *
+ * Context: Process context, with the waker locked.
+ */
+void watch_waker_end_run(struct watch_waker *waker)
+{
+	lockdep_assert_held(&waker->lock);
+
+	/* Round up, as the current tick has begun before */
+	waker->next_run = get_jiffies_64() +
+			  nsecs_to_jiffies64(CHARGE_FACTOR * waker->used) + 1;
+	waker->used = 0;
+	waker->scheduled = false;
+	if (timerqueue_getnext(&waker->requests))
+		watch_waker_schedule(waker);
+}
+
+/**
+ * watch_waker_run - wake the readers of the user's queues
+ * @work: the work item of the waker
+ *
+ * Context: Process context.  May sleep.
+ */
+void watch_waker_run(struct work_struct *work)
+{
+	struct watch_waker *waker = container_of(to_delayed_work(work),
+						 struct watch_waker, work);
+	u64 before = task_sched_runtime(current), now;
+	struct watch_queue *wqueue;
+
+	spin_lock_irq(&waker->lock);
+	waker->nr_runs++;
+	while ((wqueue = watch_waker_next(waker))) {
+		spin_unlock_irq(&waker->lock);
+		watch_queue_wake(wqueue);
+		spin_lock_irq(&waker->lock);
+		now = task_sched_runtime(current);
+		watch_waker_charge(waker, wqueue, now - before);
+		put_watch_queue(wqueue);
+		before = now;
+	}
+	watch_waker_end_run(waker);
+	spin_unlock_irq(&waker->lock);
+	watch_waker_put(waker);
 }
 
 static int __init watch_queue_workqueue_init(void)

@@ -2,7 +2,7 @@
 /*
  * The end of a queue and of its watch, in kernel/watch_queue.c
  *
- * Two posters, which find the watch under RCU, the work item, the owner, which removes
+ * Two posters, which find the watch under RCU, the waker, the owner, which removes
  * the watch, the object, which is destroyed, and the closer.  Memory is freed as early
  * as possible: when the last section of RCU that began before has ended.
  */
@@ -14,7 +14,8 @@
 bool ring_lock, list_lock;
 bool on_list = true;	/* watch->list_node */
 bool on_queue = true;	/* watch->queue_node */
-bool closed, pending, running, in_use;
+bool closed, in_use;
+bool pending;		/* the request of a wake-up */
 bool slots = true;
 byte releases;		/* calls of watch_release() */
 byte refs = 2;		/* of the queue: the pipe, and the owner of the watch */
@@ -60,7 +61,7 @@ inline put_queue()
 
 /*
  * watch_queue_add(), with ring_lock.  The queue has slots, or its ring is full.  Any
- * record may be the one that queues the work item.
+ * record may be the one that requests a wake-up.
  */
 inline add()
 {
@@ -102,13 +103,17 @@ active [2] proctype poster()
 	rcu_unlock(_pid)
 }
 
-/* watch_queue_notify_work() */
-active proctype worker()
+/* watch_waker_run() */
+active proctype waker()
 {
 end:	do
-	:: atomic { pending -> pending = false; running = true };
+	:: atomic {
+			pending -> pending = false;
+			assert(refs != 0);
+			refs++
+		};
 		atomic { !ring_lock -> assert(!freed(QUEUE)) };
-		atomic { assert(!freed(QUEUE)); running = false }
+		put_queue()
 	od
 }
 
@@ -172,9 +177,8 @@ active proctype closer()
 	bool found;
 
 	atomic { !ring_lock -> closed = true };
-	/* cancel_delayed_work_sync() */
+	/* watch_queue_end_wakeups() */
 	pending = false;
-	!running;
 	atomic { !ring_lock -> slots = false };
 	do
 	:: on_queue -> remove_one(_pid, found)

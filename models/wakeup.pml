@@ -2,7 +2,7 @@
 /*
  * The wake-up protocol of kernel/watch_queue.c and kernel/watch_pipe.c
  *
- * Posters, two readers, a task in poll() or epoll_wait(), the work item that wakes
+ * Posters, two readers, a task in poll() or epoll_wait(), the waker, which wakes
  * them, and a closer, which removes the watch and closes the write end.  The contents
  * of records are not modelled.
  */
@@ -25,8 +25,7 @@ bool asleep[3];
 bool triggered;		/* the poller was woken */
 bool exclusive;		/* it has EPOLLEXCLUSIVE, and reads when it is woken */
 bool counts;		/* used in wake() only */
-bool pending, wake_all;	/* the work item */
-bool notifying, again;	/* it is pending or running, and must run again */
+bool pending, wake_all;	/* the request of the queue, which the waker takes */
 bool watched = true;	/* nr_watches */
 bool writer = true;	/* pipe->writers */
 
@@ -35,9 +34,7 @@ bool writer = true;	/* pipe->writers */
 #define eof()		(!watched && !writer)
 
 /* watch_queue_notify(), with ring_lock */
-#define notify(sleeper)	again = (again || ((sleeper) && notifying)); \
-			pending = (pending || ((sleeper) && !notifying)); \
-			notifying = (notifying || (sleeper))
+#define notify(sleeper)	pending = (pending || (sleeper))
 
 /*
  * Wake one exclusive waiter and all others, or everyone.  An exclusive poller is woken
@@ -88,17 +85,17 @@ active proctype posters()
 	od
 }
 
-active proctype worker()
+/* watch_waker_run(); the order of queues and the pauses are not modelled */
+active proctype waker()
 {
 	bool all;
 
 end:	do
 	:: pending ->
 		pending = false;
-		atomic { !ring_lock -> all = wake_all; wake_all = false; again = false };
+		atomic { !ring_lock -> all = wake_all; wake_all = false };
 		wake(all);
-		all = false;
-		atomic { !ring_lock -> pending = (again && has_sleeper()); notifying = pending }
+		all = false
 	od
 }
 

@@ -255,6 +255,9 @@ long watch_queue_plain_pipe_ioctl(struct file *file, unsigned int cmd,
 
 #define watch_queue_plain_pipe_compat_ioctl watch_queue_plain_pipe_ioctl
 
+/* For kernel/ucount.c */
+void watch_queue_free_user(struct ucounts *ucounts);
+
 #else /* !CONFIG_WATCH_QUEUE */
 
 static inline int watch_queue_init(struct inode *inode,
@@ -280,6 +283,10 @@ static inline long watch_queue_plain_pipe_ioctl(struct file *file,
 }
 
 #define watch_queue_plain_pipe_compat_ioctl NULL
+
+static inline void watch_queue_free_user(struct ucounts *ucounts)
+{
+}
 
 #endif /* CONFIG_WATCH_QUEUE */
 

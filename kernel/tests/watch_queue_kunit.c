@@ -13,7 +13,10 @@
 
 #include <linux/completion.h>
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
 #include <linux/mman.h>
+#include <linux/sched.h>
+#include <linux/sched/cputime.h>
 #include <linux/sched/mm.h>
 #include <linux/timer.h>
 #include <linux/watch_ratelimit.h>
@@ -472,6 +475,8 @@ static void watch_queue_test_add(struct kunit *test)
 						  TEST_OBJECT, TEST_ID));
 	KUNIT_EXPECT_EQ(test, watches, test_charged());
 	test_restore_privilege(old);
+	put_watch_queue(ctx->wqueue);
+	ctx->wqueue = NULL;
 }
 
 /* Only the given watch is removed, and its removal record is its last record */
@@ -719,13 +724,38 @@ static int test_waiter_wake(struct wait_queue_entry *entry, unsigned int mode,
 	return 0;
 }
 
+static void test_wait(struct watch_queue *wqueue, struct test_waiter *w,
+		      wait_queue_func_t wake)
+{
+	init_waitqueue_func_entry(&w->entry, wake);
+	add_wait_queue(&wqueue->wait, &w->entry);
+}
+
+/* Another queue with the same waker */
+static struct watch_queue *test_queue_of_same_user(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_queue *other = watch_queue_alloc();
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	watch_queue_end_wakeups(other);
+	other->waker = ctx->wqueue->waker;
+	kref_get(&other->waker->ref);
+	return other;
+}
+
+static void test_waker_free(struct kref *ref)
+{
+	kfree(container_of(ref, struct watch_waker, ref));
+}
+
 /* Return the number of wake-ups since the last call, pending ones included */
 static unsigned int test_waiter_wakes(struct test_context *ctx,
 				      struct test_waiter *w)
 {
 	unsigned int wakes;
 
-	flush_delayed_work(&ctx->wqueue->notify_work);
+	flush_delayed_work(&ctx->wqueue->waker->work);
 	wakes = w->wakes;
 	w->wakes = 0;
 	return wakes;
@@ -741,8 +771,7 @@ static void watch_queue_test_notify(struct kunit *test)
 	struct test_context *ctx = test->priv;
 	struct test_waiter w = { .poster = current };
 
-	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
-	add_wait_queue(&ctx->wqueue->wait, &w.entry);
+	test_wait(ctx->wqueue, &w, test_waiter_wake);
 
 	test_post(ctx, 5);
 	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w));
@@ -764,10 +793,10 @@ static void watch_queue_test_notify(struct kunit *test)
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
-/* Post to the empty queue; returns true if that delays notify_work */
+/* Post to the empty queue; returns true if the waker does not run at once */
 static bool test_post_delays(struct test_context *ctx)
 {
-	struct delayed_work *work = &ctx->wqueue->notify_work;
+	struct delayed_work *work = &ctx->wqueue->waker->work;
 	bool delayed;
 
 	test_post(ctx, 1);
@@ -777,7 +806,7 @@ static bool test_post_delays(struct test_context *ctx)
 	return delayed;
 }
 
-/* Sleepers are woken immediately if they were not woken in this tick */
+/* Sleepers are woken immediately if the waker has not run in this tick */
 static void watch_queue_test_notify_again(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
@@ -786,14 +815,12 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	unsigned long now;
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
-	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
-	add_wait_queue(&ctx->wqueue->wait, &w.entry);
+	test_wait(ctx->wqueue, &w, test_waiter_wake);
 
 	/* Again if a tick interferes */
 	do {
 		now = jiffies;
-		ctx->wqueue->next_notify = now;
-		atomic64_set(ctx->wqueue->notify_after, 0);
+		ctx->wqueue->waker->next_run = get_jiffies_64();
 		first = test_post_delays(ctx);
 		second = test_post_delays(ctx);
 		KUNIT_EXPECT_EQ(test, 2, test_waiter_wakes(ctx, &w));
@@ -803,136 +830,267 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
-/* Pay for all wake-ups of a queue, and return the time in ticks */
-static unsigned long test_notify_pay(struct watch_queue *wqueue)
+/* End a run that used @used ns, and expect a pause of @ticks */
+static void test_end_run(struct kunit *test, u64 used, u64 ticks)
 {
-	atomic64_set(wqueue->notify_after, jiffies64_to_nsecs(get_jiffies_64()));
-	wqueue->last_used = 0;
-	return jiffies;
+	struct test_context *ctx = test->priv;
+	struct watch_waker *waker = ctx->wqueue->waker;
+	u64 start = get_jiffies_64();
+
+	scoped_guard(spinlock_irq, &waker->lock) {
+		waker->used = used;
+		watch_waker_end_run(waker);
+	}
+	KUNIT_EXPECT_GE(test, waker->next_run, start + ticks + 1);
+	KUNIT_EXPECT_LE(test, waker->next_run, get_jiffies_64() + ticks + 1);
 }
 
 /*
- * Request a wake-up while one runs that uses @used ns, and expect the next one @ticks
- * after @start
+ * After a run, the waker pauses for 16 times its processor time, and for the rest of the
+ * tick.  A request during the run or the pause is not lost.
  */
-static void test_notify_delay(struct kunit *test, u64 used, unsigned long start,
-			      unsigned long ticks)
+static void watch_queue_test_notify_pause(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
-	struct delayed_work *work = &ctx->wqueue->notify_work;
-	unsigned long expires;
-
-	ctx->wqueue->notifying = true;
-	test_post(ctx, 1);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
-	watch_queue_notified(ctx->wqueue, used);
-	expires = work->timer.expires;
-	/* HZ may not divide NSEC_PER_SEC */
-	KUNIT_EXPECT_TRUE(test, time_after_eq(expires, start + ticks - 1));
-	KUNIT_EXPECT_TRUE(test, time_before_eq(expires, jiffies + ticks));
-	flush_delayed_work(work);
-	test_read(ctx, sizeof(ctx->buf));
-}
-
-/*
- * A slow wake-up delays the next one, which may be requested while it runs, and those of
- * other queues of the user.  Short ones are delayed by at most a second.
- */
-static void watch_queue_test_notify_slow(struct kunit *test)
-{
-	struct test_context *ctx = test->priv;
-	struct watch_queue *other = watch_queue_alloc();
+	struct watch_waker *waker = ctx->wqueue->waker;
 	struct test_waiter w = {};
-	unsigned long start;
 
-	KUNIT_ASSERT_NOT_NULL(test, other);
-	other->notify_after = ctx->wqueue->notify_after;
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
-	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
-	add_wait_queue(&ctx->wqueue->wait, &w.entry);
+	test_wait(ctx->wqueue, &w, test_waiter_wake);
 
-	start = test_notify_pay(ctx->wqueue);
-	test_notify_delay(test, NSEC_PER_SEC / 4, start, 4 * HZ);
+	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
+	KUNIT_EXPECT_FALSE(test, waker->scheduled);
+	KUNIT_EXPECT_TRUE(test, test_post_delays(ctx));
+	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w));
 
-	start = test_notify_pay(ctx->wqueue);
-	other->last_used = 0;
-	watch_queue_notified(other, NSEC_PER_SEC);
-	test_notify_delay(test, NSEC_PER_SEC, start, 32 * HZ);
+	waker->scheduled = true;
+	test_post(ctx, 1);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&waker->work));
+	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
+	KUNIT_EXPECT_TRUE(test, timer_pending(&waker->work.timer));
+	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w));
 
-	start = test_notify_pay(ctx->wqueue);
-	other->last_used = 0;
-	watch_queue_notified(other, NSEC_PER_SEC);
-	test_notify_delay(test, 0, start, HZ);
-	KUNIT_EXPECT_EQ(test, 3, w.wakes);
-	/* Without a request, there is none */
-	watch_queue_notified(ctx->wqueue, 0);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->wqueue->notify_work));
+	test_end_run(test, 0, 0);
+	test_end_run(test, TICK_NSEC / 16 - 1, 0);
+	test_end_run(test, TICK_NSEC / 8 - 1, 1);
+	KUNIT_EXPECT_FALSE(test, waker->scheduled);
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
+}
+
+/* A run ends when it has used a sixteenth of a tick */
+static void watch_queue_test_notify_share(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_queue *other = test_queue_of_same_user(test);
+	struct watch_waker *waker = ctx->wqueue->waker;
+	struct test_waiter w[2] = {};
+	u64 share = DIV_ROUND_UP(TICK_NSEC, 16);
+
+	test_wait(ctx->wqueue, &w[0], test_waiter_wake);
+	test_wait(other, &w[1], test_waiter_wake);
+	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
+	watch_queue_notify_all(ctx->wqueue);
+	watch_queue_notify_all(other);
+
+	spin_lock_irq(&waker->lock);
+	waker->nr_runs++;
+	KUNIT_EXPECT_PTR_EQ(test, ctx->wqueue, watch_waker_next(waker));
+	watch_waker_charge(waker, ctx->wqueue, share - 1000);
+	watch_waker_charge(waker, ctx->wqueue, 1000);
+	KUNIT_EXPECT_NULL(test, watch_waker_next(waker));
+	waker->used--;
+	KUNIT_EXPECT_PTR_EQ(test, other, watch_waker_next(waker));
+	KUNIT_EXPECT_NULL(test, watch_waker_next(waker));
+	KUNIT_EXPECT_EQ(test, 1000, ctx->wqueue->last_used);
+	spin_unlock_irq(&waker->lock);
+	put_watch_queue(ctx->wqueue);
+	put_watch_queue(other);
+
+	/* The run charges what it measures */
+	ctx->wqueue->last_used = 1;
+	watch_queue_notify_all(ctx->wqueue);
+	flush_delayed_work(&waker->work);
+	KUNIT_EXPECT_NE(test, 1, ctx->wqueue->last_used);
+	remove_wait_queue(&ctx->wqueue->wait, &w[0].entry);
+	remove_wait_queue(&other->wait, &w[1].entry);
 	test_close(other);
 }
 
-/* A wake-up is charged 16 times its processor time; time that passes pays for it. */
-static void watch_queue_test_notify_charge(struct kunit *test)
+/* The queue that the waker takes next, in a run of its own */
+static struct watch_queue *test_next_run(struct watch_waker *waker)
 {
-	struct test_context *ctx = test->priv;
-	atomic64_t *own = ctx->wqueue->notify_after;
-	atomic64_t after = ATOMIC64_INIT(0);
+	struct watch_queue *wqueue;
 
-	KUNIT_EXPECT_EQ(test, 1000, watch_queue_charge(&after, 1000, 10));
-	KUNIT_EXPECT_EQ(test, 1160, atomic64_read(&after));
-	KUNIT_EXPECT_EQ(test, 1160, watch_queue_charge(&after, 1100, 10));
-	KUNIT_EXPECT_EQ(test, 1320, atomic64_read(&after));
-	KUNIT_EXPECT_EQ(test, 5000, watch_queue_charge(&after, 5000, 1));
-	KUNIT_EXPECT_EQ(test, 5016, atomic64_read(&after));
-
-	/* The first wake-up of a queue was expected to use a tick */
-	atomic64_set(own, 0);
-	watch_queue_notified(ctx->wqueue, 10);
-	KUNIT_EXPECT_EQ(test, 16 * (10 - TICK_NSEC), atomic64_read(own));
-	/* The next one is expected to use as much */
-	atomic64_set(own, 0);
-	watch_queue_notified(ctx->wqueue, 15);
-	KUNIT_EXPECT_EQ(test, 16 * (15 - 10), atomic64_read(own));
+	spin_lock_irq(&waker->lock);
+	waker->nr_runs++;
+	wqueue = watch_waker_next(waker);
+	spin_unlock_irq(&waker->lock);
+	if (wqueue)
+		put_watch_queue(wqueue);
+	return wqueue;
 }
 
-/* In a user namespace, the user that created the outermost one is charged. */
+/*
+ * Queues that wait have equal shares of processor time, as measured for their last
+ * wake-up.  The first one of a queue is expected to use a whole run.
+ */
+static void watch_queue_test_notify_order(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_queue *queue = ctx->wqueue;
+	struct watch_queue *other = test_queue_of_same_user(test);
+	struct watch_waker *waker = queue->waker;
+	struct test_waiter w[2] = {};
+
+	test_wait(queue, &w[0], test_waiter_wake);
+	test_wait(other, &w[1], test_waiter_wake);
+	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
+
+	/* Both are new: in the order of the requests */
+	watch_queue_notify_all(other);
+	watch_queue_notify_all(queue);
+	KUNIT_EXPECT_PTR_EQ(test, other, test_next_run(waker));
+	KUNIT_EXPECT_EQ(test, TICK_NSEC / 16, waker->time);
+	KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
+	KUNIT_EXPECT_NULL(test, test_next_run(waker));
+
+	/* One that is requested all the time has five turns in the time of the other one */
+	queue->last_used = 1000;
+	other->last_used = 5500;
+	watch_queue_notify_all(other);
+	for (int i = 0; i < 5; i++) {
+		watch_queue_notify_all(queue);
+		KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
+	}
+	watch_queue_notify_all(queue);
+	KUNIT_EXPECT_PTR_EQ(test, other, test_next_run(waker));
+	KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
+
+	/* One that was idle does not catch up */
+	for (int i = 0; i < 5; i++) {
+		watch_queue_notify_all(other);
+		KUNIT_EXPECT_PTR_EQ(test, other, test_next_run(waker));
+	}
+	watch_queue_notify_all(other);
+	queue->last_used = 5501;
+	watch_queue_notify_all(queue);
+	KUNIT_EXPECT_PTR_EQ(test, other, test_next_run(waker));
+	KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
+
+	remove_wait_queue(&queue->wait, &w[0].entry);
+	remove_wait_queue(&other->wait, &w[1].entry);
+	test_close(other);
+}
+
+/* A run wakes a queue once, and then the others */
+static void watch_queue_test_notify_once(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_queue *queue = ctx->wqueue;
+	struct watch_queue *other = test_queue_of_same_user(test);
+	struct watch_waker *waker = queue->waker;
+	struct test_waiter w[2] = {};
+	s64 time;
+
+	test_wait(queue, &w[0], test_waiter_wake);
+	test_wait(other, &w[1], test_waiter_wake);
+	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
+	queue->last_used = 0;
+	watch_queue_notify_all(queue);
+	watch_queue_notify_all(other);
+	KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
+	watch_queue_notify_all(queue);
+	spin_lock_irq(&waker->lock);
+	KUNIT_EXPECT_PTR_EQ(test, other, watch_waker_next(waker));
+	KUNIT_EXPECT_NULL(test, watch_waker_next(waker));
+	spin_unlock_irq(&waker->lock);
+	put_watch_queue(other);
+
+	/* The time does not go back to that of the request that was skipped */
+	time = waker->time;
+	KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
+	KUNIT_EXPECT_EQ(test, time, waker->time);
+	remove_wait_queue(&queue->wait, &w[0].entry);
+	remove_wait_queue(&other->wait, &w[1].entry);
+	test_close(other);
+}
+
+/* The waker does not wake a queue that was closed while its request waited */
+static void watch_queue_test_notify_close(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct watch_queue *other = test_queue_of_same_user(test);
+	struct watch_waker *waker = ctx->wqueue->waker;
+	struct test_waiter w = {};
+
+	test_wait(other, &w, test_waiter_wake);
+	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
+	watch_queue_notify_all(other);
+	KUNIT_EXPECT_PTR_EQ(test, &other->request, timerqueue_getnext(&waker->requests));
+	remove_wait_queue(&other->wait, &w.entry);
+	test_close(other);
+	KUNIT_EXPECT_NULL(test, timerqueue_getnext(&waker->requests));
+	flush_delayed_work(&waker->work);
+	KUNIT_EXPECT_EQ(test, 0, w.wakes);
+	KUNIT_EXPECT_FALSE(test, waker->scheduled);
+}
+
+/*
+ * All queues of a user have one waker, which stays when they are closed.  A queue that is
+ * opened in a user namespace belongs to the user that created the outermost one.
+ */
 static void watch_queue_test_notify_user(struct kunit *test)
 {
-	struct ucounts *payer = alloc_ucounts(&init_user_ns, KUIDT_INIT(0x7fff1234));
+	struct ucounts *user = alloc_ucounts(&init_user_ns, KUIDT_INIT(0x7fff1234));
 	struct user_namespace *ns = kunit_kzalloc(test, sizeof(*ns), GFP_KERNEL);
 	struct ucounts *ucounts = kunit_kzalloc(test, sizeof(*ucounts), GFP_KERNEL);
 	struct cred *cred = prepare_creds();
+	struct watch_queue *wqueue[3];
 	struct ucounts *old_ucounts;
-	struct watch_queue *wqueue;
+	struct watch_waker *waker;
 	const struct cred *old;
 
-	KUNIT_ASSERT_NOT_NULL(test, payer);
+	KUNIT_ASSERT_NOT_NULL(test, user);
 	KUNIT_ASSERT_NOT_NULL(test, ns);
 	KUNIT_ASSERT_NOT_NULL(test, ucounts);
 	KUNIT_ASSERT_NOT_NULL(test, cred);
-	wqueue = watch_queue_alloc();
-	KUNIT_ASSERT_NOT_NULL(test, wqueue);
-	KUNIT_EXPECT_NULL(test, wqueue->ucounts);
-	KUNIT_EXPECT_PTR_EQ(test, &wqueue->own_notify_after, wqueue->notify_after);
-	test_close(wqueue);
+	wqueue[0] = watch_queue_alloc();
+	wqueue[1] = watch_queue_alloc();
+	KUNIT_ASSERT_NOT_NULL(test, wqueue[0]);
+	KUNIT_ASSERT_NOT_NULL(test, wqueue[1]);
+	KUNIT_EXPECT_PTR_NE(test, wqueue[0]->waker, wqueue[1]->waker);
+	test_close(wqueue[0]);
+	test_close(wqueue[1]);
 
-	ns->ucounts = payer;
+	ns->ucounts = user;
 	ucounts->ns = ns;
 	cap_clear(cred->cap_effective);
 	old_ucounts = cred->ucounts;
 	cred->ucounts = ucounts;
 	old = override_creds(cred);
-	wqueue = watch_queue_alloc();
+	for (int i = 0; i < ARRAY_SIZE(wqueue); i++) {
+		wqueue[i] = watch_queue_alloc();
+		if (i == 1 && wqueue[0] && wqueue[1]) {
+			KUNIT_EXPECT_PTR_EQ(test, wqueue[0]->waker, wqueue[1]->waker);
+			test_close(wqueue[0]);
+			test_close(wqueue[1]);
+		}
+	}
 	revert_creds(old);
 	cred->ucounts = old_ucounts;
 	abort_creds(cred);
-	/* The queue has a reference of its own */
-	put_ucounts(payer);
 
-	KUNIT_ASSERT_NOT_NULL(test, wqueue);
-	KUNIT_EXPECT_PTR_EQ(test, payer, wqueue->ucounts);
-	KUNIT_EXPECT_PTR_EQ(test, &payer->watch_notify_after, wqueue->notify_after);
-	test_close(wqueue);
+	for (int i = 0; i < ARRAY_SIZE(wqueue); i++)
+		KUNIT_ASSERT_NOT_NULL(test, wqueue[i]);
+	waker = user->watch_waker;
+	KUNIT_ASSERT_NOT_NULL(test, waker);
+	KUNIT_EXPECT_PTR_EQ(test, waker, wqueue[2]->waker);
+
+	/* The user, the last queue */
+	KUNIT_EXPECT_EQ(test, 2, kref_read(&waker->ref));
+	put_ucounts(user);
+	KUNIT_EXPECT_EQ(test, 1, kref_read(&waker->ref));
+	test_close(wqueue[2]);
 }
 
 /* A closed queue does not store records, and schedules no wake-up */
@@ -940,22 +1098,26 @@ static void watch_queue_test_post_closed(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 	struct watch_notification n = { .type = TEST_TYPE, .info = sizeof(n) };
+	struct watch_waker *waker = ctx->wqueue->waker;
 	struct test_waiter w = {};
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 8));
 	test_post(ctx, 1);
+	kref_get(&waker->ref);
 	watch_queue_close(ctx->wqueue);
 	spin_lock_irq(&ctx->ring->lock);
 	watch_queue_add(ctx->wqueue, &n, n.info, sizeof(n));
 	spin_unlock_irq(&ctx->ring->lock);
 	KUNIT_EXPECT_EQ(test, 1, ctx->ring->head);
 
-	init_waitqueue_func_entry(&w.entry, test_waiter_wake);
-	add_wait_queue(&ctx->wqueue->wait, &w.entry);
+	test_wait(ctx->wqueue, &w, test_waiter_wake);
 	watch_queue_notify_all(ctx->wqueue);
-	KUNIT_EXPECT_FALSE(test, ctx->wqueue->notifying);
-	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->wqueue->notify_work));
+	KUNIT_EXPECT_FALSE(test, waker->scheduled);
+	KUNIT_EXPECT_NULL(test, timerqueue_getnext(&waker->requests));
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
+	kref_put(&waker->ref, test_waker_free);
+	put_watch_queue(ctx->wqueue);
+	ctx->wqueue = NULL;
 }
 
 /* If several queues watch an object, each gets a copy with the ID of its watch */
@@ -1460,8 +1622,11 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_end_orders),
 	KUNIT_CASE(watch_queue_test_notify),
 	KUNIT_CASE(watch_queue_test_notify_again),
-	KUNIT_CASE(watch_queue_test_notify_slow),
-	KUNIT_CASE(watch_queue_test_notify_charge),
+	KUNIT_CASE(watch_queue_test_notify_pause),
+	KUNIT_CASE(watch_queue_test_notify_share),
+	KUNIT_CASE(watch_queue_test_notify_order),
+	KUNIT_CASE(watch_queue_test_notify_once),
+	KUNIT_CASE(watch_queue_test_notify_close),
 	KUNIT_CASE(watch_queue_test_notify_user),
 	KUNIT_CASE(watch_queue_test_post_closed),
 	KUNIT_CASE(watch_queue_test_fan_out),

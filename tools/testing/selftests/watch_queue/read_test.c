@@ -9,6 +9,8 @@
 
 #include "common.h"
 
+#define SOME_USER	64381
+
 #define READERS		4
 #define TIMEOUT_S	(TIMEOUT_MS / 1000)
 
@@ -849,6 +851,33 @@ TEST_F(queue, blocking_removal)
 	ASSERT_EQ(0, pthread_join(s.thread, NULL));
 	EXPECT_EQ(sizeof(s.record.removal), s.result);
 	EXPECT_TRUE(is_removal(&s.record));
+}
+
+/* Wake-ups of queues that were closed do not delay another reader of their user. */
+TEST_F(queue, blocking_after_closed)
+{
+	const int nr = 2000;
+	struct sleeper s;
+	int fd[2], key, i;
+
+	ASSERT_EQ(0, become_user(SOME_USER));
+	session_open(_metadata);
+	key = key_new("watched");
+	ASSERT_GT(key, 0);
+	for (i = 0; i < nr; i++) {
+		ASSERT_EQ(0, neg(pipe2(fd, O_NOTIFICATION_PIPE | O_CLOEXEC)));
+		ASSERT_EQ(0, neg(fcntl(fd[0], F_SETFL, O_ASYNC)));
+		/* The end of file requests a wake-up */
+		ASSERT_EQ(0, neg(close(fd[1])));
+		ASSERT_EQ(0, neg(close(fd[0])));
+	}
+	ASSERT_EQ(0, neg(pipe2(fd, O_NOTIFICATION_PIPE | O_CLOEXEC)));
+	ASSERT_EQ(0, queue_size(fd[0], 1));
+	ASSERT_EQ(0, watch_add(key, fd[0], 1));
+	ASSERT_TRUE(sleeper_start(&s, sleep_in_read, fd[0], 0));
+	ASSERT_TRUE(post(key, 1));
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(KEY_RECORD, s.result);
 }
 
 static void on_signal(int sig)
