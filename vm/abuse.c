@@ -1116,13 +1116,17 @@ static bool read_test(void)
 
 /*
  * wake-ups: kworkers signal a process group for many queues of the abuser. They are not in
- * the cgroup of the abuser, so they must not use more than a fraction of a processor.
+ * the cgroup of the abuser, so they must not use more than a fraction of a processor. In
+ * wake-ups-short, there are more queues, and each wake-up is short. In wake-ups-new, each
+ * wake-up is the first one of its queue.
  */
 
 #define NR_QUEUES	64
+#define NR_SHORT	2000		/* queues */
+#define NR_SHORT_GROUP	50		/* processes */
 #define NR_SIGIO	4		/* open files of one queue that may have O_ASYNC */
 #define TEST_TIME	(8000 * MS)
-#define SHARE		0.125
+#define SHARE		0.09		/* it should be a sixteenth */
 
 /* Returns the processor time of all kworkers, in ticks of _SC_CLK_TCK */
 static unsigned long kworker_time(void)
@@ -1151,25 +1155,78 @@ static unsigned long kworker_time(void)
 	return sum;
 }
 
-/* A queue without a writer wakes and signals when the write end is opened and closed */
-static void wake_up_loop(void)
+static void start_signalled(int nr)
 {
-	int queues[NR_QUEUES];
-
 	become_user();
-	if (start_group(-1, NR_GROUP) < NR_GROUP)
+	if (start_group(-1, nr) < nr)
 		die("fork");
-	for (int i = 0; i < NR_QUEUES; i++) {
-		queues[i] = queue_new(1, NULL);
-		add_async(queues[i], NR_SIGIO * (i + 1));
+}
+
+/* A queue without a writer that signals the process group */
+static int signalling_queue(int *files)
+{
+	int queue = queue_new(1, NULL);
+
+	for (int i = 0; i < NR_SIGIO; i++) {
+		files[i] = reopen(queue, O_RDONLY | O_NONBLOCK);
+		if (files[i] < 0 || make_async(files[i]))
+			die("O_ASYNC");
 	}
-	if (nr_async < NR_SIGIO * NR_QUEUES)
-		die("O_ASYNC");
+	return queue;
+}
+
+/* It wakes and signals when the write end is opened and closed */
+static void signal_by(int queue)
+{
+	int end = reopen(queue, O_WRONLY | O_NONBLOCK);
+
+	if (end < 0 || close(end))
+		die("open the write end");
+}
+
+static void signal_loop(int nr)
+{
+	static int queues[NR_SHORT], files[NR_SIGIO];
+
+	for (int i = 0; i < nr; i++)
+		queues[i] = signalling_queue(files);
 	for (;;) {
-		for (int i = 0; i < NR_QUEUES; i++)
-			close(reopen(queues[i], O_WRONLY | O_NONBLOCK));
+		for (int i = 0; i < nr; i++)
+			signal_by(queues[i]);
 		__atomic_fetch_add(&shared->seen, 1, __ATOMIC_RELAXED);
 		pause_for(2 * MS);
+	}
+}
+
+static void wake_up_loop(void)
+{
+	start_signalled(NR_GROUP);
+	signal_loop(NR_QUEUES);
+}
+
+static void short_wake_up_loop(void)
+{
+	start_signalled(NR_SHORT_GROUP);
+	signal_loop(NR_SHORT);
+}
+
+static void new_queue_loop(void)
+{
+	static int queues[NR_QUEUES], files[NR_QUEUES][NR_SIGIO];
+	unsigned int nr = 0;
+
+	start_signalled(NR_GROUP);
+	for (;; nr++) {
+		int i = nr % NR_QUEUES;
+
+		if (nr >= NR_QUEUES) {
+			for (int j = 0; j < NR_SIGIO; j++)
+				close(files[i][j]);
+			close(queues[i]);
+		}
+		queues[i] = signalling_queue(files[i]);
+		signal_by(queues[i]);
+		__atomic_fetch_add(&shared->seen, 1, __ATOMIC_RELAXED);
 	}
 }
 
@@ -1275,6 +1332,16 @@ static bool wake_ups_test(void)
 	return kworker_test(wake_up_loop);
 }
 
+static bool short_wake_ups_test(void)
+{
+	return kworker_test(short_wake_up_loop);
+}
+
+static bool new_queues_test(void)
+{
+	return kworker_test(new_queue_loop);
+}
+
 static bool remounts_test(void)
 {
 	return kworker_test(remount_loop);
@@ -1336,6 +1403,12 @@ static const struct scene scenes[] = {
 	}, {
 		.name = "wake-ups",
 		.test = wake_ups_test,
+	}, {
+		.name = "wake-ups-short",
+		.test = short_wake_ups_test,
+	}, {
+		.name = "wake-ups-new",
+		.test = new_queues_test,
 	}, {
 		.name = "remounts",
 		.test = remounts_test,
