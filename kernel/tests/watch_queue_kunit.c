@@ -793,7 +793,7 @@ static void watch_queue_test_notify(struct kunit *test)
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
-/* Post to the empty queue; returns true if the waker does not run at once */
+/* Post to the empty queue; returns true if the waker does not run immediately */
 static bool test_post_delays(struct test_context *ctx)
 {
 	struct delayed_work *work = &ctx->wqueue->waker->work;
