@@ -75,7 +75,7 @@ struct watch_filter {
 
 /* Wakes the readers of a user's queues, see kernel/watch_wakeup.c */
 struct watch_waker {
-	spinlock_t lock;
+	spinlock_t lock;			/* protects all but work and ref */
 	struct timerqueue_head requests;	/* of queues, the earliest first */
 	s64 time;			/* virtual time, of the last request, in nanoseconds */
 	struct delayed_work work;
