@@ -117,6 +117,7 @@ int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id);
 /* kernel/watch_wakeup.c */
 int watch_queue_init_wakeups(struct watch_queue *wqueue);
 void watch_queue_end_wakeups(struct watch_queue *wqueue);
+void watch_waker_put(struct watch_waker *waker);
 void watch_waker_run(struct work_struct *work);
 struct watch_queue *watch_waker_next(struct watch_waker *waker);
 void watch_waker_charge(struct watch_waker *waker, struct watch_queue *wqueue, u64 used);

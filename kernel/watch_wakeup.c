@@ -5,7 +5,8 @@
  * When a queue becomes readable, its readers are woken, and those with O_ASYNC are
  * signalled.  A user can make this slow: thousands of tasks can poll one queue.  So a
  * post does not do it, but requests it from the waker of the user, a work item that wakes
- * the readers of one queue after another.
+ * the readers of one queue after another.  The requests are in a tree, so the cost of one
+ * grows with the logarithm of the number of queues that wait.
  *
  * The waker runs immediately if it has not run in the current tick, and one or two ticks
  * later otherwise.  It wakes the readers of a queue once in a tick.  A reader that
@@ -76,7 +77,8 @@ static void watch_waker_free(struct kref *ref)
 	kfree(container_of(ref, struct watch_waker, ref));
 }
 
-static void watch_waker_put(struct watch_waker *waker)
+/* Drop a reference on a waker */
+void watch_waker_put(struct watch_waker *waker)
 {
 	kref_put(&waker->ref, watch_waker_free);
 }
@@ -90,7 +92,6 @@ static struct watch_waker *watch_waker_alloc(void)
 	spin_lock_init(&waker->lock);
 	timerqueue_init_head(&waker->requests);
 	INIT_DELAYED_WORK(&waker->work, watch_waker_run);
-	waker->next_run = get_jiffies_64();
 	kref_init(&waker->ref);
 	return waker;
 }

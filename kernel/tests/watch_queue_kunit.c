@@ -15,8 +15,6 @@
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/mman.h>
-#include <linux/sched.h>
-#include <linux/sched/cputime.h>
 #include <linux/sched/mm.h>
 #include <linux/timer.h>
 #include <linux/watch_ratelimit.h>
@@ -724,10 +722,9 @@ static int test_waiter_wake(struct wait_queue_entry *entry, unsigned int mode,
 	return 0;
 }
 
-static void test_wait(struct watch_queue *wqueue, struct test_waiter *w,
-		      wait_queue_func_t wake)
+static void test_wait(struct watch_queue *wqueue, struct test_waiter *w)
 {
-	init_waitqueue_func_entry(&w->entry, wake);
+	init_waitqueue_func_entry(&w->entry, test_waiter_wake);
 	add_wait_queue(&wqueue->wait, &w->entry);
 }
 
@@ -742,11 +739,6 @@ static struct watch_queue *test_queue_of_same_user(struct kunit *test)
 	other->waker = ctx->wqueue->waker;
 	kref_get(&other->waker->ref);
 	return other;
-}
-
-static void test_waker_free(struct kref *ref)
-{
-	kfree(container_of(ref, struct watch_waker, ref));
 }
 
 /* Return the number of wake-ups since the last call, pending ones included */
@@ -771,7 +763,7 @@ static void watch_queue_test_notify(struct kunit *test)
 	struct test_context *ctx = test->priv;
 	struct test_waiter w = { .poster = current };
 
-	test_wait(ctx->wqueue, &w, test_waiter_wake);
+	test_wait(ctx->wqueue, &w);
 
 	test_post(ctx, 5);
 	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w));
@@ -815,7 +807,7 @@ static void watch_queue_test_notify_again(struct kunit *test)
 	unsigned long now;
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
-	test_wait(ctx->wqueue, &w, test_waiter_wake);
+	test_wait(ctx->wqueue, &w);
 
 	/* Again if a tick interferes */
 	do {
@@ -856,7 +848,7 @@ static void watch_queue_test_notify_pause(struct kunit *test)
 	struct test_waiter w = {};
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
-	test_wait(ctx->wqueue, &w, test_waiter_wake);
+	test_wait(ctx->wqueue, &w);
 
 	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
 	KUNIT_EXPECT_FALSE(test, waker->scheduled);
@@ -886,8 +878,8 @@ static void watch_queue_test_notify_share(struct kunit *test)
 	struct test_waiter w[2] = {};
 	u64 share = DIV_ROUND_UP(TICK_NSEC, 16);
 
-	test_wait(ctx->wqueue, &w[0], test_waiter_wake);
-	test_wait(other, &w[1], test_waiter_wake);
+	test_wait(ctx->wqueue, &w[0]);
+	test_wait(other, &w[1]);
 	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
 	watch_queue_notify_all(ctx->wqueue);
 	watch_queue_notify_all(other);
@@ -942,8 +934,8 @@ static void watch_queue_test_notify_order(struct kunit *test)
 	struct watch_waker *waker = queue->waker;
 	struct test_waiter w[2] = {};
 
-	test_wait(queue, &w[0], test_waiter_wake);
-	test_wait(other, &w[1], test_waiter_wake);
+	test_wait(queue, &w[0]);
+	test_wait(other, &w[1]);
 	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
 
 	/* Both are new: in the order of the requests */
@@ -992,8 +984,8 @@ static void watch_queue_test_notify_once(struct kunit *test)
 	struct test_waiter w[2] = {};
 	s64 time;
 
-	test_wait(queue, &w[0], test_waiter_wake);
-	test_wait(other, &w[1], test_waiter_wake);
+	test_wait(queue, &w[0]);
+	test_wait(other, &w[1]);
 	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
 	queue->last_used = 0;
 	watch_queue_notify_all(queue);
@@ -1023,7 +1015,7 @@ static void watch_queue_test_notify_close(struct kunit *test)
 	struct watch_waker *waker = ctx->wqueue->waker;
 	struct test_waiter w = {};
 
-	test_wait(other, &w, test_waiter_wake);
+	test_wait(other, &w);
 	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
 	watch_queue_notify_all(other);
 	KUNIT_EXPECT_PTR_EQ(test, &other->request, timerqueue_getnext(&waker->requests));
@@ -1110,12 +1102,12 @@ static void watch_queue_test_post_closed(struct kunit *test)
 	spin_unlock_irq(&ctx->ring->lock);
 	KUNIT_EXPECT_EQ(test, 1, ctx->ring->head);
 
-	test_wait(ctx->wqueue, &w, test_waiter_wake);
+	test_wait(ctx->wqueue, &w);
 	watch_queue_notify_all(ctx->wqueue);
 	KUNIT_EXPECT_FALSE(test, waker->scheduled);
 	KUNIT_EXPECT_NULL(test, timerqueue_getnext(&waker->requests));
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
-	kref_put(&waker->ref, test_waker_free);
+	watch_waker_put(waker);
 	put_watch_queue(ctx->wqueue);
 	ctx->wqueue = NULL;
 }
