@@ -62,7 +62,7 @@
  *	(D) A program adds a watch and then reads the state of the object.  The
  *	    source changes the state and then checks for watches.  Both have a
  *	    full barrier in between: in add_watch_to_object() and in
- *	    smp_mb__before_post().  So the program reads the new state, or is
+ *	    smp_mb__before_post(), so the program reads the new state, or is
  *	    notified.  (Documentation/litmus-tests/watch_queue/)
  */
 
@@ -71,6 +71,7 @@
 #include <linux/export.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/rculist.h>
@@ -213,8 +214,9 @@ post_to_watchers(struct watch_list *wlist, const struct watch_notification *n,
 
 static bool watch_info_valid(u32 info)
 {
-	return watch_info_len(info) >= sizeof(struct watch_notification) &&
-	       watch_info_len(info) <= WATCH_INFO_LENGTH;
+	const u32 min = sizeof(struct watch_notification);
+
+	return in_range(watch_info_len(info), min, WATCH_INFO_LENGTH - min + 1);
 }
 
 static noinline __cold void post_refused(const void *caller, const char *why)

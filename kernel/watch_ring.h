@@ -37,7 +37,7 @@
  *	(E) A poster that stores a record while a loss is due does not wake any
  *	    task, as the ring is readable already.  The reader reports this loss
  *	    and clears lost in a later section of @lock.  A task that checks the
- *	    ring before it sleeps loads lost with acquire and then head.  So it
+ *	    ring before it sleeps loads lost with acquire and then head, so it
  *	    finds the loss or the record.
  *	    (Documentation/litmus-tests/watch_queue/)
  *
@@ -193,8 +193,8 @@ static __always_inline void watch_ring_copy_record(u8 *to, const u8 *from, u32 l
 		watch_ring_copy_blocks(to, from, len, 32, 32);
 	else if (len >= 16)
 		watch_ring_copy_blocks(to, from, len, 16, 16);
-	else
-		memcpy(to, from, len);
+	else	/* a record has at least 8 bytes */
+		watch_ring_copy_blocks(to, from, len, 8, 8);
 }
 
 /* Store a record in a ring that is not full; @len is the length in @info */
@@ -202,7 +202,7 @@ static __always_inline void
 watch_ring_put(struct watch_ring *ring, const struct watch_notification *n,
 	       u32 info, u32 len)
 {
-	u32 head = ring->head;
+	u32 head = ring->head, next = head + 1;
 	struct watch_slot *slot = &ring->slots[head & ring->mask];
 
 	lockdep_assert_held(&ring->lock);
@@ -211,7 +211,7 @@ watch_ring_put(struct watch_ring *ring, const struct watch_notification *n,
 	slot->n.info = info;
 
 	/* Ordering (A): pairs with the reader's load of head */
-	smp_store_release(&ring->head, head + 1);
+	smp_store_release(&ring->head, next);
 }
 
 /*
