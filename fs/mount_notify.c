@@ -85,7 +85,7 @@
  * added.  A change that was made before is visible to the program that adds the watch
  * and then reads the state.  A later change is noted.
  *
- * The counter is decremented under mount_lock.  So all moves and unmounts that are made
+ * The counter is decremented under mount_lock, so all moves and unmounts that are made
  * without dropping mount_lock are noted, or none.  Otherwise the tree before the
  * section could have a cycle.
  */

@@ -475,7 +475,7 @@ EXPORT_SYMBOL_GPL(__sb_notify_error);
  * @error: negative errno
  *
  * __filemap_set_wb_err() calls this after it has recorded the error in @mapping.
- * mapping_set_error() has recorded the error in the superblock before.  So a program
+ * mapping_set_error() has recorded the error in the superblock before, so a program
  * that reads the record gets the error from fsync() and syncfs() as well.  NFS records
  * the error in the superblock afterwards.  Rate limited, see the banner of this file.
  *
