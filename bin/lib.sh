@@ -182,8 +182,8 @@ count_all() {
 	fi
 }
 
-# totals: print the last line of a script; its status is that of the script
+# totals [NOTE]: print the last line of a script; its status is that of the script
 totals() {
-	echo "$passed passed, $failed failed"
+	echo "$passed passed, $failed failed${1-}"
 	((passed && !failed))
 }
