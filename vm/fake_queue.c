@@ -11,10 +11,11 @@
  *
  * If BUSY is a number, this watch cannot be added because the object is watched. If
  * DENIED is a number, this watch and the later ones cannot be added. If AUTOMOUNT is a
- * number, the filesystems of this statmount() and of the later ones are autofs. If SERVER
- * is set, "wait" is written to stderr at each call that waits for the server of a network
- * filesystem. If FULL is set, a watch is added when the first records are in the queue. The
- * fdinfo of the queue is the file FDINFO.
+ * number, the filesystems of this statmount() and of the later ones are autofs. If LAST is
+ * a number, SIGTERM ends the process at this attempt to add a watch, or at this statmount()
+ * if AUTOMOUNT is set. If SERVER is set, "wait" is written to stderr at each call that waits
+ * for the server of a network filesystem. If FULL is set, a watch is added when the first
+ * records are in the queue. The fdinfo of the queue is the file FDINFO.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -25,6 +26,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,6 +245,8 @@ static int add_watch(int fd, const struct watch_queue_watch *watch)
 	if (watch->flags & WATCH_REPORT_STATE)
 		return send(fd, "w", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
 	added++;
+	if (!number("AUTOMOUNT") && added == number("LAST"))
+		raise(SIGTERM);
 	errno = number("DENIED") && added >= number("DENIED") ? EPERM :
 		added == number("BUSY") ? EBUSY : 0;
 	return errno ? -1 : 0;
@@ -287,10 +291,12 @@ static long stat_automount(struct mount_status *mount)
 {
 	static unsigned int calls;
 
+	if (++calls == number("LAST"))
+		raise(SIGTERM);
 	*mount = (struct mount_status){
 		.mask = 1,
 		.sb_dev_minor = 1,
-		.sb_magic = ++calls < number("AUTOMOUNT") ? TMPFS_MAGIC : AUTOFS_SUPER_MAGIC,
+		.sb_magic = calls < number("AUTOMOUNT") ? TMPFS_MAGIC : AUTOFS_SUPER_MAGIC,
 	};
 	return 0;
 }
