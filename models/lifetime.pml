@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The end of a queue and of its watch, in kernel/watch_queue.c
+ * Teardown of a queue and of its watch, in kernel/watch_queue.c
  *
  * Two posters, which find the watch under RCU, the waker, the owner, which removes
  * the watch, the object, which is destroyed, and the closer.  Memory is freed as early

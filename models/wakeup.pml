@@ -240,7 +240,7 @@ active proctype closer()
 #endif
 }
 
-/* When nothing can happen any more, a task sleeps only if there is nothing to read */
+/* In a state without successors, a task sleeps only if there is nothing to read */
 #ifndef LTL
 active proctype monitor()
 {
