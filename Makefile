@@ -5,7 +5,7 @@
 MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL POSTS
 
-.PHONY: help run shell guest kernel test vm kunit judge-test check-results-test all-arch prove debug
+.PHONY: help run shell guest kernel test vm kunit check-results-test all-arch prove debug
 .PHONY: kcsan rt fault clients libmount stable-test hotplug filesystems soak fuzz abuse coverage mutate models check series bisect refresh bench rivals deb package package-test clean
 
 help:	## print this text
@@ -35,11 +35,10 @@ kunit:	## run the unit tests in user-mode Linux
 all-arch: ## run "vm" on i386, arm64, s390 (big-endian) and user-mode Linux
 	@bin/all-arch
 
-judge-test: check-results-test
 check-results-test: ## test bin/check-results, with the canned logs of vm/results-cases
 	@bin/check-results-test
 
-prove:	## run the tests of the table in README.md; SEED=N (ten hours)
+prove:	## run the tests of the table in README.md; SEED=N (14 hours)
 	@bin/prove
 
 debug:	## all tests with KASAN, UBSAN, lockdep, kmemleak (90 min; ARCH=um: 20)
