@@ -6,7 +6,8 @@
  * this file schedules the collector when a watched key expires.  The collector's own
  * timer cannot be used, as it may fire minutes late by design.  The timer here uses
  * CLOCK_REALTIME, as expiry times do, so that it fires on time after the clock was
- * set or after a suspend.
+ * set or after a suspend.  A key that was reported, and that is valid again because the
+ * clock was set back, is reported a second time only if the collector runs in between.
  */
 
 #include <linux/cleanup.h>
@@ -55,7 +56,7 @@ static enum hrtimer_restart key_expiry_timer_func(struct hrtimer *timer)
  * @now: the current time
  * @next: reduced to the time at which @key must be checked again, if any
  *
- * A user can delay other holders of the semaphore of a key, so do not wait for it.
+ * A user can hold the semaphore of a key for long, so do not wait for it.
  *
  * Context: Work item of the garbage collector, which is the only one to free keys,
  *	    with key_serial_lock held.
@@ -68,7 +69,7 @@ bool key_expiry_pending(struct key *key, time64_t now, time64_t *next)
 
 	lockdep_assert_held(&key_serial_lock);
 
-	if (!key_is_watched(key))
+	if (!key_was_watched(key))
 		return false;
 
 	for (;;) {

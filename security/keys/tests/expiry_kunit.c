@@ -81,7 +81,7 @@ static void key_expiry_test_revoked(struct kunit *test)
 	key_put(key);
 }
 
-/* The collector does not wait for the semaphore of a key, but looks again later. */
+/* The collector does not wait for the semaphore of a key, but checks it again a second later. */
 static void key_expiry_test_busy(struct kunit *test)
 {
 	struct key *key = key_test_create(test);

@@ -375,6 +375,12 @@ TEST_F(queue, expired)
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
 	EXPECT_EQ(-EKEYEXPIRED, key_update(self->key));
+
+	/* add_key() finds the expired key, and makes it valid */
+	ASSERT_EQ(self->key, key_new("key"));
+	EXPECT_TRUE(got_updated(self->fd[0], 1, self->key));
+	ASSERT_EQ(0, key_update(self->key));
+	EXPECT_TRUE(got_updated(self->fd[0], 1, self->key));
 	ASSERT_EQ(0, key_unlink(self->key, KEY_SPEC_SESSION_KEYRING));
 	ASSERT_EQ(POLLIN, poll_in(self->fd[0]));
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
@@ -1093,10 +1099,28 @@ static int constructed(int go, pid_t requester, int error)
 	return WEXITSTATUS(status);
 }
 
+/* The flag I in /proc/keys */
+static bool is_complete(int key)
+{
+	FILE *file = fopen("/proc/keys", "re");
+	bool complete = false;
+	unsigned int serial;
+	char line[256], flag;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%x %c", &serial, &flag) == 2 && serial == key)
+			complete = flag == 'I';
+	if (file)
+		fclose(file);
+	return complete;
+}
+
 /* INSTANTIATED is posted when the key gets its payload. */
 TEST_F(construction, instantiated)
 {
+	EXPECT_FALSE(is_complete(self->key));
 	ASSERT_EQ(0, constructed(self->go[1], self->requester, 0));
+	EXPECT_TRUE(is_complete(self->key));
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_INSTANTIATED, 1, self->key,
 			    0));
 	EXPECT_TRUE(got_nothing(self->fd[0]));
