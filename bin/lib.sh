@@ -161,7 +161,7 @@ print_result() {
 	echo "$me: ${1##*$'\n'}"
 }
 
-passed=0 failed=0
+passed=0 failed=0 note=
 
 # count STATUS: count one test or part
 count() {
@@ -182,8 +182,8 @@ count_all() {
 	fi
 }
 
-# totals [NOTE]: print the last line of a script; its status is that of the script
+# totals: print the last line of a script, with the note; its status is that of the script
 totals() {
-	echo "$passed passed, $failed failed${1-}"
+	echo "$passed passed, $failed failed$note"
 	((passed && !failed))
 }
