@@ -51,6 +51,21 @@ base_name() {
 	sed -E 's/^\/[^ ]* ([^ ]*).*/Linux \1/' "$build/stock.id"
 }
 
+# commit_name: print the commit, with "-dirty" if files were changed
+commit_name() {
+	git -C "$top" describe --always --dirty 2>/dev/null || echo none
+}
+
+# make_result_dir NAME: set dir to a new directory in build/out. Its result is LOST until
+# bin/check-results has run.
+make_result_dir() {
+	dir=$build/out/$(date +%Y%m%d-%H%M%S)-$(commit_name)-$1
+	mkdir -p "$build/out"
+	mkdir "$dir" 2>/dev/null || dir=$(mktemp -d "$dir.XXX")
+	echo LOST >"$dir/verdict"
+	ln -sfn "${dir##*/}" "$build/out/latest"
+}
+
 # usage [STATUS]: print the comment at the top of the script, and exit
 usage() {
 	sed -n '3,${/^#/!q;s/^# \{0,1\}//p}' "$0"
