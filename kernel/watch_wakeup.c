@@ -28,8 +28,8 @@
  * the limit of watches.  A queue that was opened with CAP_SYS_RESOURCE in the initial
  * user namespace has a waker of its own.
  *
- * Processor time is measured, as elapsed time would include that of readers that preempt
- * the kworker.
+ * Processor time is measured, as elapsed time includes that of readers that preempt the
+ * kworker.
  *
  * Lifetime
  *
@@ -52,9 +52,11 @@
 #include <linux/minmax.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/cputime.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/time64.h>
 #include <linux/timerqueue.h>
 #include <linux/user_namespace.h>
 #include <linux/wait.h>
@@ -64,6 +66,9 @@
 
 /* The reciprocal of a user's share of a processor */
 #define CHARGE_FACTOR	16
+
+/* Up to this, elapsed time is taken for processor time, which takes longer to read */
+#define SHORT_WAKEUP	(10 * NSEC_PER_USEC)
 
 /* Separate, so that slow wake-ups do not delay unrelated work items */
 static struct workqueue_struct *watch_queue_wq __ro_after_init;
@@ -320,6 +325,23 @@ void watch_waker_end_run(struct watch_waker *waker)
 		watch_waker_schedule(waker);
 }
 
+/*
+ * Return the processor time since the last call.  @clock and @runtime are the elapsed
+ * time and the processor time at this call, or at an earlier one.
+ */
+static u64 watch_waker_used(u64 *clock, u64 *runtime)
+{
+	u64 now = local_clock(), elapsed = now - *clock, used;
+
+	*clock = now;
+	if (elapsed <= SHORT_WAKEUP)
+		return elapsed;
+	now = task_sched_runtime(current);
+	used = min(elapsed, now - *runtime);
+	*runtime = now;
+	return used;
+}
+
 /**
  * watch_waker_run - wake the readers of the user's queues
  * @work: the work item of the waker
@@ -330,7 +352,9 @@ void watch_waker_run(struct work_struct *work)
 {
 	struct watch_waker *waker = container_of(to_delayed_work(work),
 						 struct watch_waker, work);
-	u64 before = task_sched_runtime(current), now;
+	/* At most a tick old; the elapsed time limits what is charged */
+	u64 runtime = READ_ONCE(current->se.sum_exec_runtime);
+	u64 clock = local_clock();
 	struct watch_queue *wqueue;
 
 	spin_lock_irq(&waker->lock);
@@ -339,10 +363,8 @@ void watch_waker_run(struct work_struct *work)
 		spin_unlock_irq(&waker->lock);
 		watch_queue_wake(wqueue);
 		spin_lock_irq(&waker->lock);
-		now = task_sched_runtime(current);
-		watch_waker_charge(waker, wqueue, now - before);
+		watch_waker_charge(waker, wqueue, watch_waker_used(&clock, &runtime));
 		put_watch_queue(wqueue);
-		before = now;
 	}
 	watch_waker_end_run(waker);
 	spin_unlock_irq(&waker->lock);
