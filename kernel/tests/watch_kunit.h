@@ -23,11 +23,16 @@ struct test_record {
 	u8 filler[WATCH_RING_SLOT_SIZE - 12];
 };
 
-/* Each byte of the filler is its offset in the record */
-static void test_fill(struct test_record *record)
+/* Byte @i of a record of @len bytes.  The record before in the slot had others. */
+static u8 test_byte(u32 len, u32 i)
+{
+	return len + i;
+}
+
+static void test_fill(struct test_record *record, u32 len)
 {
 	for (u32 i = 0; i < sizeof(record->filler); i++)
-		record->filler[i] = offsetof(struct test_record, filler) + i;
+		record->filler[i] = test_byte(len, offsetof(struct test_record, filler) + i);
 }
 
 struct test_context {

@@ -122,7 +122,7 @@ static void test_post_len(struct test_context *ctx, u32 nr, u32 len)
 		.n.info		= len,
 	};
 
-	test_fill(&record);
+	test_fill(&record, len);
 	while (nr--) {
 		record.serial = ctx->serial++;
 		post_watch_notification(ctx->object, &record.n, NULL, TEST_OBJECT);
@@ -255,8 +255,8 @@ static void watch_queue_test_payload_user(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, 0, copy_from_user(ctx->buf, ubuf, PAGE_SIZE));
 		KUNIT_ASSERT_EQ(test, TEST_ID << 8 | len, *(u32 *)(ctx->buf + 4));
 		for (u32 i = 12; i < len; i++) {
-			KUNIT_ASSERT_EQ(test, i, ctx->buf[i]);
-			KUNIT_ASSERT_EQ(test, i, ctx->buf[len + i]);
+			KUNIT_ASSERT_EQ(test, test_byte(len, i), ctx->buf[i]);
+			KUNIT_ASSERT_EQ(test, test_byte(len, i), ctx->buf[len + i]);
 		}
 		KUNIT_ASSERT_EQ(test, 0, ctx->buf[2 * len]);
 	}

@@ -38,7 +38,7 @@ static u32 test_post_len(struct test_context *ctx, u32 nr, u32 len)
 	};
 	u32 edges = 0;
 
-	test_fill(&record);
+	test_fill(&record, len);
 	for (; nr; nr--) {
 		record.serial = ctx->serial++;
 		guard(spinlock_irq)(&ctx->ring->lock);
@@ -68,7 +68,7 @@ static void watch_ring_test_payload(struct kunit *test)
 		memset(ctx->buf, 0, sizeof(ctx->buf));
 		KUNIT_ASSERT_EQ(test, len, test_read(ctx, sizeof(ctx->buf)));
 		for (u32 i = 12; i < len; i++)
-			KUNIT_ASSERT_EQ(test, i, ctx->buf[i]);
+			KUNIT_ASSERT_EQ(test, test_byte(len, i), ctx->buf[i]);
 		KUNIT_ASSERT_EQ(test, 0, ctx->buf[len]);
 	}
 }
