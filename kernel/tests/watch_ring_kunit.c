@@ -61,12 +61,15 @@ static u32 test_post(struct test_context *ctx, u32 nr)
 static void watch_ring_test_payload(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
+	u32 serial;
 
 	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
 	for (u32 len = 8; len <= WATCH_INFO_LENGTH; len++) {
+		serial = ctx->serial;
 		test_post_len(ctx, 1, len);
 		memset(ctx->buf, 0, sizeof(ctx->buf));
 		KUNIT_ASSERT_EQ(test, len, test_read(ctx, sizeof(ctx->buf)));
+		KUNIT_ASSERT_EQ(test, 0, memcmp(&serial, ctx->buf + 8, min(len, 12u) - 8));
 		for (u32 i = 12; i < len; i++)
 			KUNIT_ASSERT_EQ(test, test_byte(len, i), ctx->buf[i]);
 		KUNIT_ASSERT_EQ(test, 0, ctx->buf[len]);
