@@ -50,8 +50,8 @@
  * a changed mount are searched for watches.  A mount that was walked over keeps the
  * result, until a mount moves or a watch is added.  So the cost of unmounting a long
  * chain of mounts is not the square of its length.  At worst, each section walks to the
- * root once for each mount that it changes, as statmount() and move_mount() do under
- * namespace_sem.
+ * root once for each mount that it changes.  The root of a namespace, which can have many
+ * mounts on it, is only searched for if it has changed.
  *
  * Locks, outer to inner
  *
@@ -69,6 +69,8 @@
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
  *	watched, subtree_watched	set under mount_lock, never cleared
+ *	root_id				namespace_sem for reading.  All tasks that store it
+ *					find the same root
  *	others				namespace_sem for writing, and the task that posts
  *
  * Only one task posts at a time: it had namespace_sem for writing.
@@ -82,12 +84,12 @@
  * Ordering
  *
  * mount_nr_watches is incremented under namespace_sem and mount_lock before a watch is
- * added.  A change that was made before is visible to the program that adds the watch
- * and then reads the state.  A later change is noted.
+ * added.  A change that precedes the increment is visible to the program that adds the
+ * watch and then reads the state.  A later change is noted.
  *
- * The counter is decremented under mount_lock, so all moves and unmounts that are made
- * without dropping mount_lock are noted, or none.  Otherwise the tree before the
- * section could have a cycle.
+ * The counter is decremented under mount_lock, so either all or none of the moves and
+ * unmounts in one section of mount_lock are noted.  Otherwise the tree before the section
+ * of namespace_sem could have a cycle.
  */
 
 #include <linux/cleanup.h>
@@ -403,6 +405,9 @@ static struct mount *mount_watched_ancestor(const struct mnt_namespace *ns,
 
 	if (!READ_ONCE(ns->watches.subtree_watched) || mount_parent(mnt, tree) == mnt)
 		return NULL;
+	watched = *mount_watched_above(mnt, tree);
+	if (likely(watched != MOUNT_NOT_WALKED))
+		return watched;
 	for (at = mnt;; at = parent) {
 		watched = *mount_watched_above(at, tree);
 		if (watched != MOUNT_NOT_WALKED)
@@ -463,6 +468,7 @@ static struct mount_change mount_take_changes(struct mount *mnt)
 	return taken;
 }
 
+/* Store all members of a record */
 static void mount_record(struct mount_notification *n, const struct mount *mnt,
 			 const struct mount *parent, const struct mnt_namespace *ns,
 			 u8 subtype, int flags, bool propagated)
@@ -538,32 +544,32 @@ static void mount_post(struct mount *mnt, const struct mnt_namespace *ns,
 
 static void mount_post_change(struct mount *mnt, u8 subtype, int flags, bool propagated)
 {
+	struct mount_notification n __uninitialized;
 	struct mnt_namespace *ns = mnt->mnt_ns;
-	struct mount_notification n;
 
 	mount_record(&n, mnt, mnt->mnt_parent, ns, subtype, flags, propagated);
 	mount_post(mnt, ns, &n, TREE_AFTER);
 }
 
-/* Check for another root after all changes are posted */
-static void mount_tree_changed(struct mnt_namespace *ns)
+/* The root of the namespace may be another mount: check this after all changes are posted */
+static void mount_root_changed(struct mnt_namespace *ns)
 {
-	if (ns->watches.tree_changed || !READ_ONCE(ns->watches.watches))
+	if (ns->watches.root_changed || !READ_ONCE(ns->watches.watches))
 		return;
-	ns->watches.tree_changed = true;
+	ns->watches.root_changed = true;
 	ns->watches.next_changed = mount_changed_ns;
 	mount_changed_ns = ns;
 }
 
 static noinline void mount_post_roots(void)
 {
-	struct mount_notification n;
+	struct mount_notification n __uninitialized;
 	struct mnt_namespace *ns;
 	struct mount *root;
 
 	while ((ns = mount_changed_ns)) {
 		mount_changed_ns = ns->watches.next_changed;
-		ns->watches.tree_changed = false;
+		ns->watches.root_changed = false;
 		root = mount_ns_root(ns);
 		if (!root || root->mnt_id_unique == READ_ONCE(ns->watches.root_id))
 			continue;
@@ -574,6 +580,15 @@ static noinline void mount_post_roots(void)
 	}
 }
 
+/* Is it mounted on the whole of the mount that was the root of the namespace? */
+static bool mount_is_on_root(const struct mount *mnt)
+{
+	const struct mount *parent = mnt->mnt_parent;
+
+	return mnt->mnt_mountpoint == parent->mnt.mnt_root &&
+	       parent->mnt_id_unique == READ_ONCE(mnt->mnt_ns->watches.root_id);
+}
+
 static void mount_post_new(struct mount *mnt)
 {
 	/* The record includes all other changes so far */
@@ -581,7 +596,8 @@ static void mount_post_new(struct mount *mnt)
 
 	if (!mount_in_watched_ns(mnt))
 		return;
-	mount_tree_changed(mnt->mnt_ns);
+	if (mount_is_on_root(mnt))
+		mount_root_changed(mnt->mnt_ns);
 	mount_post_change(mnt, NOTIFY_MOUNT_NEW, taken.flags,
 			  taken.changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_NEW));
 }
@@ -589,13 +605,14 @@ static void mount_post_new(struct mount *mnt)
 static void mount_post_umount(struct mount *mnt, struct mount_change taken)
 {
 	struct mnt_namespace *ns = mnt->mnt_watches.old_ns;
-	struct mount_notification n;
+	struct mount_notification n __uninitialized;
 
 	mount_record(&n, mnt, mount_parent(mnt, TREE_BEFORE), ns, NOTIFY_MOUNT_UNMOUNT,
 		     taken.flags, taken.changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
 	if (taken.changes & MOUNT_NOTED_EXPIRED)
 		n.watch.info |= NOTIFY_MOUNT_EXPIRED;
-	mount_tree_changed(ns);
+	if (mnt->mnt_id_unique == READ_ONCE(ns->watches.root_id))
+		mount_root_changed(ns);
 	mount_post(mnt, ns, &n, TREE_BEFORE);
 }
 
@@ -619,12 +636,14 @@ static void mount_post_move(struct mount *mnt, int flags, bool propagated)
 {
 	struct mount *from = mnt->mnt_watches.old_parent, *to = mnt->mnt_parent, *at;
 	struct mnt_namespace *ns = mnt->mnt_ns;
-	struct mount_notification n;
+	struct mount_notification n __uninitialized;
 	u64 event = ++mount_last_nr;
 
 	mount_record(&n, mnt, to, ns, NOTIFY_MOUNT_MOVE_TO, flags, propagated);
 	n.old_parent_id = from->mnt_id_unique;
-	mount_tree_changed(ns);
+	/* A mount that moves onto a propagated one remains above it */
+	if (!propagated)
+		mount_root_changed(ns);
 	mount_post_ns(ns, &n);
 	mount_post_direct(mnt, &n);
 	mount_post_direct(to, &n);
@@ -646,7 +665,7 @@ static void mount_post_move(struct mount *mnt, int flags, bool propagated)
 static void mount_post_fs(struct mount *mnt, int flags)
 {
 	struct mnt_namespace *ns = mnt->mnt_ns;
-	struct mount_notification n;
+	struct mount_notification n __uninitialized;
 	struct mount *at;
 
 	mount_record(&n, mnt, mnt->mnt_parent, ns, NOTIFY_MOUNT_FS_CHANGED, flags, false);

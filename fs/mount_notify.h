@@ -58,8 +58,8 @@ struct mount_watches {
  * @watches: watches on the namespace; NULL until the first one is added
  * @watched: a watch on the namespace, or on a mount in it, was or is being added
  * @subtree_watched: the same for a watch with WATCH_SUBTREE
- * @tree_changed: its tree has changes that are being posted
- * @next_changed: next namespace with @tree_changed
+ * @root_changed: another mount may be its root, which is checked after the posts
+ * @next_changed: next namespace with @root_changed
  * @root_id: ID of the mount that is the root of the namespace, as last reported
  * @event: number of the last event that must not be posted to @watches again
  */
@@ -67,7 +67,7 @@ struct mount_ns_watches {
 	struct watch_list *watches;
 	bool watched;
 	bool subtree_watched;
-	bool tree_changed;
+	bool root_changed;
 	struct mnt_namespace *next_changed;
 	u64 root_id;
 	u64 event;
@@ -95,13 +95,13 @@ void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id);
 void mount_notify_destroy_ns(struct mnt_namespace *ns);
 void mount_note_fs(struct super_block *sb);
 
-/* The hooks cost no more than this check while no mount is watched */
+/* The hooks that note a change cost no more than this check while no mount is watched */
 static inline bool mount_watched(void)
 {
 	return unlikely(atomic_read(&mount_nr_watches));
 }
 
-/* Are there changes to post?  Then the task that downgrades namespace_sem posts them. */
+/* True if changes are noted.  The task that downgrades namespace_sem posts them. */
 static inline bool mount_notify_pending(void)
 {
 	return unlikely(!list_empty(&mount_noted_new) || !list_empty(&mount_noted));

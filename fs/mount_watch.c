@@ -25,7 +25,7 @@
 #include "pnode.h"
 
 /*
- * Permission: a program may watch the mounts that statmount() and listmount() show to it
+ * Permission: a program may watch the mounts that it can list, or has privilege over
  */
 
 static bool mount_ns_is_ours(const struct mnt_namespace *ns)

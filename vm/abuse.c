@@ -591,13 +591,19 @@ static void start_abuser(void)
 }
 
 /* Enter user and mount namespaces in which the abuser may mount */
-static void enter_own_namespace(void)
+static void enter_slave_namespace(void)
 {
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		die("unshare");
 	write_file("/proc/self/setgroups", "deny");
 	write_file("/proc/self/uid_map", "0 1000 1");
 	write_file("/proc/self/gid_map", "0 1000 1");
+}
+
+/* The same, without propagation from the namespace of root */
+static void enter_own_namespace(void)
+{
+	enter_slave_namespace();
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		die("make mounts private");
 }
@@ -658,6 +664,52 @@ static void mount_before(void)
 static void mount_op(void)
 {
 	if (mount("abuse", "/tmp/victim", "tmpfs", 0, NULL))
+		die("mount");
+}
+
+/*
+ * mount-stack: the abuser watches its own namespace, to which root's mounts propagate. Its
+ * root has NR_STACKED mounts on it.
+ */
+
+#define SHARED		"/tmp/shared"
+#define NR_STACKED	(full ? 50000 : 5000)
+
+static void stack_prepare(void)
+{
+	if ((mkdir(SHARED, 0755) && errno != EEXIST) ||
+	    mount(SHARED, SHARED, NULL, MS_BIND, NULL) ||
+	    mount(NULL, SHARED, NULL, MS_SHARED, NULL) ||
+	    (mkdir(SHARED "/victim", 0755) && errno != EEXIST))
+		die(SHARED);
+}
+
+static void stack_gather(void)
+{
+	int nr = 0;
+
+	queue = queue_new(64, &write_end);
+	enter_slave_namespace();
+	root_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	while (nr < NR_STACKED && !mount("abuse", "/", "tmpfs", 0, NULL))
+		nr++;
+	must_get(nr, NR_STACKED, "mounts on the root");
+}
+
+static int stack_watch(bool on)
+{
+	return on ? watch(queue, WATCH_TYPE_MOUNT_NOTIFY, root_fd, ID, 0) :
+		    unwatch(queue, WATCH_TYPE_MOUNT_NOTIFY, root_fd, 0);
+}
+
+static void stack_before(void)
+{
+	umount2(SHARED "/victim", 0);
+}
+
+static void stack_op(void)
+{
+	if (mount("abuse", SHARED "/victim", "tmpfs", 0, NULL))
 		die("mount");
 }
 
@@ -1357,6 +1409,11 @@ static const struct scene scenes[] = {
 		.figures = { "mount", "bystander" },
 		.gather = mount_gather, .watch = mount_watch,
 		.before = mount_before, .op = mount_op,
+	}, {
+		.name = "mount-stack",
+		.figures = { "mount" },
+		.prepare = stack_prepare, .gather = stack_gather, .watch = stack_watch,
+		.before = stack_before, .op = stack_op,
 	}, {
 		.name = "umount-queues",
 		.figures = { "umount", "bystander", "concurrent mount" },

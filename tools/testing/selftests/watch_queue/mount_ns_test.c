@@ -527,8 +527,8 @@ TEST_F(ns, filesystem)
 
 /*
  * FS_CHANGED is posted by a work item, in the order in which the filesystems changed.
- * All records about a change are posted together.  A mount that is made after the first
- * of these records is in the queue has its record after all of them.
+ * All records about a change are posted together.  If a mount is made once the first of
+ * these records is readable, its own record follows all of them.
  */
 static bool got_fence(struct reader *a, struct reader *b, __u64 base)
 {
