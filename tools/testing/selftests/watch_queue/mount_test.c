@@ -350,10 +350,8 @@ TEST_F(mounts, attributes_by_remount)
 	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY | MS_RELATIME, NULL));
 	for (i = 0; i < 2; i++) {
 		/* RDONLY is in the queue when mount() returns, so do not wait for it */
-		if (seen & 1 << NOTIFY_MOUNT_RDONLY)
-			ASSERT_EQ(1, await_record(&self->q, &r));
-		else
-			ASSERT_EQ(1, next_record(&self->q, &r));
+		ASSERT_EQ(1, seen & 1 << NOTIFY_MOUNT_RDONLY ?
+			     await_record(&self->q, &r) : next_record(&self->q, &r));
 		EXPECT_EQ(a, r.mount.mnt_id);
 		seen |= 1 << r.watch.subtype;
 		EXPECT_NE(0, r.watch.info & NOTIFY_MOUNT_FS_RDONLY);
