@@ -11,6 +11,7 @@
 #include "common.h"
 
 #define SMACKFS	"/sys/fs/smackfs"
+#define SOME_USER	1000
 
 /* Subject, object and access; a later rule replaces an earlier one */
 static int rule(const char *text)
