@@ -10,8 +10,8 @@
 
 #include "common.h"
 
-#define SMACKFS	"/sys/fs/smackfs"
-#define SOME_USER	1000
+#define SMACKFS		"/sys/fs/smackfs"
+#define SOME_USER	64391
 
 /* Subject, object and access; a later rule replaces an earlier one */
 static int rule(const char *text)
