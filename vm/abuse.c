@@ -638,6 +638,7 @@ static void set_helper(enum mode mode)
  */
 
 static int queue, plain_queue, write_end, root_fd;
+static const char *victim = "/tmp/victim";
 
 static void mount_gather(void)
 {
@@ -658,12 +659,12 @@ static int mount_watch(bool on)
  */
 static void mount_before(void)
 {
-	umount2("/tmp/victim", 0);
+	umount2(victim, 0);
 }
 
 static void mount_op(void)
 {
-	if (mount("abuse", "/tmp/victim", "tmpfs", 0, NULL))
+	if (mount("abuse", victim, "tmpfs", 0, NULL))
 		die("mount");
 }
 
@@ -679,9 +680,11 @@ static void stack_prepare(void)
 {
 	if ((mkdir(SHARED, 0755) && errno != EEXIST) ||
 	    mount(SHARED, SHARED, NULL, MS_BIND, NULL) ||
-	    mount(NULL, SHARED, NULL, MS_SHARED, NULL) ||
-	    (mkdir(SHARED "/victim", 0755) && errno != EEXIST))
+	    mount(NULL, SHARED, NULL, MS_SHARED, NULL))
 		die(SHARED);
+	victim = SHARED "/victim";
+	if (mkdir(victim, 0755) && errno != EEXIST)
+		die(victim);
 }
 
 static void stack_gather(void)
@@ -700,17 +703,6 @@ static int stack_watch(bool on)
 {
 	return on ? watch(queue, WATCH_TYPE_MOUNT_NOTIFY, root_fd, ID, 0) :
 		    unwatch(queue, WATCH_TYPE_MOUNT_NOTIFY, root_fd, 0);
-}
-
-static void stack_before(void)
-{
-	umount2(SHARED "/victim", 0);
-}
-
-static void stack_op(void)
-{
-	if (mount("abuse", SHARED "/victim", "tmpfs", 0, NULL))
-		die("mount");
 }
 
 /*
@@ -1413,7 +1405,7 @@ static const struct scene scenes[] = {
 		.name = "mount-stack",
 		.figures = { "mount" },
 		.prepare = stack_prepare, .gather = stack_gather, .watch = stack_watch,
-		.before = stack_before, .op = stack_op,
+		.before = mount_before, .op = mount_op,
 	}, {
 		.name = "umount-queues",
 		.figures = { "umount", "bystander", "concurrent mount" },
