@@ -67,7 +67,7 @@
 /* The reciprocal of a user's share of a processor */
 #define CHARGE_FACTOR	16
 
-/* Up to this, elapsed time is taken for processor time, which takes longer to read */
+/* Elapsed time up to this is charged as it is: processor time is slower to read */
 #define SHORT_WAKEUP	(10 * NSEC_PER_USEC)
 
 /* Separate, so that slow wake-ups do not delay unrelated work items */
