@@ -670,11 +670,13 @@ static void mount_op(void)
 
 /*
  * mount-stack: the abuser watches its own namespace, to which root's mounts propagate. Its
- * root has NR_STACKED mounts on it.
+ * root has NR_STACKED mounts on it. In mount-deep, it watches the subtree of its root, and
+ * root's mounts propagate to a mount with NR_ANCESTORS.
  */
 
 #define SHARED		"/tmp/shared"
 #define NR_STACKED	(full ? 50000 : 5000)
+#define NR_ANCESTORS	(full ? 50000 : 20000)
 
 static void stack_prepare(void)
 {
@@ -703,6 +705,37 @@ static int stack_watch(bool on)
 {
 	return on ? watch(queue, WATCH_TYPE_MOUNT_NOTIFY, root_fd, ID, 0) :
 		    unwatch(queue, WATCH_TYPE_MOUNT_NOTIFY, root_fd, 0);
+}
+
+static void deep_gather(void)
+{
+	int nr = 0;
+
+	queue = queue_new(64, &write_end);
+	enter_slave_namespace();
+	root_fd = open("/", O_PATH | O_CLOEXEC);
+	if (mount("abuse", "/tmp/tree", "tmpfs", 0, NULL) || chdir("/tmp/tree") ||
+	    mkdir("child", 0755))
+		die("/tmp/tree");
+	while (nr < NR_ANCESTORS && !mount(".", "child", NULL, MS_BIND, NULL) &&
+	       !chdir("child"))
+		nr++;
+	must_get(nr, NR_ANCESTORS, "ancestors");
+	if (mount(SHARED, "child", NULL, MS_BIND, NULL))
+		die("child");
+}
+
+static void deep_before(void)
+{
+	mount_before();
+	ask(GO);
+}
+
+/* Add the watch again before each operation, as this must not make the next one slower */
+static void deep_go(enum mode last, struct reply *reply)
+{
+	if (last == WITH && (mount_watch(false) || mount_watch(true)))
+		die("watch");
 }
 
 /*
@@ -1406,6 +1439,11 @@ static const struct scene scenes[] = {
 		.figures = { "mount" },
 		.prepare = stack_prepare, .gather = stack_gather, .watch = stack_watch,
 		.before = mount_before, .op = mount_op,
+	}, {
+		.name = "mount-deep",
+		.figures = { "mount" },
+		.prepare = stack_prepare, .gather = deep_gather, .watch = mount_watch,
+		.go = deep_go, .before = deep_before, .op = mount_op,
 	}, {
 		.name = "umount-queues",
 		.figures = { "umount", "bystander", "concurrent mount" },
