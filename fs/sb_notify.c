@@ -795,8 +795,11 @@ static int sb_find(struct file *file, u32 flags, bool add,
 	if (!file)
 		return sb_find_all(add, target);
 	path = &file->f_path;
-	/* Refuse kernel-internal mounts: pipes, sockets, anonymous memory, ... */
-	if (path->mnt->mnt_flags & MNT_INTERNAL)
+	/*
+	 * Refuse kernel-internal mounts: pipes, sockets, anonymous memory, ...  Other flags
+	 * can change.
+	 */
+	if (data_race(path->mnt->mnt_flags) & MNT_INTERNAL)
 		return -EINVAL;
 
 	sb = path->mnt->mnt_sb;
