@@ -17,10 +17,10 @@
  * The records describe the difference between the tree before and the tree after the
  * section in which namespace_sem was held for writing.  A mount that was added and
  * unmounted in one section is not reported.  A mount that moved twice is reported
- * once.  For the tree before the section, ->old_parent is the parent of a mount that
- * moved or was unmounted.  Unmounted mounts are referenced until the records are
- * posted: namespace_unlock() drops the references later, and a mount that stays
- * connected is held by its parent.
+ * once.  ->old_parent is the parent that it had before the section, or before it was
+ * unmounted.  Unmounted mounts are referenced until the records are posted:
+ * namespace_unlock() drops the references later, and a mount that stays connected is held
+ * by its parent.
  *
  * Flags change under mount_lock alone.  The task that changes them takes namespace_sem
  * afterwards, see mount_notify_flush().  Another section may post the records before.
@@ -46,11 +46,9 @@
  * A hook does a fixed amount of work for each mount that the kernel changes.  It notes
  * only mounts of namespaces in which a mount was watched.  Posting takes time for each
  * watch that gets the record.  The number of watches is limited
- * (user.max_watch_queue_watches).  In a namespace with a subtree watch, the ancestors of
- * a changed mount are searched for watches.  A mount that was walked over keeps the
- * result, until a mount moves or a watch is added.  So the cost of unmounting a long
- * chain of mounts is not the square of its length.  At worst, each section walks to the
- * root once for each mount that it changes.  The root of a namespace, which can have many
+ * (user.max_watch_queue_watches).  The depth of a mount does not matter.  A system call
+ * that moves a mount in a namespace with watched subtrees takes a step for each mount of
+ * the namespace, see fs/mount_subtree.c.  The root of a namespace, which can have many
  * mounts on it, is only searched for if it has changed.
  *
  * Locks, outer to inner
@@ -63,15 +61,15 @@
  *
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
- *	noted, changes, old_flags, flags	mount_note_lock
- *	old_parent, old_ns, old_group	namespace_sem for writing, and the task that posts
- *	walk, watched_above, event	likewise
+ *	noted, changes, old_flags, flags	two of namespace_sem, mount_lock and mount_note_lock
+ *	others				namespace_sem for writing, and the task that posts
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
- *	watched, subtree_watched	set under mount_lock, never cleared
+ *	watched				set under mount_lock, never cleared
  *	root_id				namespace_sem for reading.  All tasks that store it
  *					find the same root
- *	others				namespace_sem for writing, and the task that posts
+ *	others				namespace_sem for writing, and the task that posts;
+ *					none when the namespace is freed
  *
  * Only one task posts at a time: it had namespace_sem for writing.
  *
@@ -86,10 +84,6 @@
  * mount_nr_watches is incremented under namespace_sem and mount_lock before a watch is
  * added.  A change that precedes the increment is visible to the program that adds the
  * watch and then reads the state.  A later change is noted.
- *
- * The counter is decremented under mount_lock, so either all or none of the moves and
- * unmounts in one section of mount_lock are noted.  Otherwise the tree before the section
- * of namespace_sem could have a cycle.
  */
 
 #include <linux/cleanup.h>
@@ -106,6 +100,7 @@
 #include <linux/watch_queue.h>
 #include <uapi/linux/mount.h>
 
+#include "mount_subtree.h"
 #include "pnode.h"
 #include "sb_state.h"
 
@@ -131,24 +126,11 @@ static DEFINE_SPINLOCK(mount_note_lock);
 /* All changes of this kind were consequences of another operation */
 #define MOUNT_NOTED_INDIRECT(change)	((change) << 8)
 
-/* Value of mount_watches.watched_above before the walk */
-#define MOUNT_NOT_WALKED	ERR_PTR(-ENODATA)
-
-/* Before or after the changes that are being posted; index of watched_above */
-enum mount_tree {
-	TREE_AFTER,
-	TREE_BEFORE,
-};
-
 /* Protected as old_parent is */
-static u64 mount_last_nr;			/* number of the last walk or event */
-static u64 mount_walk;				/* number of the current walk */
-static bool mount_moved;			/* the two trees differ in a move */
+static u64 mount_last_event;			/* number of the last event */
 static u64 mount_fs_event;			/* number of the change of a filesystem */
+static struct mnt_namespace *mount_moved_ns;	/* in which a system call moved a mount */
 static struct mnt_namespace *mount_changed_ns;	/* linked by next_changed */
-
-/* A new walk is due: there may be another watched ancestor */
-static bool mount_walk_outdated = true;
 
 /* The ID that statmount() and listmount() take */
 u64 mount_ns_id(const struct mnt_namespace *ns)
@@ -185,7 +167,10 @@ static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 
 static void mount_note_locked(struct mount *mnt, u32 change, bool indirect)
 {
-	lockdep_assert_held(&mount_note_lock);
+	/* Tasks that hold two of the three locks exclude each other */
+	lockdep_assert(!!lockdep_is_held(&namespace_sem) +
+		       !!lockdep_is_held(&mount_lock.lock) +
+		       !!lockdep_is_held(&mount_note_lock) >= 2);
 
 	if (!mnt->mnt_watches.changes)
 		list_add_tail(&mnt->mnt_watches.noted, change == MOUNT_NOTED_NEW ?
@@ -204,8 +189,12 @@ static void mount_note(struct mount *mnt, u32 change, bool indirect)
 void __mount_notify_new(struct mount *mnt, bool propagated)
 {
 	lockdep_assert_held_write(&namespace_sem);
+	lockdep_assert_held(&mount_lock.lock);
 
-	mount_note(mnt, MOUNT_NOTED_NEW, propagated);
+	if (!mount_in_watched_ns(mnt))
+		return;
+	mount_inherit_subtree(mnt);
+	mount_note_locked(mnt, MOUNT_NOTED_NEW, propagated);
 }
 
 static void mount_note_old_parent(struct mount *mnt)
@@ -217,12 +206,14 @@ static void mount_note_old_parent(struct mount *mnt)
 void __mount_notify_move(struct mount *mnt, bool propagated)
 {
 	lockdep_assert_held_write(&namespace_sem);
+	lockdep_assert_held(&mount_lock.lock);
 
 	if (!mount_in_watched_ns(mnt))
 		return;
+	if (!propagated)
+		mount_moved_ns = mnt->mnt_ns;
 	mount_note_old_parent(mnt);
-	mount_moved = true;
-	mount_note(mnt, MOUNT_NOTED_MOVE, propagated);
+	mount_note_locked(mnt, MOUNT_NOTED_MOVE, propagated);
 }
 
 void __mount_notify_umount(struct list_head *list, bool expired)
@@ -236,8 +227,8 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 	struct mount *mnt;
 
 	lockdep_assert_held_write(&namespace_sem);
+	lockdep_assert_held(&mount_lock.lock);
 
-	spin_lock(&mount_note_lock);
 	list_for_each_entry(mnt, list, mnt_list) {
 		w = &mnt->mnt_watches;
 		w->old_group = mnt->mnt_group_id;
@@ -259,15 +250,15 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 			mount_note_old_parent(mnt);
 		} else {
 			w->changes = first_change;
-			w->flags = READ_ONCE(mnt->mnt.mnt_flags);
 			w->old_parent = mnt->mnt_parent;
 		}
+		if (unlikely(w->subtree))
+			w->subtree->unmounted = mount_section;
 		/* Children first, in an order that umount(2) would accept */
 		list_add(&w->noted, &unmounted);
 		w->old_ns = ns;
 	}
 	list_splice_tail(&unmounted, &mount_noted);
-	spin_unlock(&mount_note_lock);
 }
 
 void __mount_notify_attr(struct mount *mnt, int old_flags)
@@ -306,10 +297,8 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 	lockdep_assert_held_write(&namespace_sem);
 
 	mnt->mnt_watches.old_group = mnt->mnt_group_id;
-	if (!mount_in_watched_ns(mnt) || !mount_propagation_changes(mnt, type))
-		return;
-	scoped_guard(spinlock, &mount_note_lock)
-		mount_note_locked(mnt, MOUNT_NOTED_PROPAGATION, false);
+	if (mount_in_watched_ns(mnt) && mount_propagation_changes(mnt, type))
+		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
 
 static noinline void mount_note_slaves(struct mount *mnt)
@@ -349,84 +338,16 @@ void mount_note_fs(struct super_block *sb)
 	lockdep_assert_held_write(&namespace_sem);
 	lockdep_assert_held(&mount_lock.lock);
 
-	mount_fs_event = ++mount_last_nr;
-	spin_lock(&mount_note_lock);
+	mount_fs_event = ++mount_last_event;
 	for (mnt = sb->s_mounts; mnt; mnt = mnt->mnt_next_for_sb) {
 		if (mount_in_watched_ns(mnt))
 			mount_note_locked(mnt, MOUNT_NOTED_FS, false);
 	}
-	spin_unlock(&mount_note_lock);
 }
 
 /*
  * The tree
  */
-
-static bool mount_is_watched(const struct watch_list *wlist)
-{
-	/* An empty list left by removed watches does not count */
-	return wlist && !hlist_empty(&wlist->watchers);
-}
-
-static bool mount_has_subtree_watch(const struct mount *at)
-{
-	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	return mount_is_watched(smp_load_acquire(&at->mnt_watches.subtree_watches));
-}
-
-static struct mount *mount_parent(const struct mount *mnt, enum mount_tree tree)
-{
-	if (tree == TREE_BEFORE && mnt->mnt_watches.old_parent)
-		return mnt->mnt_watches.old_parent;
-	return mnt->mnt_parent;
-}
-
-/* The result of the walk at @mnt, or MOUNT_NOT_WALKED */
-static struct mount **mount_watched_above(struct mount *mnt, enum mount_tree tree)
-{
-	struct mount_watches *w = &mnt->mnt_watches;
-
-	if (w->walk != mount_walk) {
-		w->walk = mount_walk;
-		w->watched_above[TREE_AFTER] = MOUNT_NOT_WALKED;
-		w->watched_above[TREE_BEFORE] = MOUNT_NOT_WALKED;
-	}
-	return &w->watched_above[mount_moved ? tree : TREE_AFTER];
-}
-
-/*
- * Return the nearest ancestor of @mnt that has subtree watches, or NULL, and store it
- * in all mounts on the path to it.  @mnt is or was in @ns.
- */
-static struct mount *mount_watched_ancestor(const struct mnt_namespace *ns,
-					    struct mount *mnt, enum mount_tree tree)
-{
-	struct mount *at, *parent, *watched;
-
-	if (!READ_ONCE(ns->watches.subtree_watched) || mount_parent(mnt, tree) == mnt)
-		return NULL;
-	watched = *mount_watched_above(mnt, tree);
-	if (likely(watched != MOUNT_NOT_WALKED))
-		return watched;
-	for (at = mnt;; at = parent) {
-		watched = *mount_watched_above(at, tree);
-		if (watched != MOUNT_NOT_WALKED)
-			break;
-		parent = mount_parent(at, tree);
-		watched = NULL;
-		if (parent == at)
-			break;
-		watched = parent;
-		if (mount_has_subtree_watch(parent))
-			break;
-	}
-
-	for (;; mnt = mount_parent(mnt, tree)) {
-		*mount_watched_above(mnt, tree) = watched;
-		if (mnt == at)
-			return watched;
-	}
-}
 
 /* Return the mount that is the root directory of a process that enters @ns, or NULL */
 static struct mount *mount_ns_root(struct mnt_namespace *ns)
@@ -455,7 +376,12 @@ struct mount_change {
 	int flags;		/* mnt_flags after the change was made */
 };
 
-/* The mount is noted again if it changes from now on */
+static struct mount *mount_first_noted(const struct list_head *list)
+{
+	return list_first_entry_or_null(list, struct mount, mnt_watches.noted);
+}
+
+/* Unlink the mount, which is noted again if it changes from now on */
 static struct mount_change mount_take_changes(struct mount *mnt)
 {
 	struct mount_watches *w = &mnt->mnt_watches;
@@ -463,7 +389,8 @@ static struct mount_change mount_take_changes(struct mount *mnt)
 
 	scoped_guard(spinlock, &mount_note_lock) {
 		taken = (struct mount_change){ w->changes, w->old_flags, w->flags };
-		w->changes = MOUNT_NOTED;
+		w->changes = 0;
+		list_del(&w->noted);
 	}
 	return taken;
 }
@@ -507,15 +434,15 @@ static void mount_post_direct(const struct mount *at,
 				&n->watch, NULL, at->mnt_id_unique);
 }
 
-/* @named: the record contains the ID of @at */
-static void mount_post_subtree(const struct mount *at,
-			       struct mount_notification *n, bool named)
+static void mount_post_subtree(const struct watched_subtree *subtree,
+			       struct mount_notification *n)
 {
-	if (!named)
+	const struct mount *at = subtree->mnt;
+	u64 id = at->mnt_id_unique;
+
+	if (id != n->mnt_id && id != n->parent_id && id != n->old_parent_id)
 		n->watch.info |= NOTIFY_MOUNT_IN_SUBTREE;
-	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	post_watch_notification(smp_load_acquire(&at->mnt_watches.subtree_watches),
-				&n->watch, NULL, at->mnt_id_unique);
+	post_watch_notification(at->mnt_watches.subtree_watches, &n->watch, NULL, id);
 	n->watch.info &= ~NOTIFY_MOUNT_IN_SUBTREE;
 }
 
@@ -528,27 +455,28 @@ static void mount_post_ns(const struct mnt_namespace *ns,
 }
 
 /* Post an event about a mount that has one parent in @tree */
-static void mount_post(struct mount *mnt, const struct mnt_namespace *ns,
-		       struct mount_notification *n, enum mount_tree tree)
+static void mount_post(const struct mount *mnt, const struct mount *parent,
+		       const struct mnt_namespace *ns, struct mount_notification *n,
+		       enum mount_tree tree)
 {
-	struct mount *parent = mount_parent(mnt, tree), *at = mnt;
+	struct watched_subtree *subtree;
 
 	mount_post_ns(ns, n);
 	mount_post_direct(mnt, n);
 	if (parent != mnt)
 		mount_post_direct(parent, n);
-	mount_post_subtree(mnt, n, true);
-	while ((at = mount_watched_ancestor(ns, at, tree)))
-		mount_post_subtree(at, n, at == parent);
+	for_each_mount_subtree(subtree, mnt, tree)
+		mount_post_subtree(subtree, n);
 }
 
-static void mount_post_change(struct mount *mnt, u8 subtype, int flags, bool propagated)
+static void mount_post_change(const struct mount *mnt, u8 subtype, int flags,
+			      bool propagated)
 {
+	const struct mnt_namespace *ns = mnt->mnt_ns;
 	struct mount_notification n __uninitialized;
-	struct mnt_namespace *ns = mnt->mnt_ns;
 
 	mount_record(&n, mnt, mnt->mnt_parent, ns, subtype, flags, propagated);
-	mount_post(mnt, ns, &n, TREE_AFTER);
+	mount_post(mnt, mnt->mnt_parent, ns, &n, TREE_AFTER);
 }
 
 /* The root of the namespace may be another mount: check this after all changes are posted */
@@ -602,18 +530,20 @@ static void mount_post_new(struct mount *mnt)
 			  taken.changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_NEW));
 }
 
-static void mount_post_umount(struct mount *mnt, struct mount_change taken)
+static void mount_post_umount(struct mount *mnt, u32 changes)
 {
+	const struct mount *parent = mnt->mnt_watches.old_parent;
 	struct mnt_namespace *ns = mnt->mnt_watches.old_ns;
 	struct mount_notification n __uninitialized;
 
-	mount_record(&n, mnt, mount_parent(mnt, TREE_BEFORE), ns, NOTIFY_MOUNT_UNMOUNT,
-		     taken.flags, taken.changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
-	if (taken.changes & MOUNT_NOTED_EXPIRED)
+	mount_record(&n, mnt, parent, ns, NOTIFY_MOUNT_UNMOUNT,
+		     READ_ONCE(mnt->mnt.mnt_flags),
+		     changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
+	if (changes & MOUNT_NOTED_EXPIRED)
 		n.watch.info |= NOTIFY_MOUNT_EXPIRED;
 	if (mnt->mnt_id_unique == READ_ONCE(ns->watches.root_id))
 		mount_root_changed(ns);
-	mount_post(mnt, ns, &n, TREE_BEFORE);
+	mount_post(mnt, parent, ns, &n, TREE_BEFORE);
 }
 
 static void mount_post_flags(struct mount *mnt, int old_flags, int flags)
@@ -634,10 +564,11 @@ static void mount_post_flags(struct mount *mnt, int old_flags, int flags)
  */
 static void mount_post_move(struct mount *mnt, int flags, bool propagated)
 {
-	struct mount *from = mnt->mnt_watches.old_parent, *to = mnt->mnt_parent, *at;
+	const struct mount *from = mnt->mnt_watches.old_parent, *to = mnt->mnt_parent;
 	struct mnt_namespace *ns = mnt->mnt_ns;
 	struct mount_notification n __uninitialized;
-	u64 event = ++mount_last_nr;
+	struct watched_subtree *subtree;
+	u64 event = ++mount_last_event;
 
 	mount_record(&n, mnt, to, ns, NOTIFY_MOUNT_MOVE_TO, flags, propagated);
 	n.old_parent_id = from->mnt_id_unique;
@@ -647,17 +578,17 @@ static void mount_post_move(struct mount *mnt, int flags, bool propagated)
 	mount_post_ns(ns, &n);
 	mount_post_direct(mnt, &n);
 	mount_post_direct(to, &n);
-	for (at = mnt; at; at = mount_watched_ancestor(ns, at, TREE_AFTER)) {
-		mount_post_subtree(at, &n, at == mnt || at == to || at == from);
-		at->mnt_watches.event = event;
+	for_each_mount_subtree(subtree, mnt, TREE_AFTER) {
+		mount_post_subtree(subtree, &n);
+		subtree->event = event;
 	}
 
 	n.watch.subtype = NOTIFY_MOUNT_MOVE_FROM;
 	if (from != to)
 		mount_post_direct(from, &n);
-	for (at = from; at; at = mount_watched_ancestor(ns, at, TREE_BEFORE)) {
-		if (at->mnt_watches.event != event)
-			mount_post_subtree(at, &n, at == from);
+	for_each_mount_subtree(subtree, from, TREE_BEFORE) {
+		if (subtree->event != event)
+			mount_post_subtree(subtree, &n);
 	}
 }
 
@@ -666,7 +597,7 @@ static void mount_post_fs(struct mount *mnt, int flags)
 {
 	struct mnt_namespace *ns = mnt->mnt_ns;
 	struct mount_notification n __uninitialized;
-	struct mount *at;
+	struct watched_subtree *subtree;
 
 	mount_record(&n, mnt, mnt->mnt_parent, ns, NOTIFY_MOUNT_FS_CHANGED, flags, false);
 	mount_post_direct(mnt, &n);
@@ -674,11 +605,12 @@ static void mount_post_fs(struct mount *mnt, int flags)
 		ns->watches.event = mount_fs_event;
 		mount_post_ns(ns, &n);
 	}
-	/* If @at got the event, so did the watches further up */
-	for (at = mnt; at && at->mnt_watches.event != mount_fs_event;
-	     at = mount_watched_ancestor(ns, at, TREE_AFTER)) {
-		at->mnt_watches.event = mount_fs_event;
-		mount_post_subtree(at, &n, at == mnt || at == mnt->mnt_parent);
+	for_each_mount_subtree(subtree, mnt, TREE_AFTER) {
+		/* The outer ones got the event, too */
+		if (subtree->event == mount_fs_event)
+			break;
+		subtree->event = mount_fs_event;
+		mount_post_subtree(subtree, &n);
 	}
 }
 
@@ -690,7 +622,7 @@ static void mount_post_changes(struct mount *mnt)
 
 	if (changes & MOUNT_NOTED_UMOUNT) {
 		if (!(changes & MOUNT_NOTED_NEW))
-			mount_post_umount(mnt, taken);
+			mount_post_umount(mnt, changes);
 		return;
 	}
 	/* The last watch may have been removed before the mount was unmounted */
@@ -709,71 +641,42 @@ static void mount_post_changes(struct mount *mnt)
 		mount_post_fs(mnt, taken.flags);
 }
 
-/* After all records are posted: nothing refers to the tree before the section */
-static void mount_posted(struct mount *mnt)
+static void mount_post_all(void)
 {
-	struct mount_watches *w = &mnt->mnt_watches;
+	LIST_HEAD(changed);
+	struct mount *mnt;
 
-	w->old_parent = NULL;
-	w->old_ns = NULL;
-	spin_lock(&mount_note_lock);
-	/* Flags may have changed while the record was posted */
-	if (w->changes != MOUNT_NOTED) {
-		list_move_tail(&w->noted, &mount_noted);
-	} else {
-		w->changes = 0;
-		list_del(&w->noted);
-	}
-	spin_unlock(&mount_note_lock);
-}
-
-static void mount_post_all(struct list_head *added, struct list_head *changed)
-{
-	struct mount *mnt, *next;
-
+	scoped_guard(spinlock, &mount_note_lock)
+		list_splice_init(&mount_noted, &changed);
 	/* A new mount may be the parent of one that moved earlier in the section */
-	list_for_each_entry(mnt, added, mnt_watches.noted) {
-		cond_resched();
+	while ((mnt = mount_first_noted(&mount_noted_new))) {
 		mount_post_new(mnt);
-	}
-	list_for_each_entry(mnt, changed, mnt_watches.noted) {
+		mnt->mnt_watches.old_parent = NULL;
 		cond_resched();
+	}
+	while ((mnt = mount_first_noted(&changed))) {
 		mount_post_changes(mnt);
+		mnt->mnt_watches.old_parent = NULL;
+		mnt->mnt_watches.old_ns = NULL;
+		cond_resched();
 	}
 	if (mount_changed_ns)
 		mount_post_roots();
-
-	list_splice(added, changed);
-	list_for_each_entry_safe(mnt, next, changed, mnt_watches.noted) {
-		cond_resched();
-		mount_posted(mnt);
-	}
 }
 
 void mount_notify_prepare(void)
 {
 	lockdep_assert_held_write(&namespace_sem);
 
-	if (mount_moved || READ_ONCE(mount_walk_outdated)) {
-		WRITE_ONCE(mount_walk_outdated, false);
-		mount_walk = ++mount_last_nr;
-	}
+	if (mount_moved_ns)
+		mount_update_subtrees(mount_moved_ns);
+	mount_moved_ns = NULL;
 }
 
 void __mount_notify_post(void)
 {
-	LIST_HEAD(added);
-	LIST_HEAD(changed);
-
-	scoped_guard(spinlock, &mount_note_lock) {
-		list_splice_init(&mount_noted_new, &added);
-		list_splice_init(&mount_noted, &changed);
-	}
-	mount_post_all(&added, &changed);
-	if (mount_moved) {
-		mount_moved = false;
-		WRITE_ONCE(mount_walk_outdated, true);
-	}
+	mount_post_all();
+	mount_section++;
 }
 
 void __mount_notify_flush(void)
@@ -793,16 +696,12 @@ void __mount_notify_flush(void)
  * so each section that begins before the watch is removed notes its changes.  One may be
  * posting, and the new watch may get its records.
  */
-void mount_notify_adding(struct mnt_namespace *ns, bool subtree)
+void mount_notify_adding(struct mnt_namespace *ns)
 {
 	rwsem_assert_held(&namespace_sem);
 
 	read_seqlock_excl(&mount_lock);
 	WRITE_ONCE(ns->watches.watched, true);
-	if (subtree)
-		WRITE_ONCE(ns->watches.subtree_watched, true);
-	/* While nothing is watched, moves are not noted */
-	WRITE_ONCE(mount_walk_outdated, true);
 	atomic_inc(&mount_nr_watches);
 	read_sequnlock_excl(&mount_lock);
 }
@@ -820,20 +719,14 @@ void mount_notify_adding_ns(struct mnt_namespace *ns)
 	 */
 	if (!mount_is_watched(smp_load_acquire(&ns->watches.watches)))
 		WRITE_ONCE(ns->watches.root_id, root ? root->mnt_id_unique : 0);
-	mount_notify_adding(ns, false);
+	mount_notify_adding(ns);
 }
 
-/* After a watch was added: the next section walks to the root again */
-void mount_notify_added(void)
-{
-	guard(rwsem_read)(&namespace_sem);
-	WRITE_ONCE(mount_walk_outdated, true);
-}
-
+/* After a watch was removed, or was not added */
 void mount_notify_removed(void)
 {
-	/* See "Ordering" in the banner */
 	read_seqlock_excl(&mount_lock);
-	atomic_dec(&mount_nr_watches);
+	if (atomic_dec_and_test(&mount_nr_watches))
+		WRITE_ONCE(mount_epoch, mount_epoch + 1);
 	read_sequnlock_excl(&mount_lock);
 }

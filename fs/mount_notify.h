@@ -12,17 +12,33 @@
 
 struct mnt_namespace;
 struct mount;
+struct watched_subtree;
 struct super_block;
 struct watch_list;
 
 extern struct rw_semaphore namespace_sem;
+struct mount *next_mnt(struct mount *p, struct mount *root);
 
 #ifdef CONFIG_MOUNT_NOTIFICATIONS
+
+/**
+ * struct mount_subtree_link - pointer to a watched subtree, see fs/mount_subtree.c
+ * @now: the subtree, or NULL
+ * @before: the value before @section
+ * @section: number of the last section in which the pointer was changed
+ */
+struct mount_subtree_link {
+	struct watched_subtree *now;
+	struct watched_subtree *before;
+	u64 section;
+};
 
 /**
  * struct mount_watches - watches on a mount, and its changes that are not posted yet
  * @watches: watches on this mount alone; NULL until the first one is added
  * @subtree_watches: watches with WATCH_SUBTREE, likewise
+ * @subtree: the subtree of this mount, if it had @subtree_watches at the last update
+ * @in: the innermost watched subtree that contains this mount
  * @noted: link in the list of mounts with changes
  * @changes: MOUNT_NOTED_* bits
  * @old_flags: mnt_flags before the first change of flags
@@ -30,17 +46,14 @@ extern struct rw_semaphore namespace_sem;
  * @old_group: peer group before the mount leaves it
  * @old_parent: parent before the first move or the unmount, else NULL
  * @old_ns: namespace before the unmount
- * @walk: number of the last walk to the root over this mount
- * @watched_above: nearest ancestor with @subtree_watches, found by this walk, in the
- *	tree after and before the changes
- * @event: number of the last event that was posted to @subtree_watches and must not
- *	be posted there again
  *
  * See the banner of fs/mount_notify.c for the protection of the members.
  */
 struct mount_watches {
 	struct watch_list *watches;
 	struct watch_list *subtree_watches;
+	struct watched_subtree *subtree;
+	struct mount_subtree_link in;
 	struct list_head noted;
 	u32 changes;
 	int old_flags;
@@ -48,16 +61,13 @@ struct mount_watches {
 	int old_group;
 	struct mount *old_parent;
 	struct mnt_namespace *old_ns;
-	u64 walk;
-	struct mount *watched_above[2];
-	u64 event;
 };
 
 /**
  * struct mount_ns_watches - watches on a mount namespace
  * @watches: watches on the namespace; NULL until the first one is added
+ * @subtrees: watched subtrees in the namespace, linked by in_ns
  * @watched: a watch on the namespace, or on a mount in it, was or is being added
- * @subtree_watched: the same for a watch with WATCH_SUBTREE
  * @root_changed: another mount may be its root, which is checked after the posts
  * @next_changed: next namespace with @root_changed
  * @root_id: ID of the mount that is the root of the namespace, as last reported
@@ -65,8 +75,8 @@ struct mount_watches {
  */
 struct mount_ns_watches {
 	struct watch_list *watches;
+	struct hlist_head subtrees;
 	bool watched;
-	bool subtree_watched;
 	bool root_changed;
 	struct mnt_namespace *next_changed;
 	u64 root_id;
@@ -87,9 +97,8 @@ void __mount_notify_post(void);
 void __mount_notify_flush(void);
 void mount_notify_prepare(void);
 u64 mount_ns_id(const struct mnt_namespace *ns);
-void mount_notify_adding(struct mnt_namespace *ns, bool subtree);
+void mount_notify_adding(struct mnt_namespace *ns);
 void mount_notify_adding_ns(struct mnt_namespace *ns);
-void mount_notify_added(void);
 void mount_notify_removed(void);
 void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id);
 void mount_notify_destroy_ns(struct mnt_namespace *ns);
@@ -245,7 +254,7 @@ static inline void mount_notify_destroy_ns(struct mnt_namespace *ns)
  * @mnt: the mount, in the namespace; its parent is set
  * @propagated: it is a copy made by propagation
  *
- * Context: namespace_sem held for writing.
+ * Context: namespace_sem held for writing, mount_lock held.
  */
 static inline void mount_notify_new(struct mount *mnt, bool propagated)
 {
@@ -273,7 +282,7 @@ static inline void mount_notify_move(struct mount *mnt, bool propagated)
  *	propagation adds
  * @expired: true if the mounts expired
  *
- * Context: namespace_sem held for writing.
+ * Context: namespace_sem held for writing, mount_lock held.
  */
 static inline void mount_notify_umount(struct list_head *list, bool expired)
 {

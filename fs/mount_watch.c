@@ -18,10 +18,12 @@
 #include <linux/proc_ns.h>
 #include <linux/rcupdate.h>
 #include <linux/security.h>
+#include <linux/slab.h>
 #include <linux/user_namespace.h>
 #include <linux/watch_queue.h>
 
 #include "internal.h"
+#include "mount_subtree.h"
 #include "pnode.h"
 
 /*
@@ -96,6 +98,14 @@ static void mount_release_watch(struct watch *watch)
 	mount_notify_removed();
 }
 
+static void mount_release_subtree_watch(struct watch *watch)
+{
+	/* If the watch was not added, mount_add_subtree() was not called */
+	if (!watch->cred)
+		kfree(watch->private);
+	mount_notify_removed();
+}
+
 static int mount_find_ns(struct file *file, u32 flags, bool add,
 			 struct watch_target *target)
 {
@@ -122,9 +132,20 @@ static int mount_find_ns(struct file *file, u32 flags, bool add,
 	return 0;
 }
 
+static int mount_prepare_watch(struct mount *mnt)
+{
+	guard(rwsem_read)(&namespace_sem);
+	/* It may have been unmounted since the check */
+	if (!is_mounted(&mnt->mnt))
+		return -EINVAL;
+	mount_notify_adding(mnt->mnt_ns);
+	return 0;
+}
+
 static int mount_find_mount(struct file *file, u32 flags, bool add,
 			    struct watch_target *target)
 {
+	bool subtree = flags & WATCH_SUBTREE;
 	struct watch_list **slot;
 	struct mount *mnt;
 	int ret;
@@ -132,8 +153,7 @@ static int mount_find_mount(struct file *file, u32 flags, bool add,
 	if (!path_mounted(&file->f_path))
 		return -EINVAL;
 	mnt = real_mount(file->f_path.mnt);
-	slot = flags & WATCH_SUBTREE ? &mnt->mnt_watches.subtree_watches :
-				       &mnt->mnt_watches.watches;
+	slot = subtree ? &mnt->mnt_watches.subtree_watches : &mnt->mnt_watches.watches;
 	target->id = mnt->mnt_id_unique;
 	if (!add) {
 		/* Pairs with cmpxchg() in watch_list_get_or_create() */
@@ -145,15 +165,19 @@ static int mount_find_mount(struct file *file, u32 flags, bool add,
 	      security_path_notify(&file->f_path, 0, FSNOTIFY_OBJ_TYPE_VFSMOUNT);
 	if (ret)
 		return ret;
-	target->list = watch_list_get_or_create(slot, mount_release_watch);
+	target->list = watch_list_get_or_create(slot, subtree ? mount_release_subtree_watch :
+							      mount_release_watch);
 	if (!target->list)
 		return -ENOMEM;
-	guard(rwsem_read)(&namespace_sem);
-	/* It may have been unmounted since the check */
-	if (!is_mounted(&mnt->mnt))
-		return -EINVAL;
-	mount_notify_adding(mnt->mnt_ns, flags & WATCH_SUBTREE);
-	return 0;
+	if (subtree) {
+		target->private = mount_alloc_subtree(mnt);
+		if (!target->private)
+			return -ENOMEM;
+	}
+	ret = mount_prepare_watch(mnt);
+	if (ret)
+		kfree(target->private);
+	return ret;
 }
 
 static bool is_mount_ns_file(const struct file *file)
@@ -174,7 +198,8 @@ static int mount_find(struct file *file, u32 flags, bool add,
 
 static void mount_added(const struct watch_target *target, struct watch_queue *wqueue)
 {
-	mount_notify_added();
+	if (target->private)
+		mount_add_subtree(target->private);
 }
 
 static const struct watch_source mount_source = {
@@ -193,6 +218,7 @@ void __mount_notify_destroy(struct mount_watches *watches, u64 mnt_id)
 void mount_notify_destroy_ns(struct mnt_namespace *ns)
 {
 	remove_watch_list(ns->watches.watches, mount_ns_id(ns));
+	mount_destroy_subtrees(ns);
 }
 
 static int __init mount_watch_init(void)

@@ -142,7 +142,7 @@ TEST_F(mounts, watched_ancestors)
 	GOT_EACH(BY(1, SETATTR, c, b, 0, BY_SUBTREE),
 		 BY(ID, SETATTR, c, b, 0, BY_SUBTREE));
 
-	/* Move away: the cached watched ancestor becomes stale */
+	/* Move away from a watched subtree */
 	ASSERT_EQ(0, do_mount("a/b", "other/b", NULL, MS_MOVE, NULL));
 	GOT_EACH(BY(ID, MOVE_TO, b, other, a, BY_SUBTREE),
 		 BY(1, MOVE_FROM, b, other, a, 0));
@@ -150,7 +150,7 @@ TEST_F(mounts, watched_ancestors)
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 
-	/* Move back below a watched mount */
+	/* Move back */
 	ASSERT_EQ(0, do_mount("other/b", "a/b", NULL, MS_MOVE, NULL));
 	GOT_EACH(BY(1, MOVE_TO, b, a, other, 0),
 		 BY(ID, MOVE_TO, b, a, other, BY_SUBTREE));
@@ -158,7 +158,7 @@ TEST_F(mounts, watched_ancestors)
 	GOT_EACH(BY(1, SETATTR, c, b, 0, BY_SUBTREE),
 		 BY(ID, SETATTR, c, b, 0, BY_SUBTREE));
 
-	/* Move away from a mount that is no longer watched, and unmount that */
+	/* Move away from a mount that is no longer watched, and unmount this mount */
 	ASSERT_EQ(0, mount_unwatch(self->q.fd, "a", WATCH_SUBTREE));
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
 	ASSERT_EQ(0, do_mount("a/b", "other/b", NULL, MS_MOVE, NULL));
@@ -173,7 +173,7 @@ TEST_F(mounts, watched_ancestors)
 	GOT(NEW, a, self->base, 0, 0);
 	ASSERT_EQ(0, mount_watch(self->q.fd, "a", 1, WATCH_SUBTREE));
 
-	/* Move while no mount is watched: the cached ancestors become stale */
+	/* Move while no mount is watched */
 	ASSERT_EQ(0, mount_unwatch(self->q.fd, "a", WATCH_SUBTREE));
 	EXPECT_TRUE(got_mount_removal(&self->q, 1, a));
 	ASSERT_EQ(0, mount_unwatch(self->q.fd, BASE, WATCH_SUBTREE));
@@ -819,6 +819,53 @@ TEST_F(mounts, propagated)
 		 BY(ID, UNMOUNT, x[2], s, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED));
 	GOT_NO_MORE();
 	EXPECT_EQ(x[3], mnt_id("s/x"));
+}
+
+/*
+ * Propagation removes a mount with a watch from beneath a tree.  The mount is still in use,
+ * but its watch gets no further events of the tree.
+ */
+TEST_F(mounts, removed_beneath)
+{
+	__u64 a = tmpfs("a", 0), s, x, copy, upper, on, slave;
+	int fd;
+
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_SHARED, NULL));
+	ASSERT_EQ(0, mkdir("a/x", 0755));
+	ASSERT_EQ(0, mkdir("s", 0755));
+	ASSERT_EQ(0, do_mount("a", "s", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, do_mount(NULL, "s", NULL, MS_SLAVE, NULL));
+	s = mnt_id("s");
+	x = tmpfs("a/x", 0);
+	copy = mnt_id("s/x");
+	ASSERT_EQ(0, mount_watch(self->q.fd, "s/x", 1, WATCH_SUBTREE));
+	fd = open("s/x", O_PATH | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	upper = tmpfs("s/x", 0);
+	on = tmpfs("s/x/on", 0);
+	ASSERT_EQ(0, mkdir("s/x/on/slave", 0755));
+	ASSERT_EQ(0, do_mount("a/x", "s/x/on/slave", NULL, MS_BIND, NULL));
+	ASSERT_EQ(0, do_mount(NULL, "s/x/on/slave", NULL, MS_SLAVE, NULL));
+	slave = mnt_id("s/x/on/slave");
+	drop_records(&self->q);
+	ASSERT_EQ(0, do_setattr("s/x/on", false, MOUNT_ATTR_NOEXEC, 0, 0));
+	GOT_EACH(BY(1, SETATTR, on, upper, 0, BY_SUBTREE),
+		 BY(ID, SETATTR, on, upper, 0, BY_SUBTREE));
+
+	ASSERT_EQ(0, do_umount("a/x", MNT_DETACH));
+	GOT_EACH(BY(ID, UNMOUNT, x, a, 0, BY_SUBTREE),
+		 BY(1, UNMOUNT, copy, s, 0, NOTIFY_MOUNT_PROPAGATED),
+		 BY(ID, UNMOUNT, copy, s, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED),
+		 BY(1, MOVE_FROM, upper, s, copy, NOTIFY_MOUNT_PROPAGATED),
+		 BY(ID, MOVE_TO, upper, s, copy, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED),
+		 BY(ID, PROPAGATION, slave, on, 0, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED));
+	ASSERT_EQ(0, do_setattr("s/x/on", false, MOUNT_ATTR_NODEV, 0, 0));
+	GOT(SETATTR, on, upper, 0, BY_SUBTREE);
+	ASSERT_EQ(0, do_setattr("s/x", false, MOUNT_ATTR_NODEV, 0, 0));
+	GOT(SETATTR, upper, s, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+	close(fd);
+	EXPECT_TRUE(got_mount_removal(&self->q, 1, copy));
 }
 
 FIXTURE(two_namespaces)
