@@ -48,8 +48,8 @@
  * watch that gets the record.  The number of watches is limited
  * (user.max_watch_queue_watches).  The depth of a mount does not matter.  A system call
  * that moves a mount in a namespace with watched subtrees takes a step for each mount of
- * the namespace, see fs/mount_subtree.c.  The root of a namespace, which can have many
- * mounts on it, is only searched for if it has changed.
+ * the namespace, see fs/mount_notify_subtree.c.  The root of a namespace, which can have
+ * many mounts on it, is only searched for if it has changed.
  *
  * Locks, outer to inner
  *
@@ -61,7 +61,8 @@
  *
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
- *	noted, changes, old_flags, flags	two of namespace_sem, mount_lock and mount_note_lock
+ *	noted, changes, old_flags, flags	two of mount_lock, mount_note_lock, and namespace_sem
+ *					for writing or in the task that posts
  *	others				namespace_sem for writing, and the task that posts
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
@@ -100,7 +101,7 @@
 #include <linux/watch_queue.h>
 #include <uapi/linux/mount.h>
 
-#include "mount_subtree.h"
+#include "mount_notify_subtree.h"
 #include "pnode.h"
 #include "sb_state.h"
 
@@ -168,7 +169,7 @@ static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 static void mount_note_locked(struct mount *mnt, u32 change, bool indirect)
 {
 	/* Tasks that hold two of the three locks exclude each other */
-	lockdep_assert(!!lockdep_is_held(&namespace_sem) +
+	lockdep_assert(!!lockdep_is_held_type(&namespace_sem, 0) +
 		       !!lockdep_is_held(&mount_lock.lock) +
 		       !!lockdep_is_held(&mount_note_lock) >= 2);
 
@@ -253,7 +254,7 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 			w->old_parent = mnt->mnt_parent;
 		}
 		if (unlikely(w->subtree))
-			w->subtree->unmounted = mount_section;
+			w->subtree->unmounted = mount_notify_section;
 		/* Children first, in an order that umount(2) would accept */
 		list_add(&w->noted, &unmounted);
 		w->old_ns = ns;
@@ -297,6 +298,7 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 	lockdep_assert_held_write(&namespace_sem);
 
 	mnt->mnt_watches.old_group = mnt->mnt_group_id;
+	/* An unmounted mount is not in a namespace, which is checked first as it is faster */
 	if (mount_in_watched_ns(mnt) && mount_propagation_changes(mnt, type))
 		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
@@ -536,6 +538,7 @@ static void mount_post_umount(struct mount *mnt, u32 changes)
 	struct mnt_namespace *ns = mnt->mnt_watches.old_ns;
 	struct mount_notification n __uninitialized;
 
+	/* A remount that was racing can still change the flags, which is not reported */
 	mount_record(&n, mnt, parent, ns, NOTIFY_MOUNT_UNMOUNT,
 		     READ_ONCE(mnt->mnt.mnt_flags),
 		     changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
@@ -676,7 +679,7 @@ void mount_notify_prepare(void)
 void __mount_notify_post(void)
 {
 	mount_post_all();
-	mount_section++;
+	mount_notify_section++;
 }
 
 void __mount_notify_flush(void)
@@ -727,6 +730,6 @@ void mount_notify_removed(void)
 {
 	read_seqlock_excl(&mount_lock);
 	if (atomic_dec_and_test(&mount_nr_watches))
-		WRITE_ONCE(mount_epoch, mount_epoch + 1);
+		WRITE_ONCE(mount_notify_epoch, mount_notify_epoch + 1);
 	read_sequnlock_excl(&mount_lock);
 }

@@ -22,7 +22,7 @@ struct mount *next_mnt(struct mount *p, struct mount *root);
 #ifdef CONFIG_MOUNT_NOTIFICATIONS
 
 /**
- * struct mount_subtree_link - pointer to a watched subtree, see fs/mount_subtree.c
+ * struct mount_subtree_link - pointer to a watched subtree, see fs/mount_notify_subtree.c
  * @now: the subtree, or NULL
  * @before: the value before @section
  * @section: number of the last section in which the pointer was changed
@@ -37,8 +37,9 @@ struct mount_subtree_link {
  * struct mount_watches - watches on a mount, and its changes that are not posted yet
  * @watches: watches on this mount alone; NULL until the first one is added
  * @subtree_watches: watches with WATCH_SUBTREE, likewise
- * @subtree: the subtree of this mount, if it had @subtree_watches at the last update
- * @in: the innermost watched subtree that contains this mount
+ * @subtree: the subtree of this mount, if it had @subtree_watches at the last update.  It
+ *	may have been freed after the mount was unmounted
+ * @in: the innermost watched subtree that contains this mount, likewise
  * @noted: link in the list of mounts with changes
  * @changes: MOUNT_NOTED_* bits
  * @old_flags: mnt_flags before the first change of flags

@@ -23,7 +23,7 @@
 #include <linux/watch_queue.h>
 
 #include "internal.h"
-#include "mount_subtree.h"
+#include "mount_notify_subtree.h"
 #include "pnode.h"
 
 /*
@@ -100,7 +100,7 @@ static void mount_release_watch(struct watch *watch)
 
 static void mount_release_subtree_watch(struct watch *watch)
 {
-	/* If the watch was not added, mount_add_subtree() was not called */
+	/* It is NULL if the watch was not added: mount_add_subtree() was not called */
 	if (!watch->cred)
 		kfree(watch->private);
 	mount_notify_removed();

@@ -696,13 +696,20 @@ TEST_F(mounts, beneath)
 	GOT_NO_MORE();
 	c = tmpfs("c", 0);
 	GOT(NEW, c, self->base, 0, 0);
+
+	/* The upper mounts are in the subtree of the moved mount afterwards */
+	ASSERT_EQ(0, mount_watch(self->q.fd, "c", 1, WATCH_SUBTREE));
 	ASSERT_EQ(0, do_move(AT_FDCWD, "c", "a", MOVE_MOUNT_BENEATH));
-	GOT_EACH(BY(ID, MOVE_TO, c, b, self->base, 0),
+	GOT_EACH(BY(1, MOVE_TO, c, b, self->base, 0),
+		 BY(ID, MOVE_TO, c, b, self->base, 0),
+		 BY(1, MOVE_TO, a, c, b, NOTIFY_MOUNT_PROPAGATED),
 		 BY(ID, MOVE_TO, a, c, b, BY_SUBTREE | NOTIFY_MOUNT_PROPAGATED));
 	GOT_NO_MORE();
 	ASSERT_EQ(0, do_umount("a", MNT_DETACH));
-	GOT(UNMOUNT, on, a, 0, BY_SUBTREE);
-	GOT(UNMOUNT, a, c, 0, BY_SUBTREE);
+	GOT_EACH(BY(1, UNMOUNT, on, a, 0, BY_SUBTREE),
+		 BY(ID, UNMOUNT, on, a, 0, BY_SUBTREE));
+	GOT_EACH(BY(1, UNMOUNT, a, c, 0, 0),
+		 BY(ID, UNMOUNT, a, c, 0, BY_SUBTREE));
 	GOT_NO_MORE();
 }
 

@@ -2,10 +2,10 @@
 /*
  * Notifications about mounts: the watched subtrees that contain a mount
  *
- * See fs/mount_subtree.c.  Include mount.h first.
+ * See fs/mount_notify_subtree.c.
  */
-#ifndef _FS_MOUNT_SUBTREE_H
-#define _FS_MOUNT_SUBTREE_H
+#ifndef _FS_MOUNT_NOTIFY_SUBTREE_H
+#define _FS_MOUNT_NOTIFY_SUBTREE_H
 
 #include <linux/compiler.h>
 #include <linux/list.h>
@@ -19,7 +19,7 @@
  * @in_ns: link in the list of the namespace
  * @mnt: the mount; may only be used while the subtree is live
  * @outer: the next outer watched subtree
- * @epoch: mount_epoch when it became live, or 0
+ * @epoch: mount_notify_epoch when it became live, or 0
  * @updated: number of the section of the last update
  * @unmounted: number of the section in which the mount was unmounted, or 0
  * @event: number of the last event that must not be posted to the watches again
@@ -40,7 +40,7 @@ enum mount_tree {
 	TREE_BEFORE,
 };
 
-extern u64 mount_epoch, mount_section;
+extern u64 mount_notify_epoch, mount_notify_section;
 
 struct watched_subtree *mount_alloc_subtree(struct mount *mnt);
 void mount_add_subtree(struct watched_subtree *new);
@@ -58,9 +58,9 @@ static inline bool mount_is_watched(const struct watch_list *wlist)
 static inline bool
 mount_subtree_is_live(const struct watched_subtree *subtree, enum mount_tree tree)
 {
-	return subtree->epoch == READ_ONCE(mount_epoch) &&
+	return subtree->epoch == READ_ONCE(mount_notify_epoch) &&
 	       (!subtree->unmounted ||
-		(tree == TREE_BEFORE && subtree->unmounted == mount_section));
+		(tree == TREE_BEFORE && subtree->unmounted == mount_notify_section));
 }
 
 /* Return the next live subtree in the chain that begins with @link, or NULL */
@@ -71,7 +71,7 @@ mount_live_subtree(const struct mount_subtree_link *link, enum mount_tree tree)
 
 	for (;; link = &subtree->outer) {
 		subtree = link->now;
-		if (tree == TREE_BEFORE && link->section == mount_section)
+		if (tree == TREE_BEFORE && link->section == mount_notify_section)
 			subtree = link->before;
 		if (likely(!subtree) || mount_subtree_is_live(subtree, tree))
 			return subtree;
@@ -83,4 +83,4 @@ mount_live_subtree(const struct mount_subtree_link *link, enum mount_tree tree)
 	for (subtree = mount_live_subtree(&(mnt)->mnt_watches.in, tree); subtree;	\
 	     subtree = mount_live_subtree(&subtree->outer, tree))
 
-#endif /* _FS_MOUNT_SUBTREE_H */
+#endif /* _FS_MOUNT_NOTIFY_SUBTREE_H */

@@ -16,23 +16,26 @@
  *
  * A new mount gets the pointer of its parent.  The pointers of all mounts in a namespace
  * are updated when the first watch of a subtree is added, and when a system call moves a
- * mount.  This holds namespace_sem for writing, for a step for each mount.
+ * mount.  namespace_sem is held for writing for one step per mount.  All pointers are
+ * updated, so that no chain contains a subtree from before the update.
  *
  * Propagation moves mounts, too: a mount of root can appear beneath a tree of a user, or
- * disappear from there.  This requires no update.  A mount that appears has no watches, so
- * the tree remains in the same subtrees.  A mount that disappears can have watches.  Its
- * subtree is no longer live, so the mounts of the tree can continue to point to it.
+ * disappear from there.  This does not require an update.  A mount that appears has no
+ * watches, so the tree remains in the same subtrees.  (If a system call moves a mount
+ * beneath another one, it can have watches, and all pointers are updated.)  A mount that
+ * disappears can have watches.  Its subtree is no longer live, so the mounts of the tree
+ * can continue to point to it.
  *
  * Which subtrees are live
  *
- * Subtrees that are not live are skipped.  A subtree becomes live when a watch was added.
+ * Subtrees that are not live are skipped.  A subtree becomes live after a watch is added.
  * It ceases to be live when its mount is unmounted, when the namespace is updated and it
  * is no longer watched, or when no mount at all is watched.  Each subtree in a chain was
- * live after the last update, so the number of those that are skipped is bounded, too.
+ * watched at the last update, so the number of those that are skipped is bounded, too.
  *
  * While no mount is watched, no hook runs, and the pointers become outdated.  Therefore
- * mount_epoch is incremented when the last watch is removed: no subtree is live until a
- * watch is added and its namespace is updated again.
+ * mount_notify_epoch is incremented when the last watch is removed: no subtree is live
+ * until a watch is added and its namespace is updated again.
  *
  * Before and after
  *
@@ -41,18 +44,17 @@
  *
  * Locks and lifetime
  *
- * mount_epoch is incremented under mount_lock.  All else is changed with namespace_sem
- * held for writing, and also read by the task that posts.
+ * mount_notify_epoch is incremented under mount_lock.  All else is protected by
+ * namespace_sem, held for writing, or is used by the task that posts.
  *
  * The namespace owns its subtrees.  When a watch is added, those that the update did not
- * reach are freed.  No mount in the namespace and no other subtree in its chain points to
- * them then.  Unmounted mounts can, but their pointers are not used after the unmount was
- * posted.
+ * reach are freed.  No mount in the namespace and no remaining subtree points to them then.
+ * Unmounted mounts can, but their pointers are not used after the unmount was posted.
  *
- * The mount of a live subtree to which a mount points exists.  If a hook noted its unmount,
- * the section that unmounts it posts the records before it drops its references, and the
- * subtree is not live afterwards.  If no hook ran, no mount was watched, so mount_epoch was
- * incremented.
+ * If a mount points to a live subtree, the mount of this subtree exists.  If a hook noted
+ * its unmount, the section posts the records before it drops the references on the mount,
+ * and the subtree is not live afterwards.  If no hook ran, no mount was watched, so
+ * mount_notify_epoch was incremented.
  */
 
 #include <linux/cleanup.h>
@@ -64,25 +66,25 @@
 #include <linux/watch_queue.h>
 
 #include "mount.h"
-#include "mount_subtree.h"
+#include "mount_notify_subtree.h"
 
 /* Incremented when the last watch on any mount is removed */
-u64 mount_epoch = 1;
+u64 mount_notify_epoch = 1;
 
 /*
  * Number of the current section that holds namespace_sem for writing.  It is incremented
  * after records were posted, and after a subtree was added.
  */
-u64 mount_section = 1;
+u64 mount_notify_section = 1;
 
 static void mount_set_link(struct mount_subtree_link *link,
 			   struct watched_subtree *subtree)
 {
 	if (link->now == subtree)
 		return;
-	if (link->section != mount_section) {
+	if (link->section != mount_notify_section) {
 		link->before = link->now;
-		link->section = mount_section;
+		link->section = mount_notify_section;
 	}
 	link->now = subtree;
 }
@@ -102,7 +104,7 @@ void mount_inherit_subtree(struct mount *mnt)
 {
 	lockdep_assert_held_write(&namespace_sem);
 
-	mount_set_link(&mnt->mnt_watches.in, mount_subtree_of_parent(mnt));
+	mnt->mnt_watches.in.now = mount_subtree_of_parent(mnt);
 }
 
 /* Update the pointer of a mount, and of its subtree, after that of its parent */
@@ -114,7 +116,7 @@ static void mount_update_mount(struct mount *mnt)
 	if (unlikely(w->subtree)) {
 		if (mount_is_watched(w->subtree_watches)) {
 			mount_set_link(&w->subtree->outer, in);
-			w->subtree->updated = mount_section;
+			w->subtree->updated = mount_notify_section;
 			in = w->subtree;
 		} else {
 			/* It is never live again */
@@ -186,7 +188,7 @@ void mount_add_subtree(struct watched_subtree *new)
 	guard(rwsem_write)(&namespace_sem);
 	/* A watch that is found after this is counted, or its removal ends the epoch */
 	read_seqlock_excl(&mount_lock);
-	epoch = mount_epoch;
+	epoch = mount_notify_epoch;
 	read_sequnlock_excl(&mount_lock);
 	if (!is_mounted(&new->mnt->mnt) || !mount_is_watched(w->subtree_watches) ||
 	    (w->subtree && mount_subtree_is_live(w->subtree, TREE_AFTER))) {
@@ -204,10 +206,10 @@ void mount_add_subtree(struct watched_subtree *new)
 	w->subtree->epoch = epoch;
 	mount_update_subtrees(ns);
 	hlist_for_each_entry_safe(subtree, next, &ns->watches.subtrees, in_ns) {
-		if (subtree->updated != mount_section)
+		if (subtree->updated != mount_notify_section)
 			mount_free_subtree(subtree);
 	}
-	mount_section++;
+	mount_notify_section++;
 }
 
 /**
