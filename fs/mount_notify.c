@@ -61,8 +61,8 @@
  *
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
- *	noted, changes, old_flags, flags	two of mount_lock, mount_note_lock, and namespace_sem
- *					for writing or in the task that posts
+ *	noted, changes, old_flags, flags	two of mount_lock, mount_note_lock and
+ *					namespace_sem (for writing, or the task that posts)
  *	others				namespace_sem for writing, and the task that posts
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
@@ -101,8 +101,8 @@
 #include <linux/watch_queue.h>
 #include <uapi/linux/mount.h>
 
-#include "mount_notify_subtree.h"
 #include "pnode.h"
+#include "mount_notify_subtree.h"
 #include "sb_state.h"
 
 static_assert(sizeof(struct mount_notification) == 72);
@@ -378,7 +378,7 @@ struct mount_change {
 	int flags;		/* mnt_flags after the change was made */
 };
 
-static struct mount *mount_first_noted(const struct list_head *list)
+static struct mount *mount_first_noted(struct list_head *list)
 {
 	return list_first_entry_or_null(list, struct mount, mnt_watches.noted);
 }
@@ -467,7 +467,8 @@ static void mount_post(const struct mount *mnt, const struct mount *parent,
 	mount_post_direct(mnt, n);
 	if (parent != mnt)
 		mount_post_direct(parent, n);
-	for_each_mount_subtree(subtree, mnt, tree)
+	for (subtree = mount_subtree_of(mnt, tree); subtree;
+	     subtree = mount_outer_subtree(subtree, tree))
 		mount_post_subtree(subtree, n);
 }
 
@@ -581,7 +582,8 @@ static void mount_post_move(struct mount *mnt, int flags, bool propagated)
 	mount_post_ns(ns, &n);
 	mount_post_direct(mnt, &n);
 	mount_post_direct(to, &n);
-	for_each_mount_subtree(subtree, mnt, TREE_AFTER) {
+	for (subtree = mount_subtree_of(mnt, TREE_AFTER); subtree;
+	     subtree = mount_outer_subtree(subtree, TREE_AFTER)) {
 		mount_post_subtree(subtree, &n);
 		subtree->event = event;
 	}
@@ -589,7 +591,8 @@ static void mount_post_move(struct mount *mnt, int flags, bool propagated)
 	n.watch.subtype = NOTIFY_MOUNT_MOVE_FROM;
 	if (from != to)
 		mount_post_direct(from, &n);
-	for_each_mount_subtree(subtree, from, TREE_BEFORE) {
+	for (subtree = mount_subtree_of(from, TREE_BEFORE); subtree;
+	     subtree = mount_outer_subtree(subtree, TREE_BEFORE)) {
 		if (subtree->event != event)
 			mount_post_subtree(subtree, &n);
 	}
@@ -608,7 +611,8 @@ static void mount_post_fs(struct mount *mnt, int flags)
 		ns->watches.event = mount_fs_event;
 		mount_post_ns(ns, &n);
 	}
-	for_each_mount_subtree(subtree, mnt, TREE_AFTER) {
+	for (subtree = mount_subtree_of(mnt, TREE_AFTER); subtree;
+	     subtree = mount_outer_subtree(subtree, TREE_AFTER)) {
 		/* The outer ones got the event, too */
 		if (subtree->event == mount_fs_event)
 			break;

@@ -2,7 +2,7 @@
 /*
  * Notifications about mounts: the watched subtrees that contain a mount
  *
- * See fs/mount_notify_subtree.c.
+ * See fs/mount_notify_subtree.c.  Include mount.h first.
  */
 #ifndef _FS_MOUNT_NOTIFY_SUBTREE_H
 #define _FS_MOUNT_NOTIFY_SUBTREE_H
@@ -78,9 +78,18 @@ mount_live_subtree(const struct mount_subtree_link *link, enum mount_tree tree)
 	}
 }
 
-/* Walk the live subtrees that contain @mnt in @tree, from the innermost one */
-#define for_each_mount_subtree(subtree, mnt, tree)				\
-	for (subtree = mount_live_subtree(&(mnt)->mnt_watches.in, tree); subtree;	\
-	     subtree = mount_live_subtree(&subtree->outer, tree))
+/* Return the innermost live subtree that contains @mnt in @tree, or NULL */
+static inline struct watched_subtree *
+mount_subtree_of(const struct mount *mnt, enum mount_tree tree)
+{
+	return mount_live_subtree(&mnt->mnt_watches.in, tree);
+}
+
+/* Return the next outer live subtree, or NULL */
+static inline struct watched_subtree *
+mount_outer_subtree(const struct watched_subtree *subtree, enum mount_tree tree)
+{
+	return mount_live_subtree(&subtree->outer, tree);
+}
 
 #endif /* _FS_MOUNT_NOTIFY_SUBTREE_H */

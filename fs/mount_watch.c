@@ -23,8 +23,8 @@
 #include <linux/watch_queue.h>
 
 #include "internal.h"
-#include "mount_notify_subtree.h"
 #include "pnode.h"
+#include "mount_notify_subtree.h"
 
 /*
  * Permission: a program may watch the mounts that it can list, or has privilege over
