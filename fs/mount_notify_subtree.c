@@ -89,7 +89,7 @@ static void mount_set_link(struct mount_subtree_link *link,
 	link->now = subtree;
 }
 
-static struct watched_subtree *mount_subtree_of_parent(const struct mount *mnt)
+static struct watched_subtree *mount_subtree_of_parent(struct mount *mnt)
 {
 	return mnt_has_parent(mnt) ? mnt->mnt_parent->mnt_watches.in.now : NULL;
 }
