@@ -116,14 +116,13 @@ LIST_HEAD(mount_noted);
 static DEFINE_SPINLOCK(mount_note_lock);
 
 /* Bits of mount_watches.changes */
-#define MOUNT_NOTED		0x01	/* on a list; set if any other bit is set */
-#define MOUNT_NOTED_NEW		0x02
-#define MOUNT_NOTED_UMOUNT	0x04
-#define MOUNT_NOTED_EXPIRED	0x08
-#define MOUNT_NOTED_MOVE	0x10
-#define MOUNT_NOTED_FLAGS	0x20
-#define MOUNT_NOTED_PROPAGATION	0x40
-#define MOUNT_NOTED_FS		0x80
+#define MOUNT_NOTED_NEW		0x01
+#define MOUNT_NOTED_UMOUNT	0x02
+#define MOUNT_NOTED_EXPIRED	0x04
+#define MOUNT_NOTED_MOVE	0x08
+#define MOUNT_NOTED_FLAGS	0x10
+#define MOUNT_NOTED_PROPAGATION	0x20
+#define MOUNT_NOTED_FS		0x40
 /* All changes of this kind were consequences of another operation */
 #define MOUNT_NOTED_INDIRECT(change)	((change) << 8)
 
@@ -162,7 +161,7 @@ static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 		changes &= ~MOUNT_NOTED_INDIRECT(change);
 	else if (!(changes & change))
 		changes |= MOUNT_NOTED_INDIRECT(change);
-	mnt->mnt_watches.changes = changes | MOUNT_NOTED | change;
+	mnt->mnt_watches.changes = changes | change;
 	mnt->mnt_watches.flags = READ_ONCE(mnt->mnt.mnt_flags);
 }
 
@@ -220,7 +219,7 @@ void __mount_notify_move(struct mount *mnt, bool propagated)
 void __mount_notify_umount(struct list_head *list, bool expired)
 {
 	u32 change = MOUNT_NOTED_UMOUNT | (expired ? MOUNT_NOTED_EXPIRED : 0);
-	u32 first_change = MOUNT_NOTED | change;
+	u32 first_change = change;
 	bool propagated = false, watched = false;
 	struct mnt_namespace *ns = NULL;
 	struct mount_watches *w;
@@ -648,7 +647,7 @@ static void mount_post_changes(struct mount *mnt)
 		mount_post_fs(mnt, taken.flags);
 }
 
-static void mount_post_all(void)
+void __mount_notify_post(void)
 {
 	LIST_HEAD(changed);
 	struct mount *mnt;
@@ -669,6 +668,7 @@ static void mount_post_all(void)
 	}
 	if (mount_changed_ns)
 		mount_post_roots();
+	mount_notify_section++;
 }
 
 void mount_notify_prepare(void)
@@ -678,12 +678,6 @@ void mount_notify_prepare(void)
 	if (mount_moved_ns)
 		mount_update_subtrees(mount_moved_ns);
 	mount_moved_ns = NULL;
-}
-
-void __mount_notify_post(void)
-{
-	mount_post_all();
-	mount_notify_section++;
 }
 
 void __mount_notify_flush(void)

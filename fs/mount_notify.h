@@ -41,7 +41,7 @@ struct mount_subtree_link {
  *	may have been freed after the mount was unmounted
  * @in: the innermost watched subtree that contains this mount, likewise
  * @noted: link in the list of mounts with changes
- * @changes: MOUNT_NOTED_* bits
+ * @changes: MOUNT_NOTED_* bits; the mount is in a list if one is set
  * @old_flags: mnt_flags before the first change of flags
  * @flags: mnt_flags after the last change
  * @old_group: peer group before the mount leaves it

@@ -95,12 +95,7 @@ static int mount_may_watch(struct mount *mnt)
 
 static void mount_release_watch(struct watch *watch)
 {
-	mount_notify_removed();
-}
-
-static void mount_release_subtree_watch(struct watch *watch)
-{
-	/* It is NULL if the watch was not added: mount_add_subtree() was not called */
+	/* Without credentials, it was not added: mount_add_subtree() was not called */
 	if (!watch->cred)
 		kfree(watch->private);
 	mount_notify_removed();
@@ -165,8 +160,7 @@ static int mount_find_mount(struct file *file, u32 flags, bool add,
 	      security_path_notify(&file->f_path, 0, FSNOTIFY_OBJ_TYPE_VFSMOUNT);
 	if (ret)
 		return ret;
-	target->list = watch_list_get_or_create(slot, subtree ? mount_release_subtree_watch :
-							      mount_release_watch);
+	target->list = watch_list_get_or_create(slot, mount_release_watch);
 	if (!target->list)
 		return -ENOMEM;
 	if (subtree) {
