@@ -210,7 +210,7 @@ sb_record(const struct sb_watchers *sbw, u32 subtype, u32 len)
 		.dev_minor	= MINOR(sb->s_dev),
 	};
 
-	strscpy(n.fs_type, sb->s_type->name);
+	memcpy(n.fs_type, sb->s_notify_type, sizeof(n.fs_type));
 	return n;
 }
 

@@ -7,6 +7,8 @@
 
 #include <linux/atomic.h>
 #include <linux/fs.h>
+#include <linux/string.h>
+#include <uapi/linux/watch_queue.h>
 
 #ifdef CONFIG_WATCH_QUEUE
 
@@ -19,12 +21,16 @@
 #define SB_NOTIFY_SHUTDOWN	0x20	/* was shut down */
 #define SB_NOTIFY_FROZEN	0x40	/* frozen, and not only for a suspend */
 
-/* Called for each superblock, by alloc_super() only */
-static inline void sb_assign_id(struct super_block *sb)
+/* alloc_super() calls this once for each superblock, which is zeroed */
+static inline void sb_assign_id(struct super_block *sb,
+				const struct file_system_type *type)
 {
 	static atomic64_t last_id = ATOMIC64_INIT(0);
 
+	static_assert(sizeof(sb->s_notify_type) == NOTIFY_FS_TYPE_LEN);
+
 	sb->s_notify_id = atomic64_inc_return(&last_id);
+	strscpy(sb->s_notify_type, type->name);
 }
 
 /* Not every filesystem that stops accepting changes sets SB_RDONLY */
@@ -35,7 +41,8 @@ static inline bool sb_rejects_changes(const struct super_block *sb)
 
 #else /* !CONFIG_WATCH_QUEUE */
 
-static inline void sb_assign_id(struct super_block *sb)
+static inline void sb_assign_id(struct super_block *sb,
+				const struct file_system_type *type)
 {
 }
 
