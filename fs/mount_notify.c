@@ -22,13 +22,15 @@
  * namespace_unlock() drops the references later, and a mount that stays connected is held
  * by its parent.
  *
- * Flags change under mount_lock alone.  The task that changes them takes namespace_sem
- * afterwards, see mount_notify_flush().  Another section may post the records before.
- * When they are posted, the flags may have changed again, which is not noted yet, so the
- * hook notes the new flags, too.
+ * Flags change under mount_lock alone, so they are noted in a list of their own.  The
+ * task that changes them takes namespace_sem afterwards, see mount_notify_flush().
+ * Another section may post the records before.  The task that posts first appends these
+ * mounts to the list of the others.  Flags that change later are noted for the next
+ * section.  They are not in the records of this one, see mount_flags_taken().
  *
- * A mount can be unmounted before its records are posted.  The section that unmounts it
- * posts the records of all noted mounts, so no noted mount is freed.
+ * A mount can be unmounted before its records are posted.  Its flags are only noted while
+ * it is in a namespace, which umount_tree() ends under mount_lock.  The section that
+ * unmounts it posts the records of all noted mounts, so no noted mount is freed.
  *
  * Which watches get an event
  *
@@ -55,14 +57,13 @@
  *
  *	namespace_sem		the tree; held for reading while records are posted
  *	mount_lock		mnt_flags
- *	mount_note_lock		the list of changes
+ *	mount_flags_lock	changes of flags
  *	mount_fs_lock		see fs/mount_notify_fs.c; interrupts off
  *	locks of the queue	see kernel/watch_queue_internal.h
  *
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
- *	noted, changes, old_flags, flags	two of mount_lock, mount_note_lock and
- *					namespace_sem (for writing, or the task that posts)
+ *	flags_change			mount_flags_lock; appended under mount_lock, too
  *	others				namespace_sem for writing, and the task that posts
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
@@ -110,10 +111,14 @@ static_assert(sizeof(struct mount_notification) == 72);
 /* Number of watches on all mounts and mount namespaces */
 atomic_t mount_nr_watches = ATOMIC_INIT(0);
 
-/* Mounts that are new, and mounts with other changes, which are not posted yet */
+/*
+ * Mounts that are new, mounts with other changes, and mounts whose flags changed, which
+ * are not posted yet
+ */
 LIST_HEAD(mount_noted_new);
 LIST_HEAD(mount_noted);
-static DEFINE_SPINLOCK(mount_note_lock);
+LIST_HEAD(mount_noted_flags);
+static DEFINE_SPINLOCK(mount_flags_lock);
 
 /* Bits of mount_watches.changes */
 #define MOUNT_NOTED_NEW		0x01
@@ -129,7 +134,7 @@ static DEFINE_SPINLOCK(mount_note_lock);
 /* Protected as old_parent is */
 static u64 mount_last_event;			/* number of the last event */
 static u64 mount_fs_event;			/* number of the change of a filesystem */
-static struct mnt_namespace *mount_moved_ns;	/* in which a system call moved a mount */
+struct mnt_namespace *mount_moved_ns;		/* in which a system call moved a mount */
 static struct mnt_namespace *mount_changed_ns;	/* linked by next_changed */
 
 /* The ID that statmount() and listmount() take */
@@ -162,28 +167,17 @@ static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 	else if (!(changes & change))
 		changes |= MOUNT_NOTED_INDIRECT(change);
 	mnt->mnt_watches.changes = changes | change;
-	mnt->mnt_watches.flags = READ_ONCE(mnt->mnt.mnt_flags);
 }
 
-static void mount_note_locked(struct mount *mnt, u32 change, bool indirect)
+static void mount_note(struct mount *mnt, u32 change, bool indirect)
 {
-	/* Tasks that hold two of the three locks exclude each other */
-	lockdep_assert(!!lockdep_is_held_type(&namespace_sem, 0) +
-		       !!lockdep_is_held(&mount_lock.lock) +
-		       !!lockdep_is_held(&mount_note_lock) >= 2);
+	/* A hook holds it for writing, the task that posts holds it for reading */
+	rwsem_assert_held(&namespace_sem);
 
 	if (!mnt->mnt_watches.changes)
 		list_add_tail(&mnt->mnt_watches.noted, change == MOUNT_NOTED_NEW ?
 						       &mount_noted_new : &mount_noted);
 	mount_add_change(mnt, change, indirect);
-}
-
-static void mount_note(struct mount *mnt, u32 change, bool indirect)
-{
-	if (!mount_in_watched_ns(mnt))
-		return;
-	scoped_guard(spinlock, &mount_note_lock)
-		mount_note_locked(mnt, change, indirect);
 }
 
 void __mount_notify_new(struct mount *mnt, bool propagated)
@@ -194,7 +188,7 @@ void __mount_notify_new(struct mount *mnt, bool propagated)
 	if (!mount_in_watched_ns(mnt))
 		return;
 	mount_inherit_subtree(mnt);
-	mount_note_locked(mnt, MOUNT_NOTED_NEW, propagated);
+	mount_note(mnt, MOUNT_NOTED_NEW, propagated);
 }
 
 static void mount_note_old_parent(struct mount *mnt)
@@ -213,17 +207,17 @@ void __mount_notify_move(struct mount *mnt, bool propagated)
 	if (!propagated)
 		mount_moved_ns = mnt->mnt_ns;
 	mount_note_old_parent(mnt);
-	mount_note_locked(mnt, MOUNT_NOTED_MOVE, propagated);
+	mount_note(mnt, MOUNT_NOTED_MOVE, propagated);
 }
 
 void __mount_notify_umount(struct list_head *list, bool expired)
 {
 	u32 change = MOUNT_NOTED_UMOUNT | (expired ? MOUNT_NOTED_EXPIRED : 0);
-	u32 first_change = change;
+	struct list_head *last = mount_noted.prev;	/* noted before this call */
 	bool propagated = false, watched = false;
 	struct mnt_namespace *ns = NULL;
+	u32 first_change = change;
 	struct mount_watches *w;
-	LIST_HEAD(unmounted);
 	struct mount *mnt;
 
 	lockdep_assert_held_write(&namespace_sem);
@@ -245,6 +239,8 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 		if (!watched)
 			continue;
 		if (unlikely(w->changes)) {
+			if (last == &w->noted)
+				last = last->prev;
 			list_del(&w->noted);
 			mount_add_change(mnt, change, propagated);
 			mount_note_old_parent(mnt);
@@ -255,24 +251,27 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 		if (unlikely(w->subtree))
 			w->subtree->unmounted = mount_notify_section;
 		/* Children first, in an order that umount(2) would accept */
-		list_add(&w->noted, &unmounted);
+		list_add(&w->noted, last);
 		w->old_ns = ns;
 	}
-	list_splice_tail(&unmounted, &mount_noted);
 }
 
 void __mount_notify_attr(struct mount *mnt, int old_flags)
 {
+	struct mount_flags_change *f = &mnt->mnt_watches.flags_change;
+
 	lockdep_assert_held(&mount_lock.lock);
 
 	if (!((mnt->mnt.mnt_flags ^ old_flags) & MNT_USER_SETTABLE_MASK))
 		return;
 	if (!mount_in_watched_ns(mnt))
 		return;
-	scoped_guard(spinlock, &mount_note_lock) {
-		if (!(mnt->mnt_watches.changes & MOUNT_NOTED_FLAGS))
-			mnt->mnt_watches.old_flags = old_flags;
-		mount_note_locked(mnt, MOUNT_NOTED_FLAGS, false);
+	scoped_guard(spinlock, &mount_flags_lock) {
+		if (!f->pending) {
+			f->pending = true;
+			f->old_flags = old_flags;
+			list_add_tail(&f->link, &mount_noted_flags);
+		}
 	}
 }
 
@@ -302,34 +301,27 @@ void __mount_notify_propagation(struct mount *mnt, int type)
 		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
 
-static noinline void mount_note_slaves(struct mount *mnt)
+void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
 {
 	struct mount *slave;
 
-	spin_lock(&mount_note_lock);
-	hlist_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
-		if (mount_in_watched_ns(slave))
-			mount_note_locked(slave, MOUNT_NOTED_PROPAGATION, true);
-	}
-	spin_unlock(&mount_note_lock);
-}
-
-void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
-{
 	lockdep_assert_held_write(&namespace_sem);
 
-	if (likely(hlist_empty(&mnt->mnt_slave_list)))
-		return;
 	/* The slaves of a peer group remain slaves of the group while it has a mount */
-	if (!master || master->mnt_group_id != mnt->mnt_watches.old_group)
-		mount_note_slaves(mnt);
+	if (master && master->mnt_group_id == mnt->mnt_watches.old_group)
+		return;
+	hlist_for_each_entry(slave, &mnt->mnt_slave_list, mnt_slave) {
+		if (mount_in_watched_ns(slave))
+			mount_note(slave, MOUNT_NOTED_PROPAGATION, true);
+	}
 }
 
 void __mount_notify_group(struct mount *mnt)
 {
 	lockdep_assert_held_write(&namespace_sem);
 
-	mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
+	if (mount_in_watched_ns(mnt))
+		mount_note(mnt, MOUNT_NOTED_PROPAGATION, false);
 }
 
 void mount_note_fs(struct super_block *sb)
@@ -342,7 +334,7 @@ void mount_note_fs(struct super_block *sb)
 	mount_fs_event = ++mount_last_event;
 	for (mnt = sb->s_mounts; mnt; mnt = mnt->mnt_next_for_sb) {
 		if (mount_in_watched_ns(mnt))
-			mount_note_locked(mnt, MOUNT_NOTED_FS, false);
+			mount_note(mnt, MOUNT_NOTED_FS, false);
 	}
 }
 
@@ -370,36 +362,53 @@ static struct mount *mount_ns_root(struct mnt_namespace *ns)
  * Posting
  */
 
-/* The changes of a mount that are being posted */
-struct mount_change {
-	u32 changes;
-	int old_flags;
-	int flags;		/* mnt_flags after the change was made */
-};
-
-static struct mount *mount_first_noted(struct list_head *list)
+/* Take the first mount of @list.  Return false if the list is empty. */
+static bool mount_take_flags(struct list_head *list)
 {
-	return list_first_entry_or_null(list, struct mount, mnt_watches.noted);
-}
+	struct mount *mnt;
 
-/* Unlink the mount, which is noted again if it changes from now on */
-static struct mount_change mount_take_changes(struct mount *mnt)
-{
-	struct mount_watches *w = &mnt->mnt_watches;
-	struct mount_change taken;
-
-	scoped_guard(spinlock, &mount_note_lock) {
-		taken = (struct mount_change){ w->changes, w->old_flags, w->flags };
-		w->changes = 0;
-		list_del(&w->noted);
+	scoped_guard(spinlock, &mount_flags_lock) {
+		mnt = list_first_entry_or_null(list, struct mount,
+					       mnt_watches.flags_change.link);
+		if (!mnt)
+			return false;
+		list_del(&mnt->mnt_watches.flags_change.link);
+		mnt->mnt_watches.flags_change.pending = false;
+		mnt->mnt_watches.old_flags = mnt->mnt_watches.flags_change.old_flags;
 	}
-	return taken;
+	mount_note(mnt, MOUNT_NOTED_FLAGS, false);
+	return true;
 }
 
-/* Store all members of a record */
-static void mount_record(struct mount_notification *n, const struct mount *mnt,
-			 const struct mount *parent, const struct mnt_namespace *ns,
-			 u8 subtype, int flags, bool propagated)
+/* Append mounts whose flags changed to the list of the others */
+static noinline void mount_take_all_flags(void)
+{
+	LIST_HEAD(changed);
+
+	/* Mounts that are noted from now on wait for the next section */
+	scoped_guard(spinlock, &mount_flags_lock)
+		list_splice_init(&mount_noted_flags, &changed);
+	while (mount_take_flags(&changed))
+		cond_resched();
+}
+
+/* Return the flags of a mount without changes that wait for the next section */
+static int mount_flags_taken(struct mount *mnt)
+{
+	const struct mount_flags_change *f = &mnt->mnt_watches.flags_change;
+	int flags;
+
+	/* The flags change and are noted under this lock */
+	read_seqlock_excl(&mount_lock);
+	flags = f->pending ? f->old_flags : mnt->mnt.mnt_flags;
+	read_sequnlock_excl(&mount_lock);
+	return flags;
+}
+
+/* Store all members of the record, except the subtype */
+static __always_inline void
+mount_record(struct mount_notification *n, const struct mount *mnt,
+	     const struct mount *parent, const struct mnt_namespace *ns, int flags)
 {
 	const struct super_block *sb = mnt->mnt.mnt_sb;
 	u32 info = watch_sizeof(*n);
@@ -410,11 +419,8 @@ static void mount_record(struct mount_notification *n, const struct mount *mnt,
 		info |= NOTIFY_MOUNT_AUTOMOUNT;
 	if (sb_rejects_changes(sb))
 		info |= NOTIFY_MOUNT_FS_RDONLY;
-	if (propagated)
-		info |= NOTIFY_MOUNT_PROPAGATED;
 
 	n->watch.type = WATCH_TYPE_MOUNT_NOTIFY;
-	n->watch.subtype = subtype;
 	n->watch.info = info;
 	n->mnt_id = mnt->mnt_id_unique;
 	n->parent_id = parent->mnt_id_unique;
@@ -423,8 +429,7 @@ static void mount_record(struct mount_notification *n, const struct mount *mnt,
 	n->sb_id = sb->s_notify_id;
 	n->dev_major = MAJOR(sb->s_dev);
 	n->dev_minor = MINOR(sb->s_dev);
-	memset(n->fs_type, 0, sizeof(n->fs_type));
-	strscpy(n->fs_type, sb->s_type->name);
+	memcpy(n->fs_type, sb->s_notify_type, sizeof(n->fs_type));
 }
 
 static void mount_post_direct(const struct mount *at,
@@ -471,14 +476,15 @@ static void mount_post(const struct mount *mnt, const struct mount *parent,
 		mount_post_subtree(subtree, n);
 }
 
-static void mount_post_change(const struct mount *mnt, u8 subtype, int flags,
-			      bool propagated)
+/* Post a change that is neither an unmount nor a move */
+static void mount_post_change(const struct mount *mnt, struct mount_notification *n,
+			      u8 subtype, bool propagated)
 {
-	const struct mnt_namespace *ns = mnt->mnt_ns;
-	struct mount_notification n __uninitialized;
-
-	mount_record(&n, mnt, mnt->mnt_parent, ns, subtype, flags, propagated);
-	mount_post(mnt, mnt->mnt_parent, ns, &n, TREE_AFTER);
+	n->watch.subtype = subtype;
+	n->watch.info &= ~NOTIFY_MOUNT_PROPAGATED;
+	if (propagated)
+		n->watch.info |= NOTIFY_MOUNT_PROPAGATED;
+	mount_post(mnt, mnt->mnt_parent, mnt->mnt_ns, n, TREE_AFTER);
 }
 
 /* The root of the namespace may be another mount: check this after all changes are posted */
@@ -504,8 +510,9 @@ static noinline void mount_post_roots(void)
 		if (!root || root->mnt_id_unique == READ_ONCE(ns->watches.root_id))
 			continue;
 		WRITE_ONCE(ns->watches.root_id, root->mnt_id_unique);
-		mount_record(&n, root, root->mnt_parent, ns, NOTIFY_MOUNT_ROOT,
-			     READ_ONCE(root->mnt.mnt_flags), false);
+		mount_record(&n, root, root->mnt_parent, ns,
+			     READ_ONCE(root->mnt.mnt_flags));
+		n.watch.subtype = NOTIFY_MOUNT_ROOT;
 		mount_post_ns(ns, &n);
 	}
 }
@@ -519,17 +526,13 @@ static bool mount_is_on_root(const struct mount *mnt)
 	       parent->mnt_id_unique == READ_ONCE(mnt->mnt_ns->watches.root_id);
 }
 
-static void mount_post_new(struct mount *mnt)
+/* The record includes all other changes so far */
+static void mount_post_new(struct mount *mnt, struct mount_notification *n, u32 changes)
 {
-	/* The record includes all other changes so far */
-	struct mount_change taken = mount_take_changes(mnt);
-
-	if (!mount_in_watched_ns(mnt))
-		return;
 	if (mount_is_on_root(mnt))
 		mount_root_changed(mnt->mnt_ns);
-	mount_post_change(mnt, NOTIFY_MOUNT_NEW, taken.flags,
-			  taken.changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_NEW));
+	mount_post_change(mnt, n, NOTIFY_MOUNT_NEW,
+			  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_NEW));
 }
 
 static void mount_post_umount(struct mount *mnt, u32 changes)
@@ -539,9 +542,10 @@ static void mount_post_umount(struct mount *mnt, u32 changes)
 	struct mount_notification n __uninitialized;
 
 	/* A remount that was racing can still change the flags, which is not reported */
-	mount_record(&n, mnt, parent, ns, NOTIFY_MOUNT_UNMOUNT,
-		     READ_ONCE(mnt->mnt.mnt_flags),
-		     changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT));
+	mount_record(&n, mnt, parent, ns, READ_ONCE(mnt->mnt.mnt_flags));
+	n.watch.subtype = NOTIFY_MOUNT_UNMOUNT;
+	if (changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT))
+		n.watch.info |= NOTIFY_MOUNT_PROPAGATED;
 	if (changes & MOUNT_NOTED_EXPIRED)
 		n.watch.info |= NOTIFY_MOUNT_EXPIRED;
 	if (mnt->mnt_id_unique == READ_ONCE(ns->watches.root_id))
@@ -549,66 +553,67 @@ static void mount_post_umount(struct mount *mnt, u32 changes)
 	mount_post(mnt, parent, ns, &n, TREE_BEFORE);
 }
 
-static void mount_post_flags(struct mount *mnt, int old_flags, int flags)
+static void mount_post_flags(struct mount *mnt, struct mount_notification *n, int flags)
 {
-	int changed = (flags ^ old_flags) & MNT_USER_SETTABLE_MASK;
+	int changed = (flags ^ mnt->mnt_watches.old_flags) & MNT_USER_SETTABLE_MASK;
 
 	if (changed & MNT_READONLY)
-		mount_post_change(mnt, flags & MNT_READONLY ? NOTIFY_MOUNT_RDONLY :
-							      NOTIFY_MOUNT_RDWR,
-				  flags, false);
+		mount_post_change(mnt, n, flags & MNT_READONLY ? NOTIFY_MOUNT_RDONLY :
+								 NOTIFY_MOUNT_RDWR, false);
 	if (changed & ~MNT_READONLY)
-		mount_post_change(mnt, NOTIFY_MOUNT_SETATTR, flags, false);
+		mount_post_change(mnt, n, NOTIFY_MOUNT_SETATTR, false);
 }
 
 /*
  * Each watch gets one record: MOVE_TO if the mount is visible to it after the move,
  * and otherwise MOVE_FROM
  */
-static void mount_post_move(struct mount *mnt, int flags, bool propagated)
+static void mount_post_move(struct mount *mnt, struct mount_notification *n,
+			    bool propagated)
 {
 	const struct mount *from = mnt->mnt_watches.old_parent, *to = mnt->mnt_parent;
 	struct mnt_namespace *ns = mnt->mnt_ns;
-	struct mount_notification n __uninitialized;
 	struct watched_subtree *subtree;
 	u64 event = ++mount_last_event;
 
-	mount_record(&n, mnt, to, ns, NOTIFY_MOUNT_MOVE_TO, flags, propagated);
-	n.old_parent_id = from->mnt_id_unique;
+	n->watch.subtype = NOTIFY_MOUNT_MOVE_TO;
+	n->old_parent_id = from->mnt_id_unique;
+	if (propagated)
+		n->watch.info |= NOTIFY_MOUNT_PROPAGATED;
 	/* A mount that moves onto a propagated one remains above it */
 	if (!propagated)
 		mount_root_changed(ns);
-	mount_post_ns(ns, &n);
-	mount_post_direct(mnt, &n);
-	mount_post_direct(to, &n);
+	mount_post_ns(ns, n);
+	mount_post_direct(mnt, n);
+	mount_post_direct(to, n);
 	for (subtree = mount_subtree_of(mnt, TREE_AFTER); subtree;
 	     subtree = mount_outer_subtree(subtree, TREE_AFTER)) {
-		mount_post_subtree(subtree, &n);
+		mount_post_subtree(subtree, n);
 		subtree->event = event;
 	}
 
-	n.watch.subtype = NOTIFY_MOUNT_MOVE_FROM;
+	n->watch.subtype = NOTIFY_MOUNT_MOVE_FROM;
 	if (from != to)
-		mount_post_direct(from, &n);
+		mount_post_direct(from, n);
 	for (subtree = mount_subtree_of(from, TREE_BEFORE); subtree;
 	     subtree = mount_outer_subtree(subtree, TREE_BEFORE)) {
 		if (subtree->event != event)
-			mount_post_subtree(subtree, &n);
+			mount_post_subtree(subtree, n);
 	}
+	n->old_parent_id = 0;
 }
 
 /* One record for each watch, whatever the number of mounts of the filesystem */
-static void mount_post_fs(struct mount *mnt, int flags)
+static void mount_post_fs(struct mount *mnt, struct mount_notification *n)
 {
 	struct mnt_namespace *ns = mnt->mnt_ns;
-	struct mount_notification n __uninitialized;
 	struct watched_subtree *subtree;
 
-	mount_record(&n, mnt, mnt->mnt_parent, ns, NOTIFY_MOUNT_FS_CHANGED, flags, false);
-	mount_post_direct(mnt, &n);
+	n->watch.subtype = NOTIFY_MOUNT_FS_CHANGED;
+	mount_post_direct(mnt, n);
 	if (ns->watches.event != mount_fs_event) {
 		ns->watches.event = mount_fs_event;
-		mount_post_ns(ns, &n);
+		mount_post_ns(ns, n);
 	}
 	for (subtree = mount_subtree_of(mnt, TREE_AFTER); subtree;
 	     subtree = mount_outer_subtree(subtree, TREE_AFTER)) {
@@ -616,15 +621,31 @@ static void mount_post_fs(struct mount *mnt, int flags)
 		if (subtree->event == mount_fs_event)
 			break;
 		subtree->event = mount_fs_event;
-		mount_post_subtree(subtree, &n);
+		mount_post_subtree(subtree, n);
 	}
 }
 
-/* All changes but NEW */
+/* Post all changes but NEW of a mount that was not unmounted */
+static noinline void mount_post_others(struct mount *mnt, struct mount_notification *n,
+				       u32 changes, int flags)
+{
+	/* Post MOVE_TO first, as the other records contain the new parent */
+	if (changes & MOUNT_NOTED_MOVE)
+		mount_post_move(mnt, n, changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_MOVE));
+	if (changes & MOUNT_NOTED_FLAGS)
+		mount_post_flags(mnt, n, flags);
+	if (changes & MOUNT_NOTED_PROPAGATION)
+		mount_post_change(mnt, n, NOTIFY_MOUNT_PROPAGATION,
+				  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_PROPAGATION));
+	if (changes & MOUNT_NOTED_FS)
+		mount_post_fs(mnt, n);
+}
+
 static void mount_post_changes(struct mount *mnt)
 {
-	struct mount_change taken = mount_take_changes(mnt);
-	u32 changes = taken.changes;
+	struct mount_notification n __uninitialized;
+	u32 changes = mnt->mnt_watches.changes;
+	int flags;
 
 	if (changes & MOUNT_NOTED_UMOUNT) {
 		if (!(changes & MOUNT_NOTED_NEW))
@@ -634,49 +655,46 @@ static void mount_post_changes(struct mount *mnt)
 	/* The last watch may have been removed before the mount was unmounted */
 	if (!mount_in_watched_ns(mnt))
 		return;
-	/* Post MOVE_TO first, as the other records contain the new parent */
-	if (changes & MOUNT_NOTED_MOVE)
-		mount_post_move(mnt, taken.flags,
-				changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_MOVE));
-	if (changes & MOUNT_NOTED_FLAGS)
-		mount_post_flags(mnt, taken.old_flags, taken.flags);
-	if (changes & MOUNT_NOTED_PROPAGATION)
-		mount_post_change(mnt, NOTIFY_MOUNT_PROPAGATION, taken.flags,
-				  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_PROPAGATION));
-	if (changes & MOUNT_NOTED_FS)
-		mount_post_fs(mnt, taken.flags);
+	flags = mount_flags_taken(mnt);
+	mount_record(&n, mnt, mnt->mnt_parent, mnt->mnt_ns, flags);
+	if (changes & MOUNT_NOTED_NEW)
+		mount_post_new(mnt, &n, changes);
+	else
+		mount_post_others(mnt, &n, changes, flags);
 }
 
-void __mount_notify_post(void)
+/* No hook changes the list: hooks that do hold namespace_sem for writing */
+static void mount_post_list(struct list_head *list)
 {
-	LIST_HEAD(changed);
-	struct mount *mnt;
+	struct mount *mnt, *next;
 
-	scoped_guard(spinlock, &mount_note_lock)
-		list_splice_init(&mount_noted, &changed);
-	/* A new mount may be the parent of one that moved earlier in the section */
-	while ((mnt = mount_first_noted(&mount_noted_new))) {
-		mount_post_new(mnt);
-		mnt->mnt_watches.old_parent = NULL;
-		cond_resched();
-	}
-	while ((mnt = mount_first_noted(&changed))) {
+	list_for_each_entry_safe(mnt, next, list, mnt_watches.noted) {
 		mount_post_changes(mnt);
+		mnt->mnt_watches.changes = 0;
 		mnt->mnt_watches.old_parent = NULL;
 		mnt->mnt_watches.old_ns = NULL;
 		cond_resched();
 	}
+	INIT_LIST_HEAD(list);
+}
+
+void __mount_notify_post(void)
+{
+	if (!list_empty(&mount_noted_flags))
+		mount_take_all_flags();
+	/* A new mount may be the parent of one that moved earlier in the section */
+	mount_post_list(&mount_noted_new);
+	mount_post_list(&mount_noted);
 	if (mount_changed_ns)
 		mount_post_roots();
 	mount_notify_section++;
 }
 
-void mount_notify_prepare(void)
+void __mount_notify_prepare(void)
 {
 	lockdep_assert_held_write(&namespace_sem);
 
-	if (mount_moved_ns)
-		mount_update_subtrees(mount_moved_ns);
+	mount_update_subtrees(mount_moved_ns);
 	mount_moved_ns = NULL;
 }
 

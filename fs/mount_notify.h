@@ -34,6 +34,18 @@ struct mount_subtree_link {
 };
 
 /**
+ * struct mount_flags_change - a change of the flags of a mount
+ * @link: link in the list of mounts whose flags changed
+ * @pending: the mount is in this list
+ * @old_flags: mnt_flags before the first change
+ */
+struct mount_flags_change {
+	struct list_head link;
+	bool pending;
+	int old_flags;
+};
+
+/**
  * struct mount_watches - watches on a mount, and its changes that are not posted yet
  * @watches: watches on this mount alone; NULL until the first one is added
  * @subtree_watches: watches with WATCH_SUBTREE, likewise
@@ -41,12 +53,12 @@ struct mount_subtree_link {
  *	may have been freed after the mount was unmounted
  * @in: the innermost watched subtree that contains this mount, likewise
  * @noted: link in the list of mounts with changes
- * @changes: MOUNT_NOTED_* bits; the mount is in a list if one is set
- * @old_flags: mnt_flags before the first change of flags
- * @flags: mnt_flags after the last change
+ * @changes: MOUNT_NOTED_* bits; the mount is linked by @noted if one is set
+ * @old_flags: mnt_flags before the change of flags in @changes
  * @old_group: peer group before the mount leaves it
  * @old_parent: parent before the first move or the unmount, else NULL
  * @old_ns: namespace before the unmount
+ * @flags_change: change of flags that is not in @changes yet
  *
  * See the banner of fs/mount_notify.c for the protection of the members.
  */
@@ -58,10 +70,10 @@ struct mount_watches {
 	struct list_head noted;
 	u32 changes;
 	int old_flags;
-	int flags;
 	int old_group;
 	struct mount *old_parent;
 	struct mnt_namespace *old_ns;
+	struct mount_flags_change flags_change;
 };
 
 /**
@@ -85,7 +97,8 @@ struct mount_ns_watches {
 };
 
 extern atomic_t mount_nr_watches;
-extern struct list_head mount_noted_new, mount_noted;
+extern struct list_head mount_noted_new, mount_noted, mount_noted_flags;
+extern struct mnt_namespace *mount_moved_ns;
 
 void __mount_notify_new(struct mount *mnt, bool propagated);
 void __mount_notify_move(struct mount *mnt, bool propagated);
@@ -96,7 +109,7 @@ void __mount_notify_slaves(struct mount *mnt, const struct mount *master);
 void __mount_notify_group(struct mount *mnt);
 void __mount_notify_post(void);
 void __mount_notify_flush(void);
-void mount_notify_prepare(void);
+void __mount_notify_prepare(void);
 u64 mount_ns_id(const struct mnt_namespace *ns);
 void mount_notify_adding(struct mnt_namespace *ns);
 void mount_notify_adding_ns(struct mnt_namespace *ns);
@@ -114,7 +127,21 @@ static inline bool mount_watched(void)
 /* True if changes are noted.  The task that downgrades namespace_sem posts them. */
 static inline bool mount_notify_pending(void)
 {
-	return unlikely(!list_empty(&mount_noted_new) || !list_empty(&mount_noted));
+	return unlikely(!list_empty(&mount_noted_new) || !list_empty(&mount_noted) ||
+			!list_empty(&mount_noted_flags));
+}
+
+/**
+ * mount_notify_prepare - update the subtrees if a mount moved
+ *
+ * Context: Process context, namespace_sem held for writing.  May sleep.
+ */
+static inline void mount_notify_prepare(void)
+{
+	rwsem_assert_held_write(&namespace_sem);
+
+	if (unlikely(mount_moved_ns))
+		__mount_notify_prepare();
 }
 
 /**

@@ -407,6 +407,13 @@ TEST_F(mounts, propagation_type)
 	GOT(PROPAGATION, a, self->base, 0, NOTIFY_MOUNT_IS_RDONLY);
 	GOT(RDONLY, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
 	GOT(PROPAGATION, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
+	/* Of "a", only the flags change */
+	ASSERT_EQ(0, do_setattr("a/b", false, 0, 0, MS_SHARED));
+	GOT(PROPAGATION, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
+	ASSERT_EQ(0, do_setattr("a", true, 0, MOUNT_ATTR_RDONLY, MS_UNBINDABLE));
+	GOT(RDWR, b, a, 0, BY_SUBTREE);
+	GOT(PROPAGATION, b, a, 0, BY_SUBTREE);
+	GOT(RDWR, a, self->base, 0, 0);
 	GOT_NO_MORE();
 }
 
