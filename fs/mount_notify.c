@@ -63,7 +63,7 @@
  *
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
- *	flags_change			mount_flags_lock; appended under mount_lock, too
+ *	flags_change			mount_flags_lock; to note a change, also mount_lock
  *	others				namespace_sem for writing, and the task that posts
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
@@ -172,7 +172,7 @@ static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 static void mount_note(struct mount *mnt, u32 change, bool indirect)
 {
 	/* A hook holds it for writing, the task that posts holds it for reading */
-	rwsem_assert_held(&namespace_sem);
+	lockdep_assert_held(&namespace_sem);
 
 	if (!mnt->mnt_watches.changes)
 		list_add_tail(&mnt->mnt_watches.noted, change == MOUNT_NOTED_NEW ?
@@ -393,15 +393,17 @@ static noinline void mount_take_all_flags(void)
 }
 
 /* Return the flags of a mount without changes that wait for the next section */
-static int mount_flags_taken(struct mount *mnt)
+static int mount_flags_taken(const struct mount *mnt)
 {
 	const struct mount_flags_change *f = &mnt->mnt_watches.flags_change;
+	unsigned int seq;
 	int flags;
 
-	/* The flags change and are noted under this lock */
-	read_seqlock_excl(&mount_lock);
-	flags = f->pending ? f->old_flags : mnt->mnt.mnt_flags;
-	read_sequnlock_excl(&mount_lock);
+	/* The flags change and are noted while mount_lock is held for writing */
+	do {
+		seq = read_seqbegin(&mount_lock);
+		flags = f->pending ? f->old_flags : mnt->mnt.mnt_flags;
+	} while (read_seqretry(&mount_lock, seq));
 	return flags;
 }
 
@@ -420,8 +422,10 @@ mount_record(struct mount_notification *n, const struct mount *mnt,
 	if (sb_rejects_changes(sb))
 		info |= NOTIFY_MOUNT_FS_RDONLY;
 
-	n->watch.type = WATCH_TYPE_MOUNT_NOTIFY;
-	n->watch.info = info;
+	n->watch = (struct watch_notification){
+		.type = WATCH_TYPE_MOUNT_NOTIFY,
+		.info = info,
+	};
 	n->mnt_id = mnt->mnt_id_unique;
 	n->parent_id = parent->mnt_id_unique;
 	n->old_parent_id = 0;
@@ -436,8 +440,9 @@ static void mount_post_direct(const struct mount *at,
 			      const struct mount_notification *n)
 {
 	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	post_watch_notification(smp_load_acquire(&at->mnt_watches.watches),
-				&n->watch, NULL, at->mnt_id_unique);
+	struct watch_list *wlist = smp_load_acquire(&at->mnt_watches.watches);
+
+	post_watch_notification(wlist, &n->watch, NULL, at->mnt_id_unique);
 }
 
 static void mount_post_subtree(const struct watched_subtree *subtree,
@@ -456,14 +461,16 @@ static void mount_post_ns(const struct mnt_namespace *ns,
 			  const struct mount_notification *n)
 {
 	/* Pairs with cmpxchg() in watch_list_get_or_create() */
-	post_watch_notification(smp_load_acquire(&ns->watches.watches),
-				&n->watch, NULL, mount_ns_id(ns));
+	struct watch_list *wlist = smp_load_acquire(&ns->watches.watches);
+
+	post_watch_notification(wlist, &n->watch, NULL, n->mnt_ns_id);
 }
 
 /* Post an event about a mount that has one parent in @tree */
-static void mount_post(const struct mount *mnt, const struct mount *parent,
-		       const struct mnt_namespace *ns, struct mount_notification *n,
-		       enum mount_tree tree)
+static __always_inline void
+mount_post(const struct mount *mnt, const struct mount *parent,
+	   const struct mnt_namespace *ns, struct mount_notification *n,
+	   enum mount_tree tree)
 {
 	struct watched_subtree *subtree;
 
@@ -476,7 +483,7 @@ static void mount_post(const struct mount *mnt, const struct mount *parent,
 		mount_post_subtree(subtree, n);
 }
 
-/* Post a change that is neither an unmount nor a move */
+/* Post a change of flags or of propagation */
 static void mount_post_change(const struct mount *mnt, struct mount_notification *n,
 			      u8 subtype, bool propagated)
 {
@@ -531,8 +538,10 @@ static void mount_post_new(struct mount *mnt, struct mount_notification *n, u32 
 {
 	if (mount_is_on_root(mnt))
 		mount_root_changed(mnt->mnt_ns);
-	mount_post_change(mnt, n, NOTIFY_MOUNT_NEW,
-			  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_NEW));
+	n->watch.subtype = NOTIFY_MOUNT_NEW;
+	if (changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_NEW))
+		n->watch.info |= NOTIFY_MOUNT_PROPAGATED;
+	mount_post(mnt, mnt->mnt_parent, mnt->mnt_ns, n, TREE_AFTER);
 }
 
 static void mount_post_umount(struct mount *mnt, u32 changes)
@@ -653,7 +662,7 @@ static void mount_post_changes(struct mount *mnt)
 		return;
 	}
 	/* The last watch may have been removed before the mount was unmounted */
-	if (!mount_in_watched_ns(mnt))
+	if (!mnt->mnt_ns)
 		return;
 	flags = mount_flags_taken(mnt);
 	mount_record(&n, mnt, mnt->mnt_parent, mnt->mnt_ns, flags);
@@ -673,7 +682,8 @@ static void mount_post_list(struct list_head *list)
 		mnt->mnt_watches.changes = 0;
 		mnt->mnt_watches.old_parent = NULL;
 		mnt->mnt_watches.old_ns = NULL;
-		cond_resched();
+		if (!list_entry_is_head(next, list, mnt_watches.noted))
+			cond_resched();
 	}
 	INIT_LIST_HEAD(list);
 }
@@ -683,8 +693,10 @@ void __mount_notify_post(void)
 	if (!list_empty(&mount_noted_flags))
 		mount_take_all_flags();
 	/* A new mount may be the parent of one that moved earlier in the section */
-	mount_post_list(&mount_noted_new);
-	mount_post_list(&mount_noted);
+	if (!list_empty(&mount_noted_new))
+		mount_post_list(&mount_noted_new);
+	if (!list_empty(&mount_noted))
+		mount_post_list(&mount_noted);
 	if (mount_changed_ns)
 		mount_post_roots();
 	mount_notify_section++;

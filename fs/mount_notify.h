@@ -7,6 +7,7 @@
 
 #include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
 
@@ -138,7 +139,7 @@ static inline bool mount_notify_pending(void)
  */
 static inline void mount_notify_prepare(void)
 {
-	rwsem_assert_held_write(&namespace_sem);
+	lockdep_assert_held_write(&namespace_sem);
 
 	if (unlikely(mount_moved_ns))
 		__mount_notify_prepare();

@@ -89,24 +89,6 @@ static void mount_set_link(struct mount_subtree_link *link,
 	link->now = subtree;
 }
 
-static struct watched_subtree *mount_subtree_of_parent(struct mount *mnt)
-{
-	return mnt_has_parent(mnt) ? mnt->mnt_parent->mnt_watches.in.now : NULL;
-}
-
-/**
- * mount_inherit_subtree - set the pointer of a new mount
- * @mnt: the mount; its parent is set
- *
- * Context: namespace_sem held for writing.
- */
-void mount_inherit_subtree(struct mount *mnt)
-{
-	lockdep_assert_held_write(&namespace_sem);
-
-	mnt->mnt_watches.in.now = mount_subtree_of_parent(mnt);
-}
-
 /* Update the pointer of a mount, and of its subtree, after that of its parent */
 static void mount_update_mount(struct mount *mnt)
 {

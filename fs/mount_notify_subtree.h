@@ -9,6 +9,7 @@
 
 #include <linux/compiler.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/types.h>
 #include <linux/watch_queue.h>
 
@@ -44,9 +45,26 @@ extern u64 mount_notify_epoch, mount_notify_section;
 
 struct watched_subtree *mount_alloc_subtree(struct mount *mnt);
 void mount_add_subtree(struct watched_subtree *new);
-void mount_inherit_subtree(struct mount *mnt);
 void mount_update_subtrees(struct mnt_namespace *ns);
 void mount_destroy_subtrees(struct mnt_namespace *ns);
+
+static inline struct watched_subtree *mount_subtree_of_parent(struct mount *mnt)
+{
+	return mnt_has_parent(mnt) ? mnt->mnt_parent->mnt_watches.in.now : NULL;
+}
+
+/**
+ * mount_inherit_subtree - set the pointer of a new mount
+ * @mnt: the mount; its parent is set
+ *
+ * Context: namespace_sem held for writing.
+ */
+static inline void mount_inherit_subtree(struct mount *mnt)
+{
+	lockdep_assert_held_write(&namespace_sem);
+
+	mnt->mnt_watches.in.now = mount_subtree_of_parent(mnt);
+}
 
 static inline bool mount_is_watched(const struct watch_list *wlist)
 {
