@@ -24,13 +24,13 @@
  *
  * Flags change under mount_lock alone, so they are noted in a list of their own.  The
  * task that changes them takes namespace_sem afterwards, see mount_notify_flush().
- * Another section may post the records before.  The task that posts first appends these
- * mounts to the list of the others.  Flags that change later are noted for the next
- * section.  They are not in the records of this one, see mount_flags_taken().
+ * Another section may post the records first.  The task that posts appends these mounts
+ * to the list of the others before it begins.  Flags that change later are noted for the
+ * next section.  They are not in the records of this one, see mount_flags_taken().
  *
  * A mount can be unmounted before its records are posted.  Its flags are only noted while
- * it is in a namespace, which umount_tree() ends under mount_lock.  The section that
- * unmounts it posts the records of all noted mounts, so no noted mount is freed.
+ * it is in a namespace.  umount_tree() removes it from the namespace under mount_lock, and
+ * the section then posts the records of all noted mounts.  So no noted mount is freed.
  *
  * Which watches get an event
  *
@@ -48,7 +48,9 @@
  * A hook does a fixed amount of work for each mount that the kernel changes.  It notes
  * only mounts of namespaces in which a mount was watched.  Posting takes time for each
  * watch that gets the record.  The number of watches is limited
- * (user.max_watch_queue_watches).  The depth of a mount does not matter.  A system call
+ * (user.max_watch_queue_watches).  A section can post changes of flags of other tasks,
+ * one mount for each task: mount_setattr(2), which can change a tree, holds namespace_sem
+ * if mounts are watched.  The depth of a mount does not matter.  A system call
  * that moves a mount in a namespace with watched subtrees takes a step for each mount of
  * the namespace, see fs/mount_notify_subtree.c.  The root of a namespace, which can have
  * many mounts on it, is only searched for if it has changed.
@@ -63,7 +65,8 @@
  *
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
- *	flags_change			mount_flags_lock; to note a change, also mount_lock
+ *	flags_change			mount_flags_lock; to note a change, also mount_lock.
+ *					The task that posts also reads it under mount_lock
  *	others				namespace_sem for writing, and the task that posts
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
@@ -111,12 +114,10 @@ static_assert(sizeof(struct mount_notification) == 72);
 /* Number of watches on all mounts and mount namespaces */
 atomic_t mount_nr_watches = ATOMIC_INIT(0);
 
-/*
- * Mounts that are new, mounts with other changes, and mounts whose flags changed, which
- * are not posted yet
- */
+/* Mounts that are new, and mounts with other changes, whose records are not posted yet */
 LIST_HEAD(mount_noted_new);
 LIST_HEAD(mount_noted);
+/* Mounts whose flags changed, protected by mount_flags_lock */
 LIST_HEAD(mount_noted_flags);
 static DEFINE_SPINLOCK(mount_flags_lock);
 
@@ -259,19 +260,21 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 void __mount_notify_attr(struct mount *mnt, int old_flags)
 {
 	struct mount_flags_change *f = &mnt->mnt_watches.flags_change;
+	int changed = (mnt->mnt.mnt_flags ^ old_flags) & MNT_USER_SETTABLE_MASK;
 
 	lockdep_assert_held(&mount_lock.lock);
 
-	if (!((mnt->mnt.mnt_flags ^ old_flags) & MNT_USER_SETTABLE_MASK))
-		return;
-	if (!mount_in_watched_ns(mnt))
+	if (!changed || !mount_in_watched_ns(mnt))
 		return;
 	scoped_guard(spinlock, &mount_flags_lock) {
 		if (!f->pending) {
 			f->pending = true;
 			f->old_flags = old_flags;
+			f->changed = 0;
 			list_add_tail(&f->link, &mount_noted_flags);
 		}
+		/* A flag that changes back is reported: programs may have read the state */
+		f->changed |= changed;
 	}
 }
 
@@ -362,48 +365,46 @@ static struct mount *mount_ns_root(struct mnt_namespace *ns)
  * Posting
  */
 
-/* Take the first mount of @list.  Return false if the list is empty. */
-static bool mount_take_flags(struct list_head *list)
+/* Append mounts whose flags changed to the list of the others */
+static noinline void mount_take_flags(void)
 {
+	struct mount_flags_change *f, *last;
 	struct mount *mnt;
 
-	scoped_guard(spinlock, &mount_flags_lock) {
-		mnt = list_first_entry_or_null(list, struct mount,
-					       mnt_watches.flags_change.link);
-		if (!mnt)
-			return false;
-		list_del(&mnt->mnt_watches.flags_change.link);
-		mnt->mnt_watches.flags_change.pending = false;
-		mnt->mnt_watches.old_flags = mnt->mnt_watches.flags_change.old_flags;
-	}
-	mount_note(mnt, MOUNT_NOTED_FLAGS, false);
-	return true;
+	spin_lock(&mount_flags_lock);
+	/* Mounts that are appended from now on wait for the next section */
+	last = list_last_entry(&mount_noted_flags, struct mount_flags_change, link);
+	do {
+		f = list_first_entry(&mount_noted_flags, struct mount_flags_change, link);
+		mnt = container_of(f, struct mount, mnt_watches.flags_change);
+		mnt->mnt_watches.changed_flags = f->changed;
+		mount_note(mnt, MOUNT_NOTED_FLAGS, false);
+		f->pending = false;
+		list_del(&f->link);
+		cond_resched_lock(&mount_flags_lock);
+	} while (f != last);
+	spin_unlock(&mount_flags_lock);
 }
 
-/* Append mounts whose flags changed to the list of the others */
-static noinline void mount_take_all_flags(void)
-{
-	LIST_HEAD(changed);
-
-	/* Mounts that are noted from now on wait for the next section */
-	scoped_guard(spinlock, &mount_flags_lock)
-		list_splice_init(&mount_noted_flags, &changed);
-	while (mount_take_flags(&changed))
-		cond_resched();
-}
-
-/* Return the flags of a mount without changes that wait for the next section */
-static int mount_flags_taken(const struct mount *mnt)
+static int mount_read_flags(const struct mount *mnt)
 {
 	const struct mount_flags_change *f = &mnt->mnt_watches.flags_change;
-	unsigned int seq;
-	int flags;
 
+	return f->pending ? f->old_flags : mnt->mnt.mnt_flags;
+}
+
+/* Return the flags without the changes that wait for the next section */
+static int mount_flags_taken(const struct mount *mnt)
+{
 	/* The flags change and are noted while mount_lock is held for writing */
-	do {
-		seq = read_seqbegin(&mount_lock);
-		flags = f->pending ? f->old_flags : mnt->mnt.mnt_flags;
-	} while (read_seqretry(&mount_lock, seq));
+	unsigned int seq = read_seqbegin(&mount_lock);
+	int flags = mount_read_flags(mnt);
+
+	if (unlikely(read_seqretry(&mount_lock, seq))) {
+		read_seqlock_excl(&mount_lock);
+		flags = mount_read_flags(mnt);
+		read_sequnlock_excl(&mount_lock);
+	}
 	return flags;
 }
 
@@ -517,8 +518,7 @@ static noinline void mount_post_roots(void)
 		if (!root || root->mnt_id_unique == READ_ONCE(ns->watches.root_id))
 			continue;
 		WRITE_ONCE(ns->watches.root_id, root->mnt_id_unique);
-		mount_record(&n, root, root->mnt_parent, ns,
-			     READ_ONCE(root->mnt.mnt_flags));
+		mount_record(&n, root, root->mnt_parent, ns, mount_flags_taken(root));
 		n.watch.subtype = NOTIFY_MOUNT_ROOT;
 		mount_post_ns(ns, &n);
 	}
@@ -550,7 +550,7 @@ static void mount_post_umount(struct mount *mnt, u32 changes)
 	struct mnt_namespace *ns = mnt->mnt_watches.old_ns;
 	struct mount_notification n __uninitialized;
 
-	/* A remount that was racing can still change the flags, which is not reported */
+	/* A concurrent remount may still change the flags.  This is not reported. */
 	mount_record(&n, mnt, parent, ns, READ_ONCE(mnt->mnt.mnt_flags));
 	n.watch.subtype = NOTIFY_MOUNT_UNMOUNT;
 	if (changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT))
@@ -564,7 +564,7 @@ static void mount_post_umount(struct mount *mnt, u32 changes)
 
 static void mount_post_flags(struct mount *mnt, struct mount_notification *n, int flags)
 {
-	int changed = (flags ^ mnt->mnt_watches.old_flags) & MNT_USER_SETTABLE_MASK;
+	int changed = mnt->mnt_watches.changed_flags;
 
 	if (changed & MNT_READONLY)
 		mount_post_change(mnt, n, flags & MNT_READONLY ? NOTIFY_MOUNT_RDONLY :
@@ -619,6 +619,7 @@ static void mount_post_fs(struct mount *mnt, struct mount_notification *n)
 	struct watched_subtree *subtree;
 
 	n->watch.subtype = NOTIFY_MOUNT_FS_CHANGED;
+	n->watch.info &= ~NOTIFY_MOUNT_PROPAGATED;
 	mount_post_direct(mnt, n);
 	if (ns->watches.event != mount_fs_event) {
 		ns->watches.event = mount_fs_event;
@@ -661,7 +662,7 @@ static void mount_post_changes(struct mount *mnt)
 			mount_post_umount(mnt, changes);
 		return;
 	}
-	/* The last watch may have been removed before the mount was unmounted */
+	/* It was unmounted, which is not noted if no mount was watched any longer */
 	if (!mnt->mnt_ns)
 		return;
 	flags = mount_flags_taken(mnt);
@@ -672,7 +673,7 @@ static void mount_post_changes(struct mount *mnt)
 		mount_post_others(mnt, &n, changes, flags);
 }
 
-/* No hook changes the list: hooks that do hold namespace_sem for writing */
+/* Hooks that change @list hold namespace_sem for writing, so none runs now */
 static void mount_post_list(struct list_head *list)
 {
 	struct mount *mnt, *next;
@@ -691,7 +692,7 @@ static void mount_post_list(struct list_head *list)
 void __mount_notify_post(void)
 {
 	if (!list_empty(&mount_noted_flags))
-		mount_take_all_flags();
+		mount_take_flags();
 	/* A new mount may be the parent of one that moved earlier in the section */
 	if (!list_empty(&mount_noted_new))
 		mount_post_list(&mount_noted_new);

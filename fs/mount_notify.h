@@ -39,11 +39,13 @@ struct mount_subtree_link {
  * @link: link in the list of mounts whose flags changed
  * @pending: the mount is in this list
  * @old_flags: mnt_flags before the first change
+ * @changed: all flags that changed
  */
 struct mount_flags_change {
 	struct list_head link;
 	bool pending;
 	int old_flags;
+	int changed;
 };
 
 /**
@@ -55,7 +57,7 @@ struct mount_flags_change {
  * @in: the innermost watched subtree that contains this mount, likewise
  * @noted: link in the list of mounts with changes
  * @changes: MOUNT_NOTED_* bits; the mount is linked by @noted if one is set
- * @old_flags: mnt_flags before the change of flags in @changes
+ * @changed_flags: the flags that changed
  * @old_group: peer group before the mount leaves it
  * @old_parent: parent before the first move or the unmount, else NULL
  * @old_ns: namespace before the unmount
@@ -70,7 +72,7 @@ struct mount_watches {
 	struct mount_subtree_link in;
 	struct list_head noted;
 	u32 changes;
-	int old_flags;
+	int changed_flags;
 	int old_group;
 	struct mount *old_parent;
 	struct mnt_namespace *old_ns;
@@ -125,7 +127,10 @@ static inline bool mount_watched(void)
 	return unlikely(atomic_read(&mount_nr_watches));
 }
 
-/* True if changes are noted.  The task that downgrades namespace_sem posts them. */
+/*
+ * True if changes are noted.  The task that downgrades namespace_sem posts them.  Flags
+ * can be noted at any time.  The task that notes them takes namespace_sem afterwards.
+ */
 static inline bool mount_notify_pending(void)
 {
 	return unlikely(!list_empty(&mount_noted_new) || !list_empty(&mount_noted) ||

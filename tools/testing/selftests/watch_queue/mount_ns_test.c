@@ -5,7 +5,6 @@
  * Each test has its own mount namespace, which the queue "q" watches.  The queue "tree"
  * watches BASE with WATCH_SUBTREE.
  */
-#include <sys/statvfs.h>
 
 #include "mount_fixture.h"
 #include "sb.h"
@@ -312,20 +311,21 @@ TEST_F(ns, permission)
 /* A mount on the root of the namespace is its new root, until it is unmounted. */
 TEST_F(ns, root_mounted)
 {
+	__u32 rdonly = NOTIFY_MOUNT_IS_RDONLY | NOTIFY_MOUNT_FS_RDONLY;
 	__u64 old = mnt_id("/"), over;
 
-	ASSERT_EQ(0, do_mount("over", "/", "tmpfs", 0, NULL));
+	ASSERT_EQ(0, do_mount("over", "/", "tmpfs", MS_RDONLY, NULL));
 	ASSERT_EQ(0, setns(self->ns, CLONE_NEWNS));
 	over = mnt_id("/");
 	ASSERT_NE(old, over);
-	GOT(NEW, over, old, 0, 0);
-	GOT(ROOT, over, old, 0, 0);
+	GOT(NEW, over, old, 0, rdonly);
+	GOT(ROOT, over, old, 0, rdonly);
 	GOT_NO_MORE();
 	EXPECT_TRUE(got_no_more(&self->tree));
 
 	/* The process must be there to unmount it */
 	ASSERT_EQ(0, do_umount("/", MNT_DETACH));
-	GOT(UNMOUNT, over, old, 0, 0);
+	GOT(UNMOUNT, over, old, 0, rdonly);
 	GOT(ROOT, old, parent_mnt_id(old, self->id), 0, 0);
 	GOT_NO_MORE();
 }
@@ -981,54 +981,71 @@ TEST_F_TIMEOUT(ns, remount_concurrent, RACE_LIMIT)
 	reader_close(&q);
 }
 
-/* A thread that makes "m" writable as soon as it is read-only */
-static void *writable_run(void *arg)
+/* A thread that makes "t/m" read-only and writable again */
+static void *toggle_run(void *arg)
 {
-	struct statvfs stat;
+	unsigned long rdonly = 0;
 	int *stop = arg;
 
 	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
-		if (!statvfs("m", &stat) && stat.f_flag & ST_RDONLY)
-			do_setattr("m", false, 0, MOUNT_ATTR_RDONLY, 0);
+		rdonly ^= MS_RDONLY;
+		do_mount(NULL, "t/m", NULL, MS_REMOUNT | MS_BIND | rdonly, NULL);
 	}
 	return NULL;
 }
 
 /*
- * Two threads change the read-only attribute.  Each change between two records is the
- * opposite of the one before, so RDONLY and RDWR alternate.
+ * Flags change while records are posted.  A record contains the flags that the records
+ * before it reported, even if the mount is the last of many.
  */
 TEST_F_TIMEOUT(ns, flags_concurrent, RACE_LIMIT)
 {
-	__u32 subtype, last = NOTIFY_MOUNT_RDWR;
-	unsigned long seen = 0;
+	unsigned long nr_changes = 0, nr_others = 0;
+	bool rdonly = false, is_rdonly;
 	union watch_record r;
 	int i, ret, stop = 0;
 	pthread_t thread;
 	struct reader q;
+	char path[16];
+	__u64 m;
 
-	reader_open(_metadata, &q, 256);
-	ASSERT_EQ(0, mkdir("m", 0755));
-	ASSERT_NE(0, tmpfs("m", 0));
+	reader_open(_metadata, &q, 4096);
+	ASSERT_EQ(0, mkdir("t", 0755));
+	ASSERT_NE(0, tmpfs("t", 0));
+	for (i = 0; i < 50; i++) {
+		snprintf(path, sizeof(path), "t/%d", i);
+		ASSERT_EQ(0, mkdir(path, 0755));
+		ASSERT_NE(0, tmpfs(path, 0));
+	}
+	ASSERT_EQ(0, mkdir("t/m", 0755));
+	m = tmpfs("t/m", 0);
+	ASSERT_NE(0, m);
 	ASSERT_EQ(0, queue_watch(q.fd, MOUNT, self->ns, ID, 0));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, writable_run, &stop));
-	for (i = 0; i < 20 * RACE_ROUNDS; i++) {
-		ASSERT_EQ(0, do_setattr("m", false, MOUNT_ATTR_RDONLY, 0, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, toggle_run, &stop));
+	for (i = 0; i < RACE_ROUNDS; i++) {
+		ASSERT_EQ(0, do_mount(NULL, "t", NULL,
+				      MS_REC | (i & 1 ? MS_PRIVATE : MS_SHARED), NULL));
 		while ((ret = next_record(&q, &r)) == 1) {
-			subtype = r.watch.subtype;
-			ASSERT_EQ(NOTIFY_MOUNT_RDONLY + NOTIFY_MOUNT_RDWR - last, subtype)
+			ASSERT_TRUE(r.watch.type == MOUNT);
+			if (r.mount.mnt_id != m)
+				continue;
+			is_rdonly = r.watch.info & NOTIFY_MOUNT_IS_RDONLY;
+			if (r.watch.subtype == NOTIFY_MOUNT_PROPAGATION) {
+				nr_others++;
+			} else {
+				nr_changes++;
+				rdonly = r.watch.subtype == NOTIFY_MOUNT_RDONLY;
+			}
+			ASSERT_EQ(rdonly, is_rdonly)
 				print_mount(1, &r);
-			ASSERT_EQ(subtype == NOTIFY_MOUNT_RDONLY,
-				  !!(r.watch.info & NOTIFY_MOUNT_IS_RDONLY));
-			last = subtype;
-			seen++;
 		}
 		ASSERT_EQ(-EAGAIN, ret);
 	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
-	EXPECT_NE(0, seen);
-	TH_LOG("%lu changes reported", seen);
+	EXPECT_EQ(RACE_ROUNDS, nr_others);
+	EXPECT_NE(0, nr_changes);
+	TH_LOG("%lu changes of flags reported", nr_changes);
 	reader_close(&q);
 }
 
