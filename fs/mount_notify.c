@@ -267,10 +267,8 @@ void __mount_notify_attr(struct mount *mnt, int old_flags)
 	if (!changed || !mount_in_watched_ns(mnt))
 		return;
 	scoped_guard(spinlock, &mount_flags_lock) {
-		if (!f->pending) {
-			f->pending = true;
+		if (!f->changed) {
 			f->old_flags = old_flags;
-			f->changed = 0;
 			list_add_tail(&f->link, &mount_noted_flags);
 		}
 		/* A flag that changes back is reported: programs may have read the state */
@@ -379,7 +377,7 @@ static noinline void mount_take_flags(void)
 		mnt = container_of(f, struct mount, mnt_watches.flags_change);
 		mnt->mnt_watches.changed_flags = f->changed;
 		mount_note(mnt, MOUNT_NOTED_FLAGS, false);
-		f->pending = false;
+		f->changed = 0;
 		list_del(&f->link);
 		cond_resched_lock(&mount_flags_lock);
 	} while (f != last);
@@ -390,7 +388,7 @@ static int mount_read_flags(const struct mount *mnt)
 {
 	const struct mount_flags_change *f = &mnt->mnt_watches.flags_change;
 
-	return f->pending ? f->old_flags : mnt->mnt.mnt_flags;
+	return f->changed ? f->old_flags : mnt->mnt.mnt_flags;
 }
 
 /* Return the flags without the changes that wait for the next section */

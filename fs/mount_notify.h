@@ -37,13 +37,11 @@ struct mount_subtree_link {
 /**
  * struct mount_flags_change - a change of the flags of a mount
  * @link: link in the list of mounts whose flags changed
- * @pending: the mount is in this list
  * @old_flags: mnt_flags before the first change
- * @changed: all flags that changed
+ * @changed: all flags that changed; the mount is in the list if it is not 0
  */
 struct mount_flags_change {
 	struct list_head link;
-	bool pending;
 	int old_flags;
 	int changed;
 };
