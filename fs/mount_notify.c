@@ -22,11 +22,11 @@
  * namespace_unlock() drops the references later, and a mount that stays connected is held
  * by its parent.
  *
- * Flags change under mount_lock alone, so they are noted in a list of their own.  The
- * task that changes them takes namespace_sem afterwards, see mount_notify_flush().
- * Another section may post the records first.  The task that posts appends these mounts
- * to the list of the others before it begins.  Flags that change later are noted for the
- * next section.  They are not in the records of this one, see mount_flags_taken().
+ * A remount changes flags under mount_lock alone, so they are noted in a list of their
+ * own.  It takes namespace_sem afterwards, see mount_notify_flush().  Another section may
+ * post the records first.  The task that posts appends these mounts to the list of the
+ * others before it begins.  Flags that change later are noted for the next section.  They
+ * are not in the records of this one, see mount_flags_taken().
  *
  * A mount can be unmounted before its records are posted.  Its flags are only noted while
  * it is in a namespace.  umount_tree() removes it from the namespace under mount_lock, and
