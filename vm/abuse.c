@@ -739,6 +739,44 @@ static void deep_go(enum mode last, struct reply *reply)
 }
 
 /*
+ * mount-copy: the abuser adds and removes the watch of a subtree in a loop, which updates
+ * its namespace with NR_COPIED mounts while namespace_sem is held. Without this, it copies
+ * the namespace in a loop, as every user may, which holds namespace_sem as well.
+ */
+
+#define NR_COPIED	(full ? 50000 : 5000)
+
+static void copy_loop(enum mode mode)
+{
+	int status;
+	pid_t pid;
+
+	if (mode == WITH) {
+		if (mount_watch(true) || mount_watch(false))
+			die("watch");
+		return;
+	}
+	pid = start();
+	if (!pid)
+		_exit(unshare(CLONE_NEWNS) != 0);
+	if (waitpid(pid, &status, 0) != pid || status)
+		die("unshare");
+}
+
+static void copy_gather(void)
+{
+	int nr = 0;
+
+	queue = queue_new(64, &write_end);
+	enter_own_namespace();
+	root_fd = open("/", O_PATH | O_CLOEXEC);
+	while (nr < NR_COPIED && !mount("abuse", "/tmp/tree", "tmpfs", 0, NULL))
+		nr++;
+	must_get(nr, NR_COPIED, "mounts");
+	start_helper(copy_loop);
+}
+
+/*
  * umount: the abuser unmounts NR_MOUNTS mounts that are on a stack of mounts with
  * NR_WATCHES watches. "With" is with epolls. In umount-queues, each watch has its own
  * queue. In umount-queue, all watches share one queue, which is full most of the time
@@ -1444,6 +1482,11 @@ static const struct scene scenes[] = {
 		.figures = { "mount" },
 		.prepare = stack_prepare, .gather = deep_gather, .watch = mount_watch,
 		.go = deep_go, .before = deep_before, .op = mount_op,
+	}, {
+		.name = "mount-copy",
+		.figures = { "mount" },
+		.gather = copy_gather, .set = set_helper,
+		.before = mount_before, .op = mount_op,
 	}, {
 		.name = "umount-queues",
 		.figures = { "umount", "bystander", "concurrent mount" },
