@@ -308,6 +308,8 @@ void __mount_notify_slaves(struct mount *mnt, const struct mount *master)
 
 	lockdep_assert_held_write(&namespace_sem);
 
+	if (likely(hlist_empty(&mnt->mnt_slave_list)))
+		return;
 	/* The slaves of a peer group remain slaves of the group while it has a mount */
 	if (master && master->mnt_group_id == mnt->mnt_watches.old_group)
 		return;
