@@ -689,16 +689,22 @@ static void stack_prepare(void)
 		die(victim);
 }
 
-static void stack_gather(void)
+/* Mount NR_STACKED filesystems on @path, each on the one before */
+static void stack_mounts(const char *path)
 {
 	int nr = 0;
 
+	while (nr < NR_STACKED && !mount("abuse", path, "tmpfs", 0, NULL))
+		nr++;
+	must_get(nr, NR_STACKED, "stacked mounts");
+}
+
+static void stack_gather(void)
+{
 	queue = queue_new(64, &write_end);
 	enter_slave_namespace();
 	root_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	while (nr < NR_STACKED && !mount("abuse", "/", "tmpfs", 0, NULL))
-		nr++;
-	must_get(nr, NR_STACKED, "mounts on the root");
+	stack_mounts("/");
 }
 
 static int stack_watch(bool on)
@@ -740,11 +746,9 @@ static void deep_go(enum mode last, struct reply *reply)
 
 /*
  * mount-copy: the abuser adds and removes the watch of a subtree in a loop, which updates
- * its namespace with NR_COPIED mounts while namespace_sem is held. Without this, it copies
- * the namespace in a loop, as every user may, which holds namespace_sem as well.
+ * its namespace with NR_STACKED mounts while namespace_sem is held. "Without" is with a loop
+ * that copies the namespace, as every user may. This holds namespace_sem as well.
  */
-
-#define NR_COPIED	(full ? 50000 : 5000)
 
 static void copy_loop(enum mode mode)
 {
@@ -765,14 +769,10 @@ static void copy_loop(enum mode mode)
 
 static void copy_gather(void)
 {
-	int nr = 0;
-
 	queue = queue_new(64, &write_end);
 	enter_own_namespace();
 	root_fd = open("/", O_PATH | O_CLOEXEC);
-	while (nr < NR_COPIED && !mount("abuse", "/tmp/tree", "tmpfs", 0, NULL))
-		nr++;
-	must_get(nr, NR_COPIED, "mounts");
+	stack_mounts("/tmp/tree");
 	start_helper(copy_loop);
 }
 
