@@ -48,12 +48,15 @@
  * A hook does a fixed amount of work for each mount that the kernel changes.  It notes
  * only mounts of namespaces in which a mount was watched.  Posting takes time for each
  * watch that gets the record.  The number of watches is limited
- * (user.max_watch_queue_watches).  A section can post changes of flags of other tasks,
- * one mount for each task: mount_setattr(2), which can change a tree, holds namespace_sem
- * if mounts are watched.  The depth of a mount does not matter.  A system call
- * that moves a mount in a namespace with watched subtrees takes a step for each mount of
- * the namespace, see fs/mount_notify_subtree.c.  The root of a namespace, which can have
- * many mounts on it, is only searched for if it has changed.
+ * (user.max_watch_queue_watches).  The depth of a mount does not matter.
+ *
+ * A section can post changes of flags that other tasks made, one mount for each task.
+ * mount_setattr(2), which can change a tree, holds namespace_sem if mounts are watched,
+ * so that its own section posts the changes.
+ *
+ * A system call that moves a mount in a namespace with watched subtrees takes a step for
+ * each mount of the namespace, see fs/mount_notify_subtree.c.  The root of a namespace,
+ * which can have many mounts on it, is only searched for if it has changed.
  *
  * Locks, outer to inner
  *
@@ -66,7 +69,7 @@
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
  *	flags_change			mount_flags_lock; to note a change, also mount_lock.
- *					The task that posts also reads it under mount_lock
+ *					mount_flags_taken() reads it as mnt_flags
  *	others				namespace_sem for writing, and the task that posts
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
