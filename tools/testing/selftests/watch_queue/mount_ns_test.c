@@ -6,6 +6,8 @@
  * watches BASE with WATCH_SUBTREE.
  */
 
+#include <sys/statvfs.h>
+
 #include "mount_fixture.h"
 #include "sb.h"
 
@@ -981,6 +983,22 @@ TEST_F_TIMEOUT(ns, remount_concurrent, RACE_LIMIT)
 	reader_close(&q);
 }
 
+/* Mount filesystems on "t", "t/m" as the last of them; returns the ID of this mount, or 0 */
+static __u64 many_mounts(void)
+{
+	char path[16];
+	int i;
+
+	if (mkdir("t", 0755) || !tmpfs("t", 0))
+		return 0;
+	for (i = 0; i < 50; i++) {
+		snprintf(path, sizeof(path), "t/%d", i);
+		if (mkdir(path, 0755) || !tmpfs(path, 0))
+			return 0;
+	}
+	return mkdir("t/m", 0755) ? 0 : tmpfs("t/m", 0);
+}
+
 /* A thread that makes "t/m" read-only and writable again */
 static void *toggle_run(void *arg)
 {
@@ -1006,19 +1024,10 @@ TEST_F_TIMEOUT(ns, flags_concurrent, RACE_LIMIT)
 	int i, ret, stop = 0;
 	pthread_t thread;
 	struct reader q;
-	char path[16];
 	__u64 m;
 
 	reader_open(_metadata, &q, 4096);
-	ASSERT_EQ(0, mkdir("t", 0755));
-	ASSERT_NE(0, tmpfs("t", 0));
-	for (i = 0; i < 50; i++) {
-		snprintf(path, sizeof(path), "t/%d", i);
-		ASSERT_EQ(0, mkdir(path, 0755));
-		ASSERT_NE(0, tmpfs(path, 0));
-	}
-	ASSERT_EQ(0, mkdir("t/m", 0755));
-	m = tmpfs("t/m", 0);
+	m = many_mounts();
 	ASSERT_NE(0, m);
 	ASSERT_EQ(0, queue_watch(q.fd, MOUNT, self->ns, ID, 0));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, toggle_run, &stop));
@@ -1046,6 +1055,79 @@ TEST_F_TIMEOUT(ns, flags_concurrent, RACE_LIMIT)
 	EXPECT_EQ(RACE_ROUNDS, nr_others);
 	EXPECT_NE(0, nr_changes);
 	TH_LOG("%lu changes of flags reported", nr_changes);
+	reader_close(&q);
+}
+
+struct remount_thread {
+	pthread_t thread;
+	pthread_barrier_t *barrier;
+	unsigned long flags;
+};
+
+static void *remount_run(void *arg)
+{
+	struct remount_thread *t = arg;
+	int i;
+
+	for (i = 0; i < RACE_ROUNDS; i++) {
+		pthread_barrier_wait(t->barrier);
+		do_mount(NULL, "t/m", NULL, MS_REMOUNT | MS_BIND | t->flags, NULL);
+		pthread_barrier_wait(t->barrier);
+	}
+	return NULL;
+}
+
+/*
+ * Two threads change a flag to different values while the records of another change are
+ * posted.  At least one of them changes the state, so there is a record, even if the flag
+ * is as before when the record is posted.  The last record agrees with the state.
+ */
+TEST_F_TIMEOUT(ns, flags_back_concurrent, RACE_LIMIT)
+{
+	struct remount_thread threads[2] = { {}, { .flags = MS_RDONLY } };
+	bool changed, was, is_rdonly = false;
+	pthread_barrier_t barrier;
+	union watch_record r;
+	struct statvfs state;
+	int i, j, ret, same = 0;
+	struct reader q;
+	__u64 m;
+
+	reader_open(_metadata, &q, 4096);
+	m = many_mounts();
+	ASSERT_NE(0, m);
+	ASSERT_EQ(0, queue_watch(q.fd, MOUNT, self->ns, ID, 0));
+	ASSERT_EQ(0, pthread_barrier_init(&barrier, NULL, 3));
+	for (j = 0; j < 2; j++) {
+		threads[j].barrier = &barrier;
+		ASSERT_EQ(0, pthread_create(&threads[j].thread, NULL, remount_run,
+					    &threads[j]));
+	}
+	for (i = 0; i < RACE_ROUNDS; i++) {
+		pthread_barrier_wait(&barrier);
+		ASSERT_EQ(0, do_mount(NULL, "t", NULL,
+				      MS_REC | (i & 1 ? MS_PRIVATE : MS_SHARED), NULL));
+		pthread_barrier_wait(&barrier);
+		changed = false;
+		was = is_rdonly;
+		while ((ret = next_record(&q, &r)) == 1) {
+			ASSERT_TRUE(r.watch.type == MOUNT);
+			if (r.mount.mnt_id != m ||
+			    r.watch.subtype == NOTIFY_MOUNT_PROPAGATION)
+				continue;
+			changed = true;
+			is_rdonly = r.watch.subtype == NOTIFY_MOUNT_RDONLY;
+		}
+		ASSERT_EQ(-EAGAIN, ret);
+		ASSERT_TRUE(changed);
+		ASSERT_EQ(0, statvfs("t/m", &state));
+		ASSERT_EQ(!!(state.f_flag & ST_RDONLY), is_rdonly);
+		same += is_rdonly == was;
+	}
+	for (j = 0; j < 2; j++)
+		ASSERT_EQ(0, pthread_join(threads[j].thread, NULL));
+	pthread_barrier_destroy(&barrier);
+	TH_LOG("changed and changed back in %d of %d rounds", same, RACE_ROUNDS);
 	reader_close(&q);
 }
 
