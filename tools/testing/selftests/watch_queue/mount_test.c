@@ -722,11 +722,12 @@ TEST_F(mounts, beneath)
 
 /*
  * pivot_root() moves two mounts.  A watch that has a mount in its tree afterwards gets
- * MOVE_TO; one that had it in its tree only before gets MOVE_FROM.
+ * MOVE_TO; one that had it in its tree only before gets MOVE_FROM.  "put" never contains
+ * the new root, although it contains the old root afterwards.
  */
 TEST_F(mounts, pivot_root)
 {
-	__u64 root = tmpfs("root", 0), new = tmpfs("root/dir", 0), new_root, sub;
+	__u64 root = tmpfs("root", 0), new = tmpfs("root/dir", 0), new_root, put;
 	struct reader q;
 	pid_t pid;
 
@@ -734,15 +735,15 @@ TEST_F(mounts, pivot_root)
 	reader_open(_metadata, &q, 64);
 	ASSERT_EQ(0, mkdir("root/dir/new", 0755));
 	new_root = tmpfs("root/dir/new", 0);
-	ASSERT_EQ(0, mkdir("root/dir/new/put", 0755));
-	sub = tmpfs("root/dir/new/put/sub", 0);
-	ASSERT_EQ(0, do_umount("root/dir/new/put/sub", 0));
-	ASSERT_NE(0, sub);
+	put = tmpfs("root/dir/new/put", 0);
+	ASSERT_NE(0, put);
 	drop_records(&self->q);
 	ASSERT_EQ(0, mount_watch(q.fd, "root", 1, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(q.fd, "root/dir", 2, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(q.fd, "root/dir/new", 3, WATCH_SUBTREE));
 	ASSERT_EQ(0, mount_watch(q.fd, "root/dir/new", 4, 0));
+	ASSERT_EQ(0, mount_watch(q.fd, "root/dir/new/put", 5, WATCH_SUBTREE));
+	ASSERT_EQ(0, mount_watch(q.fd, "root/dir/new/put", 6, 0));
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid) {
@@ -753,15 +754,16 @@ TEST_F(mounts, pivot_root)
 	}
 	EXPECT_EQ(0, child_status(pid));
 	GOT_EACH(BY(ID, MOVE_TO, new_root, self->base, new, 0),
-		 BY(ID, MOVE_TO, root, new_root, self->base, 0));
+		 BY(ID, MOVE_TO, root, put, self->base, 0));
 	GOT_NO_MORE();
 	GOT_EACH_IN(&q, BY(4, MOVE_TO, new_root, self->base, new, 0),
 		    BY(3, MOVE_TO, new_root, self->base, new, 0),
 		    BY(2, MOVE_FROM, new_root, self->base, new, 0),
 		    BY(1, MOVE_FROM, new_root, self->base, new, BY_SUBTREE),
-		    BY(1, MOVE_TO, root, new_root, self->base, 0),
-		    BY(4, MOVE_TO, root, new_root, self->base, 0),
-		    BY(3, MOVE_TO, root, new_root, self->base, 0));
+		    BY(6, MOVE_TO, root, put, self->base, 0),
+		    BY(1, MOVE_TO, root, put, self->base, 0),
+		    BY(5, MOVE_TO, root, put, self->base, 0),
+		    BY(3, MOVE_TO, root, put, self->base, BY_SUBTREE));
 	EXPECT_TRUE(got_no_more(&q));
 	reader_close(&q);
 }
