@@ -1009,7 +1009,11 @@ static int cross_limit(uid_t uid, unsigned int times)
 }
 
 #define FEW_TIMES	100
-#define MANY_TIMES	5000
+/*
+ * Two warnings each, so more than there is room for in a queue of struct stream.  With the
+ * rate limit, the queue would be full after 50 seconds.
+ */
+#define MANY_TIMES	1000
 
 static int cross_few_times(uid_t uid)
 {
