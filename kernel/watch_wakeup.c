@@ -20,9 +20,11 @@
  * Queues that wait have equal shares of this time.  A request gets a virtual time: that
  * of the waker, plus the processor time that the wake-up is expected to use, which is
  * that of the queue's last one.  The earliest request is next, and advances the time of
- * the waker.  So a queue with short wake-ups does not wait for slow ones, and a queue
- * that is requested again and again does not stay first.  The first wake-up of a queue
- * is expected to use a whole run.
+ * the waker.  So a queue with short wake-ups does not wait for those that are known to be
+ * slow, and a queue that is requested again and again does not stay first.  The first
+ * wake-up of a queue is expected to use a whole run.  A queue that is slower than
+ * expected is charged when it is requested again.  So a request can wait for one slow
+ * wake-up of each other queue of the same waker.
  *
  * All users of a user namespace count as the user that created the outermost one, as for
  * the limit of watches.  A queue that was opened with CAP_SYS_RESOURCE in the initial
@@ -294,7 +296,7 @@ struct watch_queue *watch_waker_next(struct watch_waker *waker)
  * watch_waker_charge - add a wake-up to the processor time of the run
  * @waker: the waker
  * @wqueue: the queue whose readers were woken
- * @used: processor time in nanoseconds, that of taking the request included
+ * @used: processor time in nanoseconds since the wake-up before, or since the run began
  *
  * Context: Process context, with the waker locked.
  */
@@ -354,7 +356,7 @@ void watch_waker_run(struct work_struct *work)
 						 struct watch_waker, work);
 	/* At most a tick old; the elapsed time limits what is charged */
 	u64 runtime = READ_ONCE(current->se.sum_exec_runtime);
-	u64 clock = local_clock();
+	u64 clock = local_clock(), used;
 	struct watch_queue *wqueue;
 
 	spin_lock_irq(&waker->lock);
@@ -362,8 +364,9 @@ void watch_waker_run(struct work_struct *work)
 	while ((wqueue = watch_waker_next(waker))) {
 		spin_unlock_irq(&waker->lock);
 		watch_queue_wake(wqueue);
+		used = watch_waker_used(&clock, &runtime);
 		spin_lock_irq(&waker->lock);
-		watch_waker_charge(waker, wqueue, watch_waker_used(&clock, &runtime));
+		watch_waker_charge(waker, wqueue, used);
 		put_watch_queue(wqueue);
 	}
 	watch_waker_end_run(waker);
