@@ -653,13 +653,14 @@ static bool watch_queue_remove_one(struct watch_queue *wqueue, u32 type,
  */
 int watch_queue_remove_id(struct watch_queue *wqueue, u32 type, u32 info_id)
 {
-	/* Bound the loop while watches are added concurrently */
-	u32 max = READ_ONCE(wqueue->nr_watches);
 	int ret = -EBADSLT;
 
-	while (max-- && watch_queue_remove_one(wqueue, type, info_id)) {
+	/* The program can add more watches during this, so a fatal signal ends the loop */
+	while (watch_queue_remove_one(wqueue, type, info_id)) {
 		ret = 0;
 		cond_resched();
+		if (fatal_signal_pending(current))
+			break;
 	}
 	return ret;
 }
