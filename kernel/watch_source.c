@@ -265,8 +265,8 @@ static int watch_source_remove_id(struct watch_queue *wqueue,
  * Return: 0 or, in the order of the checks,
  *
  * * -EINVAL - the size in @cmd is below WATCH_QUEUE_WATCH_SIZE_VER0
- * * -EFAULT - @arg cannot be read
  * * -E2BIG - a member that this kernel does not support is not 0
+ * * -EFAULT - @arg cannot be read
  * * -EINVAL - the watch ID is above 255
  * * -EOPNOTSUPP - the type has no source, or is not watched through this ioctl
  * * -EINVAL - an unknown flag, any flag for removal by ID, or WATCH_REPORT_STATE for

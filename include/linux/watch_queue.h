@@ -176,8 +176,8 @@ void __remove_watch_list(struct watch_list *wlist, u64 id);
  * The release function is called without any lock of the queue and may sleep.  It
  * may use @id, @info_id, @type, @private and @cred of the watch, but not its list
  * and queue, which may have been freed.  @cred is NULL if the watch could not be
- * added.  Closing a pipe also calls the function.  A module that has a release
- * function must count its watches and wait for the last release before unloading.
+ * added.  Closing a pipe also calls the function.  A source with a release function
+ * must be built in: a module cannot wait until the function has returned.
  *
  * Context: Any.
  */
