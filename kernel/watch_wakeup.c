@@ -296,7 +296,7 @@ struct watch_queue *watch_waker_next(struct watch_waker *waker)
  * watch_waker_charge - add a wake-up to the processor time of the run
  * @waker: the waker
  * @wqueue: the queue whose readers were woken
- * @used: processor time in nanoseconds since the wake-up before, or since the run began
+ * @used: processor time in nanoseconds, that of taking the request included
  *
  * Context: Process context, with the waker locked.
  */
