@@ -19,8 +19,9 @@
  *
  * A post runs in the context of an event, often under the locks of the source, and
  * any user may be watching.  It therefore does a fixed amount of work per watch: it
- * stores the record or counts a loss.  If the queue becomes readable and has sleepers,
- * it requests a wake-up, see kernel/watch_wakeup.c.  A post does not wake or signal.
+ * stores the record or counts a loss.  If the queue becomes readable and has sleepers or
+ * files with O_ASYNC, it requests a wake-up, see kernel/watch_wakeup.c.  A post does not
+ * wake or signal.
  *
  * Lifetime
  *
@@ -109,11 +110,6 @@ struct watch_queue *watch_queue_alloc(void)
 	watch_ring_init(&wqueue->ring);
 	kref_init(&wqueue->ref);
 	return wqueue;
-}
-
-static void watch_queue_free(struct kref *ref)
-{
-	kfree_rcu(container_of(ref, struct watch_queue, ref), rcu);
 }
 
 /**

@@ -52,6 +52,7 @@
 #include <linux/kref.h>
 #include <linux/lockdep.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timerqueue.h>
 #include <linux/wait.h>
@@ -108,6 +109,12 @@ struct watch_queue {
 	struct kref ref;
 	struct rcu_head rcu;
 };
+
+/* Posters find a queue under RCU */
+static inline void watch_queue_free(struct kref *ref)
+{
+	kfree_rcu(container_of(ref, struct watch_queue, ref), rcu);
+}
 
 /* kernel/watch_queue.c */
 struct watch_queue *watch_queue_alloc(void);

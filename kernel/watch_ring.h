@@ -13,12 +13,13 @@
  * "reader" means that other readers are excluded:
  *
  *	head			@lock to write; see (A) to read
- *	limit, overrun		@lock
+ *	limit, overrun,		@lock
+ *	nr_read, nr_lost
  *	slots[]			posters own [head, limit), the reader [tail, head)
  *	slots, mask, depth,	reader and @lock to write, either to read
  *	lost_after
- *	tail, nr_read, nr_lost	reader and @lock to write, either to read;
- *				acquire of tail in watch_ring_readable()
+ *	tail			reader and @lock to write, either to read;
+ *				acquire in watch_ring_readable()
  *	lost			@lock to write, READ_ONCE() elsewhere
  *	lost_after[], marked	reader
  *

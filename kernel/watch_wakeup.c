@@ -367,7 +367,7 @@ void watch_waker_run(struct work_struct *work)
 		used = watch_waker_used(&clock, &runtime);
 		spin_lock_irq(&waker->lock);
 		watch_waker_charge(waker, wqueue, used);
-		put_watch_queue(wqueue);
+		kref_put(&wqueue->ref, watch_queue_free);
 	}
 	watch_waker_end_run(waker);
 	spin_unlock_irq(&waker->lock);
