@@ -53,11 +53,10 @@
  *
  * Rate limit
  *
- * Errors in metadata, write-back errors, failed buffered reads, failed direct reads, lost
- * data and stale pages have one rate limit each, see kernel/watch_ratelimit.c.  They are
- * separate, as users can cause errors of data, for example by reading a bad block of a
- * file repeatedly.  Users can cause stale pages, and since Linux 7.1 failures of direct
- * reads, even on a healthy filesystem.  For quota warnings, see fs/sb_notify_quota.c.
+ * Each kind of error has a rate limit of its own, see kernel/watch_ratelimit.c, as users
+ * can cause errors of data, for example by reading a bad block of a file repeatedly.
+ * Users can cause stale pages, and since Linux 7.1 failures of direct I/O, even on a
+ * healthy filesystem.  For quota warnings, see fs/sb_notify_quota.c.
  *
  * Locks, outer to inner
  *
@@ -431,31 +430,12 @@ static void sb_post_error(struct watch_ratelimit *rl, const void *event, u32 sup
 				   sb_watch_unprivileged, NULL);
 }
 
-static enum sb_error_limit sb_limit_of_kind(u8 kind)
-{
-	switch (kind) {
-	case NOTIFY_SB_METADATA:
-		return SB_LIMIT_METADATA;
-	case NOTIFY_SB_BUFFERED_WRITE:
-		return SB_LIMIT_WRITEBACK;
-	case NOTIFY_SB_DIRECT_READ:
-		return SB_LIMIT_DIRECT_READ;
-	case NOTIFY_SB_DIRECT_WRITE:
-	case NOTIFY_SB_DATA_LOST:
-		return SB_LIMIT_LOSS;
-	case NOTIFY_SB_STALE_CACHE:
-		return SB_LIMIT_STALE;
-	default:
-		return SB_LIMIT_READ;
-	}
-}
-
 static void sb_report_error(struct sb_watchers *sbw, struct sb_error *e)
 {
 	if (!sb_is_watched(sbw))
 		return;
 	e->time_ns = ktime_get_real_ns();
-	watch_ratelimit_post(&sbw->errors[sb_limit_of_kind(e->kind)].rl, e, sizeof(*e));
+	watch_ratelimit_post(&sbw->errors[e->kind].rl, e, sizeof(*e));
 }
 
 void __sb_notify_error(struct super_block *sb, struct sb_error e)
@@ -494,11 +474,11 @@ void sb_notify_wb_error(const struct address_space *mapping, int error)
 
 static void sb_errors_init(struct sb_watchers *sbw)
 {
-	for (int i = 0; i < SB_LIMIT__NR; i++) {
+	for (int i = 0; i < SB_ERROR_KINDS; i++) {
 		watch_ratelimit_init(&sbw->errors[i].rl, sb_post_error);
 		sbw->errors[i].owner = sbw;
-		sbw->errors[i].subtype = i == SB_LIMIT_WRITEBACK ? NOTIFY_SB_WRITEBACK_ERROR :
-								   NOTIFY_SB_ERROR;
+		sbw->errors[i].subtype = i == NOTIFY_SB_BUFFERED_WRITE ?
+					 NOTIFY_SB_WRITEBACK_ERROR : NOTIFY_SB_ERROR;
 	}
 }
 
@@ -560,7 +540,7 @@ void sb_notify_init(struct super_block *sb)
 static void sb_errors_apply(struct sb_watchers *sbw,
 			    void (*function)(struct watch_ratelimit *rl))
 {
-	for (int i = 0; i < SB_LIMIT__NR; i++)
+	for (int i = 0; i < SB_ERROR_KINDS; i++)
 		function(&sbw->errors[i].rl);
 }
 

@@ -16,17 +16,10 @@ struct cred;
 struct sb_watchers;
 struct super_block;
 
-/* Kinds of errors with a common rate limit on one superblock */
-enum sb_error_limit {
-	SB_LIMIT_METADATA,
-	SB_LIMIT_WRITEBACK,
-	SB_LIMIT_READ,
-	SB_LIMIT_DIRECT_READ,
-	SB_LIMIT_LOSS,		/* direct writes, NOTIFY_SB_DATA_LOST */
-	SB_LIMIT_STALE,
-	SB_LIMIT__NR
-};
+/* Number of values of enum superblock_error_kind */
+#define SB_ERROR_KINDS	(NOTIFY_SB_DATA_LOST + 1)
 
+/* Errors of one kind */
 struct sb_errors {
 	struct watch_ratelimit rl;
 	struct sb_watchers *owner;
@@ -56,7 +49,7 @@ struct sb_watchers {
 	struct super_block *sb;
 	struct watch_list watchers;
 	u64 id;				/* not reused */
-	struct sb_errors errors[SB_LIMIT__NR];
+	struct sb_errors errors[SB_ERROR_KINDS];
 #ifdef CONFIG_QUOTACTL
 	spinlock_t quota_lock;		/* assignment of the limits */
 	struct sb_quota_limit quota[SB_QUOTA_LIMITS];

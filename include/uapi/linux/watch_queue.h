@@ -405,9 +405,7 @@ enum superblock_error_kind {
  *	unprivileged
  * @error: positive errno
  * @kind: an enum superblock_error_kind
- * @suppressed: number of suppressed errors since the previous record, of those that
- *	share a rate limit: metadata; write-back errors; buffered reads; direct
- *	reads; direct writes and lost data; or stale pages
+ * @suppressed: number of suppressed errors of this kind since the previous record
  */
 struct superblock_error_notification {
 	struct superblock_notification sb;
