@@ -280,6 +280,21 @@ static bool blk_is_probe(const struct request *rq, blk_status_t status)
 }
 
 /*
+ * A driver does not retry readahead.  A page that a program uses is read again, without
+ * the flag.  A request can have merged bios; that of a flush has none.
+ */
+static bool blk_is_readahead(const struct request *rq)
+{
+	const struct bio *bio;
+
+	for (bio = rq->bio; bio; bio = bio->bi_next) {
+		if (!(bio->bi_opf & REQ_RAHEAD))
+			return false;
+	}
+	return rq->bio;
+}
+
+/*
  * Discard and write-zeroes are optional: the caller falls back when they are refused,
  * so a refusal is not an I/O error.  The first BLK_STS_TARGET, from which a driver
  * detects that the device does not support the command, is not an I/O error either.
@@ -331,7 +346,8 @@ void blk_notify_request_of(struct block_device *bdev, struct request *rq,
 		.class		= blk_error_class(status),
 	};
 
-	if (blk_is_probe(rq, status) || blk_op_is_optional(bdev, req_op(rq), status))
+	if (blk_is_probe(rq, status) || blk_is_readahead(rq) ||
+	    blk_op_is_optional(bdev, req_op(rq), status))
 		return;
 	/* The driver may have replaced the sector of the request by the result */
 	if (req_op(rq) == REQ_OP_ZONE_APPEND && rq->bio)
@@ -354,8 +370,9 @@ EXPORT_SYMBOL_GPL(blk_notify_request_of);
  * @status: the error
  * @bytes: number of bytes that failed
  *
- * Passthrough requests are not reported: their issuer interprets the result.  Requests
- * of hidden devices are reported by their driver, see blk_notify_request_of().
+ * Passthrough requests are not reported: their issuer interprets the result.  Failed
+ * readahead is not reported either.  Requests of hidden devices are reported by their
+ * driver, see blk_notify_request_of().
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */

@@ -499,6 +499,37 @@ TEST_F(scsi, flush_cache)
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 }
 
+/*
+ * Failed readahead is not reported.  The driver does not retry it, and the page is read
+ * again if a program uses it.
+ */
+TEST_F(scsi, readahead)
+{
+	struct scsi *s = &self->scsi;
+	int fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	long before;
+
+	ASSERT_LE(0, fd);
+	/* One page */
+	ASSERT_EQ(0, neg(ioctl(fd, BLKRAGET, &before)));
+	ASSERT_EQ(0, neg(ioctl(fd, BLKRASET, BLOCK / 512UL)));
+
+	/* The first read fails */
+	ASSERT_EQ(0, write_text(s->inject, "2 -1 28 0 0 2 3 11 0"));
+	EXPECT_EQ(BLOCK, pread(fd, data, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+
+	/* All reads fail */
+	ASSERT_EQ(0, write_text(s->inject, "2 1 28 0 0 2 3 11 0"));
+	EXPECT_EQ(-EIO, neg(pread(fd, data, BLOCK, 16 * BLOCK)));
+	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_READ, s->disk,
+			16 * BLOCK / 512, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
+	EXPECT_EQ(0, neg(ioctl(fd, BLKRASET, before)));
+	close(fd);
+}
+
 /* The disk refuses WRITE SAME, or accepts it again */
 static int refuse_write_same(struct scsi *s, bool refuse)
 {
