@@ -298,9 +298,8 @@ static bool blk_is_readahead(const struct request *rq)
  * Discard and write-zeroes are optional: the caller falls back when they are refused,
  * so a refusal is not an I/O error.  The first BLK_STS_TARGET, from which a driver
  * detects that the device does not support the command, is not an I/O error either.
- * The driver clears the queue limit before it completes the request, and the limit of a
- * stacked device is also cleared.  dm only clears max_hw_discard_sectors, from which
- * max_discard_sectors is computed later.
+ * The driver clears the queue limit before it completes the request.  A stacking driver
+ * may not do so, but the lower device reports an error that is not a refusal.
  */
 static bool blk_op_is_optional(struct block_device *bdev, enum req_op op,
 			       blk_status_t status)
@@ -311,9 +310,11 @@ static bool blk_op_is_optional(struct block_device *bdev, enum req_op op,
 		return false;
 	if (status != BLK_STS_TARGET)
 		return status == BLK_STS_NOTSUPP;
+	if (blk_is_stacked(bdev->bd_disk))
+		return true;
 	if (op == REQ_OP_WRITE_ZEROES)
 		return !limits->max_write_zeroes_sectors;
-	return !limits->max_hw_discard_sectors || !limits->max_discard_sectors;
+	return !limits->max_discard_sectors;
 }
 
 static bool blk_can_poll(struct block_device *bdev)

@@ -575,6 +575,44 @@ TEST_F(scsi, write_zeroes_refused)
 }
 
 /*
+ * The same below an array.  md does not clear its limit before the request fails, so a
+ * program gets the error.
+ */
+TEST_F(scsi, write_zeroes_refused_md)
+{
+	__u64 range[2] = { 0, 16 * BLOCK };
+	struct scsi *s = &self->scsi;
+	int md, leg[2], i;
+	char path[600];
+	long most;
+
+	ASSERT_EQ(0, neg(mknod("md", S_IFBLK | 0600, makedev(MD_MAJOR, 77))));
+	md = open_disk("md");
+	if (md < 0)
+		SKIP(return, "CONFIG_BLK_DEV_MD is not set");
+	snprintf(path, sizeof(path), "%s/scsi_disk/%s/max_write_same_blocks", s->sys,
+		 strrchr(s->sys, '/') + 1);
+	most = sysctl_get(path);
+	for (i = 0; i < 2; i++) {
+		leg[i] = linear_disk(&s->rig, s->disk);
+		ASSERT_LE(0, leg[i]);
+	}
+	ASSERT_EQ(0, md_run(md, leg, 0, BLOCK));
+	ASSERT_LT(0, sysctl_get("/sys/block/md77/queue/write_zeroes_max_bytes"));
+	ASSERT_EQ(0, watch(&s->rig, md, 3));
+	ASSERT_EQ(0, refuse_write_same(s, true));
+	EXPECT_EQ(-EREMOTEIO, neg(ioctl(md, BLKZEROOUT, range)));
+	ASSERT_EQ(0, refuse_write_same(s, false));
+	EXPECT_EQ(0, sysctl_get(path));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+	ASSERT_EQ(0, sysctl_set(path, most));
+	EXPECT_EQ(0, neg(ioctl(md, STOP_ARRAY, NULL)));
+	close(leg[0]);
+	close(leg[1]);
+	close(md);
+}
+
+/*
  * A disk refuses a discard.  Its driver and a device on top of it clear their limits, so
  * that the next discard is not sent.  This is not an I/O error.
  */
