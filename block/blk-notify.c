@@ -399,6 +399,28 @@ static bool bio_is_part(const struct bio *bio)
 	       bdev_test_flag(bio->bi_bdev, BD_HAS_SUBMIT_BIO);
 }
 
+/*
+ * Any user can provoke this on a healthy device: in Linux 7.1, the alignment of a
+ * program's buffer is only checked when a bio is split.  dm-crypt, dm-integrity and
+ * dm-verity detect it themselves, and return an I/O error.
+ */
+static bool bio_is_misaligned(struct bio *bio)
+{
+	unsigned int mask = bdev_get_queue(bio->bi_bdev)->limits.dma_alignment;
+	struct bvec_iter iter;
+	struct bio_vec bv;
+
+	if (bio->bi_status == BLK_STS_INVAL)
+		return true;
+	if (bio->bi_status != BLK_STS_IOERR || !bio_has_data(bio))
+		return false;
+	bio_for_each_bvec(bv, bio, iter) {
+		if ((bv.bv_offset | bv.bv_len) & mask)
+			return true;
+	}
+	return false;
+}
+
 /**
  * blk_notify_bio - report a failed bio
  * @bio: the bio, which was submitted to its device, was not part of a request, and is
@@ -421,11 +443,8 @@ void blk_notify_bio(struct bio *bio, bool chained)
 		.class		= blk_error_class(bio->bi_status),
 	};
 
-	/*
-	 * Any user can provoke these on a healthy device.  In Linux 7.1, the alignment of
-	 * a program's buffer is only checked when a bio is split.
-	 */
-	if (bio->bi_status == BLK_STS_AGAIN || bio->bi_status == BLK_STS_INVAL ||
+	/* Any user can provoke these on a healthy device, too */
+	if (bio->bi_status == BLK_STS_AGAIN || bio_is_misaligned(bio) ||
 	    (bio->bi_status == BLK_STS_NOTSUPP && (bio->bi_opf & REQ_POLLED) &&
 	     !blk_can_poll(bio->bi_bdev)))
 		return;

@@ -392,6 +392,27 @@ TEST_F(block, unaligned)
 	close(disk);
 }
 
+/* The same on a device whose driver checks the alignment itself. */
+TEST_F(block, unaligned_crypt)
+{
+	char path[64], table[96];
+	int disk = file_disk("disk", path, sizeof(path));
+	int upper;
+
+	ASSERT_LE(0, disk);
+	snprintf(table, sizeof(table), "cipher_null-ecb - 0 %s 0", path);
+	upper = dm_disk(&self->rig, "crypt", table);
+	if (upper == -EINVAL)
+		SKIP(return, "CONFIG_DM_CRYPT is not set");
+	ASSERT_LE(0, upper);
+	ASSERT_EQ(0, watch(&self->rig, upper, 1));
+	EXPECT_GT(0, neg(pread(upper, data + 1, 512, 0)));
+	EXPECT_GT(0, neg(pwrite(upper, data + 1, 512, 0)));
+	EXPECT_TRUE(got_no_more(&self->rig.q));
+	close(upper);
+	close(disk);
+}
+
 /* Polled I/O on a device that does not support it is not an I/O error. */
 TEST_F(block, polled)
 {
