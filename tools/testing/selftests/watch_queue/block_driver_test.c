@@ -16,8 +16,8 @@
  * Four classes are not generated here, or not reliably.  SCSI reports
  * NOTIFY_BLOCK_OFFLINE for a moment while a disk is removed.  Drivers retry instead of
  * reporting NOTIFY_BLOCK_RESOURCE, and a loop device reports it only if the filesystem
- * below has no memory.  A malformed request (NOTIFY_BLOCK_INVALID) does not reach a
- * driver.  The kernel only sends operations that the device supports, except optional
+ * below has no memory.  NOTIFY_BLOCK_INVALID comes from the file or server behind a
+ * device.  The kernel only sends operations that the device supports, except optional
  * ones, whose refusal is not reported (NOTIFY_BLOCK_NOT_SUPPORTED).
  */
 #define _GNU_SOURCE
