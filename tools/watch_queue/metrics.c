@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -240,6 +241,22 @@ static bool has_present_state(const struct event *ev)
 	       strcmp(ev->name, "quota");
 }
 
+/*
+ * The last records of a filesystem may follow the first one of another filesystem, which
+ * has its device number.  Later filesystems have larger IDs.
+ */
+static bool has_newer_filesystem(const struct event *ev)
+{
+	const char *dev = text_of(ev, "dev");
+	unsigned int i;
+
+	for (i = 0; i < nr_filesystems; i++)
+		if (!strcmp(filesystems[i].dev, dev) &&
+		    filesystems[i].id > number_of(ev, "sb"))
+			return true;
+	return false;
+}
+
 static void update_filesystem(const struct event *ev)
 {
 	struct filesystem new = {
@@ -258,6 +275,8 @@ static void update_filesystem(const struct event *ev)
 		new.frozen = fs->frozen;
 
 	if (!fs) {
+		if (has_newer_filesystem(ev))
+			return;
 		remove_device(text_of(ev, "dev"));
 		fs = add_filesystem(&new);
 		if (!fs)
@@ -469,14 +488,19 @@ static bool write_file(void)
 	return !bad;
 }
 
+/* Do not follow a link that another user has created.  Returns false with errno. */
+static bool make_temporary(void)
+{
+	unlink(temporary);
+	return write_file();
+}
+
 /* Readers get the old file or the new one.  Returns false with errno. */
 static bool replace_file(void)
 {
 	int error;
 
-	/* Do not follow a link that another user has created */
-	unlink(temporary);
-	if (write_file() && !rename(temporary, file_name))
+	if (make_temporary() && !rename(temporary, file_name))
 		return true;
 	error = errno;
 	unlink(temporary);
@@ -542,15 +566,25 @@ static void set_monitor(const char *path)
 	free(name);
 }
 
+/*
+ * Only check that the file can be written: the states of the filesystems, which are in
+ * the queue, must be in the first version of the file.
+ */
 int metrics_open(const char *path)
 {
+	struct stat old;
+
+	if (!lstat(path, &old) && !S_ISREG(old.st_mode))
+		die(EXIT_USAGE, "--metrics %s: not a regular file", path);
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	if (timer < 0 || asprintf(&temporary, "%s.new", path) < 0)
 		die(EXIT_FAILED, "--metrics: %s", strerror(errno));
 	file_name = path;
 	set_monitor(path);
-	metrics_write();
-	if (failed)
-		exit(status_of(failed));
+	if (!make_temporary())
+		die(status_of(errno), "--metrics %s: %s", path, strerror(errno));
+	unlink(temporary);
+	pending = true;
+	set_timer(DELAY_S);
 	return timer;
 }
