@@ -29,7 +29,9 @@
 #endif
 
 /* Linux 6.13; the offset of the string follows mnt_ns_id and another offset */
+#ifndef STATMOUNT_SB_SOURCE
 #define STATMOUNT_SB_SOURCE	0x200U
+#endif
 #define SB_SOURCE_OFFSET	(offsetof(struct statmount, mnt_ns_id) + 12)
 
 #define NR_CHAINS	1024
@@ -102,7 +104,9 @@ static const char *append_options(char **end, const struct statmount *stat)
 		p = stpcpy(p, ",relatime");
 	if (stat->str[stat->mnt_opts])
 		*p++ = ',';
-	*end = stpcpy(p, stat->str + stat->mnt_opts) + 1;
+	strcpy(p, stat->str + stat->mnt_opts);
+	unescape(p);
+	*end = p + strlen(p) + 1;
 	return options;
 }
 
@@ -381,11 +385,14 @@ int open_namespace(int fd, unsigned long long *id)
 {
 	static const char start[] = "mnt:[";
 	char path[64], link[sizeof(start) - 1];
+	struct statmount mount;
 	int namespace;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (readlink(path, link, sizeof(link)) != sizeof(link) ||
-	    memcmp(link, start, sizeof(link)))
+	if ((readlink(path, link, sizeof(link)) != sizeof(link) ||
+	     memcmp(link, start, sizeof(link))) &&
+	    /* A file on which a namespace is mounted has another name */
+	    (!stat_filesystem(fd, &mount) || mount.sb_magic != NSFS_MAGIC))
 		return -1;
 	namespace = open(path, O_RDONLY | O_CLOEXEC);
 	if (namespace < 0 || !ioctl(namespace, NS_GET_MNTNS_ID, id))

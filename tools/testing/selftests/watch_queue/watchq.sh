@@ -768,6 +768,19 @@ holds 'numbers of a namespace and a filesystem' '.[0] as $first | $first.mount_n
 	$first.sb > 0 and all(.mount_ns == $first.mount_ns and .sb == $first.sb and
 	.dev == $first.dev)'
 
+# A file on which the namespace is mounted, as "unshare --mount=FILE" does
+touch pinned && mount --bind "$namespace" pinned || exit
+start --mount pinned
+inside 'mount -t ramfs cargo /tmp/a'
+printed 1
+inside 'umount /tmp/a'
+finish
+umount pinned
+same 'a file on which a namespace is mounted' out <<'END'
+mount  new             /tmp/a               fs_type=ramfs parent_path=/tmp
+mount  unmount         /tmp/a               fs_type=ramfs parent_path=/tmp
+END
+
 # Without all events, no path is kept for a mount that is gone
 start --mount "$namespace" --json --filter mount=new,unmount
 inside 'mount -t tmpfs cargo /tmp/a'
