@@ -33,6 +33,10 @@ void keep_ended(unsigned int id)
 	ended[id] = true;
 	for (other = 0; other < MAX_WATCHES; other++)
 		ended[other] |= watches_same_filesystem(id, other);
+	/* A later filesystem may have the same device number */
+	for (other = 0; other < MAX_WATCHES; other++)
+		if (ended[other])
+			watch_forget_filesystem(other);
 	if (!due)
 		due = now_ms() + INTERVAL_MS;
 }
@@ -46,6 +50,21 @@ static bool is_in_queue(unsigned int id, const struct queue_watch *list, unsigne
 		if (list[i].id == id || watches_same_filesystem(list[i].id, id))
 			return true;
 	return false;
+}
+
+bool keep_removed(unsigned int id)
+{
+	const struct queue_watch *list;
+	unsigned int i, nr;
+
+	if (!enabled)
+		return true;
+	nr = fdinfo_watches(&list);
+	for (i = 0; i < nr; i++)
+		if (list[i].id == id)
+			return false;
+	keep_ended(id);
+	return true;
 }
 
 bool keep_find_ended(void)

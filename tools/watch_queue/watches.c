@@ -33,7 +33,8 @@ static const struct {
 } hints[] = {
 	{ "pipe2", ENOPKG, EXIT_KERNEL, NO_OPTION "WATCH_QUEUE" },
 	{ "pipe2", EINVAL, EXIT_KERNEL, "this kernel has no notification queue" },
-	{ "--queue", EINVAL, EXIT_USAGE, "more records than sysctl fs.pipe-max-size allows" },
+	{ "--queue", EINVAL, EXIT_USAGE,
+	  "more than 8388608 records, or more than sysctl fs.pipe-max-size allows" },
 	{ "--queue", EPERM, EXIT_PERMISSION,
 	  "more than sysctl fs.pipe-user-pages-soft or -hard allows" },
 	{ "--filter", EINVAL, EXIT_KERNEL, "this kernel does not support the filter" },
@@ -417,27 +418,60 @@ void warn_watch(unsigned int id, int error)
 	     hint(option, error, &status));
 }
 
-bool watches_report_states(int queue)
+void watch_forget_filesystem(unsigned int id)
+{
+	watches[id].filesystem = 0;
+}
+
+/* Fails if the path is now on another filesystem.  Returns false with errno. */
+static bool request_state(int queue, const struct watch *watch)
 {
 	struct watch_queue_watch how = {
 		.type	= WATCH_TYPE_SB_NOTIFY,
 		.flags	= WATCH_REPORT_STATE,
+		.fd	= -1,
 	};
-	bool any = false;
+	int error = 0;
+
+	if (!watch->all)
+		how.fd = open(watch->object, O_CLOEXEC | O_PATH);
+	if ((!watch->all && how.fd < 0) || ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how))
+		error = errno;
+	if (how.fd >= 0)
+		close(how.fd);
+	errno = error;
+	return !error;
+}
+
+/* Was the state of a filesystem reported, by any of its paths? */
+static bool was_reported(unsigned int id, const bool *reported)
+{
 	unsigned int i;
 
+	for (i = 0; i < nr_watches; i++)
+		if (reported[i] && (i == id || watches_same_filesystem(i, id)))
+			return true;
+	return false;
+}
+
+bool watches_report_states(int queue)
+{
+	const struct queue_watch *list;
+	bool reported[MAX_WATCHES] = { };
+	unsigned int i, nr;
+	bool any = false;
+
 	for (i = 0; i < nr_watches; i++) {
-		if (watches[i].source->type != WATCH_TYPE_SB_NOTIFY || twin_of(&watches[i]))
-			continue;
-		how.fd = -1;
-		if (!watches[i].all)
-			how.fd = open(watches[i].object, O_CLOEXEC | O_PATH);
-		/* It fails if the path is now on another filesystem */
-		if (watches[i].all || how.fd >= 0)
-			any |= !ioctl(queue, IOC_WATCH_QUEUE_ADD_WATCH, &how);
-		if (how.fd >= 0)
-			close(how.fd);
+		if (watches[i].source->type == WATCH_TYPE_SB_NOTIFY &&
+		    !was_reported(i, reported))
+			reported[i] = request_state(queue, &watches[i]);
+		any |= reported[i];
 	}
+	nr = fdinfo_watches(&list);
+	for (i = 0; i < nr; i++)
+		if (list[i].type == WATCH_TYPE_SB_NOTIFY && !was_reported(list[i].id, reported))
+			warn("--sb %s: the path no longer leads to the filesystem, so its state is not read again",
+			     watches[list[i].id].object);
 	return any;
 }
 

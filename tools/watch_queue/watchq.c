@@ -207,9 +207,9 @@ static bool handle_records(const struct options *options, const void *buf, size_
 			any_lost = true;
 			keep_find_ended();
 		}
-		if (watch_record_is_meta(&rec, WATCH_META_REMOVAL_NOTIFICATION))
-			keep_ended(watch_record_id(&rec));
 		selected = watches_report(&rec);
+		if (watch_record_is_meta(&rec, WATCH_META_REMOVAL_NOTIFICATION))
+			selected &= keep_removed(watch_record_id(&rec));
 		/* Paths of mounts are cached while their records are decoded */
 		if (!selected && rec.watch.type != WATCH_TYPE_MOUNT_NOTIFY && !options->metrics)
 			continue;
@@ -335,7 +335,8 @@ static int monitor(const struct options *options, int queue)
 	long long since = now_ms();
 	int status = RUNNING;
 
-	if (options->output.format == OUTPUT_JOURNAL)
+	if (options->output.format == OUTPUT_JOURNAL ||
+	    options->output.format == OUTPUT_EXEC)
 		pfd[2].fd = -1;
 	if (options->metrics)
 		pfd[4].fd = metrics_open(options->metrics);

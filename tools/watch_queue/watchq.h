@@ -210,6 +210,8 @@ const struct watch *watch_by_id(unsigned int id);
 bool watch_on_path(unsigned int id);
 /* Do two watches on paths have the same filesystem? */
 bool watches_same_filesystem(unsigned int id, unsigned int other);
+/* The watch has ended, so its filesystem is not compared any longer */
+void watch_forget_filesystem(unsigned int id);
 /* Add a watch that has ended.  Returns false with errno if it fails. */
 bool watch_again(int queue, unsigned int id);
 /* Print why this has failed */
@@ -244,6 +246,8 @@ unsigned int fdinfo_watches(const struct queue_watch **list);
 void keep_enable(void);
 /* The watch has ended */
 void keep_ended(unsigned int id);
+/* The same by a removal record.  Returns false if the watch has been added again. */
+bool keep_removed(unsigned int id);
 /*
  * Records may have been lost: find the watches that the queue does not have any longer.
  * Returns false if there is none that can be added again.
