@@ -13,7 +13,7 @@
  * DENIED is a number, this watch and the later ones cannot be added. If AUTOMOUNT is a
  * number, the filesystems of this statmount() and of the later ones are autofs. If LAST is
  * a number, SIGTERM ends the process at this attempt to add a watch, or at this statmount()
- * if AUTOMOUNT is set. If SERVER is set, "wait" is written to stderr at each call that waits
+ * if AUTOMOUNT is set. If STALE is a number, this request for states fails. If SERVER is set, "wait" is written to stderr at each call that waits
  * for the server of a network filesystem. If FULL is set, a watch is added when the first
  * records are in the queue. The fdinfo of the queue is the file FDINFO.
  *
@@ -131,6 +131,14 @@ static size_t make_scripted(union watch_record *rec, char letter)
 		rec->watch.type = WATCH_TYPE_META;
 		rec->watch.subtype = WATCH_META_REMOVAL_NOTIFICATION;
 		return sizeof(rec->watch);
+	case 'g':	/* the filesystem is gone */
+		rec->watch.subtype = NOTIFY_SB_GONE;
+		return sizeof(rec->sb);
+	case 'i':	/* 'r', of a later filesystem with the same device number */
+		rec->sb.sb_id = 1000;
+		rec->watch.subtype = NOTIFY_SB_RDONLY;
+		rec->watch.info = NOTIFY_SB_IS_RDONLY | NOTIFY_SB_BY_ERROR;
+		return sizeof(rec->sb);
 	case 'f':	/* another filesystem is mounted */
 		describe(&rec->sb, ++filesystems);
 		rec->watch.subtype = NOTIFY_SB_NEW;
@@ -238,12 +246,15 @@ int pipe2(int fds[2], int flags)
 static int add_watch(int fd, const struct watch_queue_watch *watch)
 {
 	struct pollfd queue = { .fd = fd, .events = POLLIN };
-	static unsigned int added;
+	static unsigned int added, requested;
 
 	if (getenv("FULL"))
 		poll(&queue, 1, -1);
-	if (watch->flags & WATCH_REPORT_STATE)
-		return send(fd, "w", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
+	if (watch->flags & WATCH_REPORT_STATE) {
+		errno = EBADSLT;
+		return ++requested != number("STALE") &&
+			send(fd, "w", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
+	}
 	added++;
 	if (!number("AUTOMOUNT") && added == number("LAST"))
 		raise(SIGTERM);
