@@ -14,8 +14,10 @@
 #include <linux/completion.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/timer.h>
 #include <linux/watch_ratelimit.h>
 
@@ -188,7 +190,7 @@ static void watch_queue_test_length(struct kunit *test)
 				    rows[i].info);
 }
 
-/* Invalid posts are refused with a warning that names the caller */
+/* Invalid posts are refused */
 static void watch_queue_test_refused(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
@@ -262,26 +264,35 @@ static void watch_queue_test_payload_user(struct kunit *test)
 	}
 }
 
-/* A record whose end is in an unmapped page stays in the queue, at any length */
-static void watch_queue_test_fault_user(struct kunit *test)
+/* A record whose end is in an unmapped page stays in the queue, for any part of it */
+static void test_fault_user(struct kunit *test, char __user *end, u32 len)
 {
 	struct test_context *ctx = test->priv;
-	char __user *end = test_user_memory(test, 2 * PAGE_SIZE) + PAGE_SIZE;
 	struct iov_iter to;
 	int err;
 
-	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
-	KUNIT_ASSERT_EQ(test, 0, vm_munmap((unsigned long)end, PAGE_SIZE));
-	test_post_len(ctx, 1, WATCH_INFO_LENGTH);
-	for (u32 good = 0; good < WATCH_INFO_LENGTH; good++) {
-		iov_iter_ubuf(&to, ITER_DEST, end - good, WATCH_INFO_LENGTH);
+	test_post_len(ctx, 1, len);
+	for (u32 good = 0; good < len; good++) {
+		iov_iter_ubuf(&to, ITER_DEST, end - good, len);
 		KUNIT_ASSERT_FALSE(test, watch_ring_read(ctx->ring,
 							 watch_ring_end(ctx->ring),
 							 &to, &err));
 		KUNIT_ASSERT_EQ(test, -EFAULT, err);
-		KUNIT_ASSERT_EQ(test, WATCH_INFO_LENGTH, iov_iter_count(&to));
+		KUNIT_ASSERT_EQ(test, len, iov_iter_count(&to));
 	}
-	KUNIT_EXPECT_EQ(test, WATCH_INFO_LENGTH, test_read(ctx, sizeof(ctx->buf)));
+	KUNIT_EXPECT_EQ(test, len, test_read(ctx, sizeof(ctx->buf)));
+}
+
+/* The same for a record of each length, as different code copies them */
+static void watch_queue_test_fault_user(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	char __user *end = test_user_memory(test, 2 * PAGE_SIZE) + PAGE_SIZE;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 4));
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap((unsigned long)end, PAGE_SIZE));
+	for (u32 len = sizeof(struct watch_notification); len <= WATCH_INFO_LENGTH; len++)
+		test_fault_user(test, end, len);
 }
 
 /* Create a filter without a check of its rules; the queue frees it */
@@ -1347,6 +1358,60 @@ static void watch_queue_test_source_nested(struct kunit *test)
 	unregister_watch_source(&source);
 }
 
+/* A source whose find() waits, and a thread that unregisters it */
+static struct {
+	const struct watch_source *source;
+	struct task_struct *thread;
+	bool ended;
+} test_unregister;
+
+static int test_unregister_thread(void *unused)
+{
+	unregister_watch_source(test_unregister.source);
+	WRITE_ONCE(test_unregister.ended, true);
+	return 0;
+}
+
+static int test_source_find_waits(struct file *file, u32 flags, bool add,
+				  struct watch_target *target)
+{
+	struct task_struct *thread = test_unregister.thread;
+
+	wake_up_process(thread);
+	while (!READ_ONCE(test_unregister.ended) &&
+	       READ_ONCE(thread->__state) != TASK_UNINTERRUPTIBLE)
+		cond_resched();
+	return READ_ONCE(test_unregister.ended) ? -ESTALE : -EBUSY;
+}
+
+/* A source is unregistered only after its functions have returned */
+static void watch_queue_test_source_unregister(struct kunit *test)
+{
+	struct watch_queue_watch args = { .type = TEST_SOURCE_TYPE, .fd = -1 };
+	struct watch_source source = test_source;
+	struct test_context *ctx = test->priv;
+	struct task_struct *thread;
+	u8 __user *ubuf;
+
+	source.find = test_source_find_waits;
+	ubuf = test_user_memory(test, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, 0, copy_to_user(ubuf, &args, sizeof(args)));
+	test_unregister.source = &source;
+	test_unregister.ended = false;
+	thread = kthread_create(test_unregister_thread, NULL, "watch_unregister");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	get_task_struct(thread);
+	test_unregister.thread = thread;
+	KUNIT_EXPECT_EQ(test, 0, register_watch_source(&source));
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			watch_source_ioctl(ctx->wqueue, IOC_WATCH_QUEUE_ADD_WATCH, ubuf));
+	KUNIT_EXPECT_EQ(test, 0, kthread_stop(thread));
+	KUNIT_EXPECT_TRUE(test, test_unregister.ended);
+	put_task_struct(thread);
+	KUNIT_EXPECT_EQ(test, 0, register_watch_source(&source));
+	unregister_watch_source(&source);
+}
+
 /* A request for the state calls added() if the queue watches the object. */
 static void watch_queue_test_source_report(struct kunit *test)
 {
@@ -1577,7 +1642,7 @@ static void watch_queue_test_ratelimit_periods(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->events, 3 * TEST_BURST + 5);
 }
 
-/* Suppressed events are posted by a flush, once per period, and at the end. */
+/* Suppressed events are posted by a flush, once in each period, and at the end. */
 static void watch_queue_test_ratelimit_ends(struct kunit *test)
 {
 	struct test_ratelimit *t = test_ratelimit_new(test);
@@ -1588,8 +1653,18 @@ static void watch_queue_test_ratelimit_ends(struct kunit *test)
 	watch_ratelimit_flush(&t->rl);
 	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST + 1);
 	test_ratelimit_events(t, 0, 7);
+	watch_ratelimit_flush(&t->rl);
+	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST + 1);
+
+	/* The first record of this period reports the events of the last one */
+	test_ratelimit_period(t);
+	KUNIT_EXPECT_EQ(test, t->posts, TEST_BURST + 2);
+	test_ratelimit_events(t, 0, TEST_BURST);
+	watch_ratelimit_flush(&t->rl);
+	KUNIT_EXPECT_EQ(test, t->posts, 2 * TEST_BURST + 2);
+	test_ratelimit_events(t, 0, 3);
 	watch_ratelimit_destroy(&t->rl);
-	KUNIT_EXPECT_EQ(test, t->events, TEST_BURST + 12);
+	KUNIT_EXPECT_EQ(test, t->events, 2 * TEST_BURST + 15);
 }
 
 static struct kunit_case watch_queue_test_cases[] = {
@@ -1627,6 +1702,7 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_hardirq),
 	KUNIT_CASE(watch_queue_test_source_register),
 	KUNIT_CASE(watch_queue_test_source_nested),
+	KUNIT_CASE(watch_queue_test_source_unregister),
 	KUNIT_CASE(watch_queue_test_source_report),
 	KUNIT_CASE(watch_queue_test_source_order),
 	KUNIT_CASE(watch_queue_test_ratelimit_counts),

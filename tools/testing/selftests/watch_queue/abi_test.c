@@ -870,11 +870,13 @@ TEST_F(limits, rounded_up)
 	EXPECT_EQ(-EPERM, try_size(records));
 }
 
-/* CAP_SYS_RESOURCE is exempt from both limits of pages. */
+/* CAP_SYS_RESOURCE and CAP_SYS_ADMIN are exempt from both limits of pages. */
 TEST_F(limits, privileged)
 {
 	ASSERT_EQ(0, sysctl_set(PIPE_SOFT, 1));
 	ASSERT_EQ(0, sysctl_set(PIPE_HARD, 1));
+	EXPECT_EQ(0, try_size(DEFAULT_LIMIT));
+	ASSERT_EQ(0, drop_resource_capability());
 	EXPECT_EQ(0, try_size(DEFAULT_LIMIT));
 }
 

@@ -178,7 +178,7 @@ static inline void remove_written(struct __test_metadata *_metadata, struct rig 
 {
 	char partition[80];
 	int written;
-	__u64 dev;
+	__u64 dev, disk_seq;
 	pthread_t writer;
 	union watch_record r;
 
@@ -187,6 +187,7 @@ static inline void remove_written(struct __test_metadata *_metadata, struct rig 
 	written = open_disk(partition);
 	ASSERT_LE(0, written);
 	dev = number(written);
+	ASSERT_EQ(0, neg(ioctl(written, BLKGETDISKSEQ, &disk_seq)));
 	ASSERT_EQ(BLOCK, pwrite(written, data, BLOCK, WRITE_ON_SECTOR * 512));
 	ASSERT_EQ(0, pthread_create(&writer, NULL, write_on, &written));
 	ASSERT_EQ(0, write_text(remove, "1"));
@@ -198,6 +199,7 @@ static inline void remove_written(struct __test_metadata *_metadata, struct rig 
 	EXPECT_EQ(dev, makedev(r.block.dev_major, r.block.dev_minor));
 	EXPECT_EQ(128 + WRITE_ON_SECTOR, r.block.sector);
 	EXPECT_EQ(NOTIFY_BLOCK_OP_WRITE, r.block.operation);
+	EXPECT_EQ(disk_seq, r.block.disk_seq);
 	ASSERT_EQ(1, await_error(rig, &r));
 	EXPECT_TRUE(is_removal(&r));
 	EXPECT_TRUE(got_no_more(&rig->q));

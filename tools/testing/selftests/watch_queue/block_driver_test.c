@@ -281,9 +281,11 @@ static int null_power(void)
 /* Bad blocks; the request is completed in hard interrupt context. */
 TEST_F(null_blk, bad_blocks)
 {
+	__u64 range[2] = { 16 * 512, BLOCK };
 	int disk;
 
 	ASSERT_TRUE(null_set("badblocks", "+16-16"));
+	ASSERT_TRUE(null_set("discard", "1"));
 	disk = null_power();
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
@@ -294,6 +296,9 @@ TEST_F(null_blk, bad_blocks)
 			0));
 	EXPECT_EQ(-EIO, neg(pread(disk, data, 512, 16 * 512)));
 	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_READ, disk, 16, 512, 0));
+	EXPECT_EQ(-EIO, neg(ioctl(disk, BLKDISCARD, range)));
+	EXPECT_TRUE(got(&self->rig, 1, NOTIFY_BLOCK_IO, NOTIFY_BLOCK_OP_DISCARD, disk, 16, BLOCK,
+			0));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(disk);
 }

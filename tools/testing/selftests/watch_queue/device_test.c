@@ -51,16 +51,26 @@ FIXTURE_TEARDOWN(device)
 
 TEST_F(device, arguments)
 {
+	union watch_record r;
+	char line[64];
+
 	EXPECT_EQ(-EINVAL, queue_unwatch(self->q.fd, WATCH_TYPE_DEVICE_NOTIFY,
 					 self->q.fd, 0));
 	EXPECT_EQ(-EINVAL, queue_watch(self->q.fd, WATCH_TYPE_DEVICE_NOTIFY, -1, 1,
 				       WATCH_SUBTREE));
 	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q, 1));
 	EXPECT_EQ(0, device_watch(&self->q, 1));
+	/* All devices have no object ID */
+	EXPECT_TRUE(queue_info_line(self->q.fd, "watch:", 0, line, sizeof(line)));
+	EXPECT_STREQ("watch:\ttype:5 id:1 object:0", line);
 	EXPECT_EQ(-EBUSY, device_watch(&self->q, 2));
 	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q, 2));
 	EXPECT_EQ(0, device_unwatch(&self->q, 1));
 	EXPECT_EQ(-EBADSLT, device_unwatch(&self->q, 1));
+	do {
+		ASSERT_EQ(1, next_record(&self->q, &r));
+	} while (!is_removal(&r));
+	EXPECT_EQ(sizeof(r.watch), record_len(&r));
 }
 
 /* A disk is added and removed, together with the devices that belong to it. */
@@ -319,6 +329,16 @@ TEST_F(device, unprivileged)
 	ASSERT_EQ(0, child_status(pid));
 	ASSERT_EQ(0, write_text(MEM_UEVENT, "change"));
 	EXPECT_EQ(1, await_record(&self->q, &(union watch_record){ }));
+}
+
+/* RLIMIT_NOFILE limits watches on keys only. */
+TEST_F(device, open_files)
+{
+	struct rlimit limit = { };
+
+	ASSERT_EQ(0, become_user(SOME_USER));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	EXPECT_EQ(0, device_watch(&self->q, 1));
 }
 
 /* Events of a network namespace are only seen there. */

@@ -935,16 +935,23 @@ TEST_F(queue, remove_creates_nothing)
 	EXPECT_EQ(0, watch_del(KEY_SPEC_THREAD_KEYRING, self->fd[0]));
 }
 
-/* Closing a queue removes a watch on a revoked key. */
+/* Closing a queue removes a watch on a revoked key, so that it is no longer charged. */
 TEST_F(queue, revoked_closed)
 {
-	ASSERT_EQ(0, watch_add(self->key, self->fd[0], 1));
-	ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, self->key, 0, 0, 0));
-	ASSERT_EQ(0, close(self->fd[0]));
-	ASSERT_EQ(0, close(self->fd[1]));
-	ASSERT_EQ(0, key_unlink(self->key, KEY_SPEC_SESSION_KEYRING));
-	self->fd[0] = -1;
-	self->fd[1] = -1;
+	const struct rlimit limit = { .rlim_cur = 32, .rlim_max = 32 };
+	int fd[2], key, i;
+
+	ASSERT_EQ(0, drop_resource_capability());
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	for (i = 0; i < 64; i++) {
+		queue_open(_metadata, fd, O_NONBLOCK);
+		key = key_new("revoked");
+		ASSERT_GT(key, 0);
+		ASSERT_EQ(0, watch_add(key, fd[0], 1));
+		ASSERT_EQ(0, keyctl(KEYCTL_REVOKE, key, 0, 0, 0));
+		queue_close(fd);
+		ASSERT_EQ(0, key_unlink(key, KEY_SPEC_SESSION_KEYRING));
+	}
 }
 
 /* A watch gets the events that other users cause. */

@@ -179,6 +179,11 @@ TEST_F(memcg, too_large)
 	close(limit);
 }
 
+static bool is_32_bit(void)
+{
+	return sysctl_get("/sys/kernel/address_bits") == 32;
+}
+
 /*
  * Bytes that are charged for a watch on a key, at least.  The kernel charges the watch,
  * its credentials and the list of the key: 408 bytes, or 236 if its words have 32 bits.
@@ -186,7 +191,7 @@ TEST_F(memcg, too_large)
  */
 static long long watch_charge(void)
 {
-	return sysctl_get("/sys/kernel/address_bits") == 32 ? 214 : 370;
+	return is_32_bit() ? 214 : 370;
 }
 
 /* Watches on keys are charged.  The keys themselves are not. */
@@ -217,6 +222,37 @@ TEST_F(memcg, watches)
 	EXPECT_GE(after, before + nr * watch_charge() - memcg_slack());
 	queue_close(fd);
 	free(keys);
+}
+
+/*
+ * Watches that are added by ioctl are charged, too, here without a list: 335 bytes with
+ * the credentials, and 199 without the watch.  With words of 32 bits, the watch has 68.
+ */
+TEST_F(memcg, ioctl_watches)
+{
+	const int nr = max_many() / 2;
+	struct rlimit limit = { 2 * nr + 64, 2 * nr + 64 };
+	long long before, after;
+	int (*fds)[2], i, ret;
+
+	fds = calloc(nr, sizeof(*fds));
+	ASSERT_NE(NULL, fds);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	for (i = 0; i < nr; i++)
+		ASSERT_EQ(0, pipe2(fds[i], O_NOTIFICATION_PIPE));
+	before = memcg_get(self->dir, "memory.current", "");
+	ASSERT_GE(before, 0);
+	for (i = 0; i < nr; i++) {
+		ret = queue_watch(fds[i][0], WATCH_TYPE_DEVICE_NOTIFY, -1, 1, 0);
+		if (ret == -EOPNOTSUPP)
+			SKIP(return, "CONFIG_DEVICE_NOTIFICATIONS is not set");
+		ASSERT_EQ(0, ret);
+	}
+	after = memcg_get(self->dir, "memory.current", "");
+	EXPECT_GE(after, before + nr * (is_32_bit() ? 160LL : 270LL) - memcg_slack());
+	for (i = 0; i < nr; i++)
+		queue_close(fds[i]);
+	free(fds);
 }
 
 /*

@@ -468,6 +468,27 @@ TEST_F(mounts, propagation_of_slaves)
 	GOT_NO_MORE();
 }
 
+/*
+ * A slave loses its master and is then changed itself, by one system call.  The record
+ * reports the change as direct.
+ */
+TEST_F(mounts, propagation_of_changed_slave)
+{
+	__u64 a = tmpfs("a", 0), m = tmpfs("a/m", 0), s;
+
+	ASSERT_EQ(0, do_mount(NULL, "a/m", NULL, MS_SHARED, NULL));
+	mkdir("a/s", 0755);
+	ASSERT_EQ(0, do_mount("a/m", "a/s", NULL, MS_BIND, NULL));
+	s = mnt_id("a/s");
+	ASSERT_EQ(0, do_mount(NULL, "a/s", NULL, MS_SLAVE, NULL));
+	drop_records(&self->q);
+	ASSERT_EQ(0, do_mount(NULL, "a", NULL, MS_REC | MS_UNBINDABLE, NULL));
+	GOT(PROPAGATION, a, self->base, 0, 0);
+	GOT(PROPAGATION, m, a, 0, BY_SUBTREE);
+	GOT(PROPAGATION, s, a, 0, BY_SUBTREE);
+	GOT_NO_MORE();
+}
+
 /* The same if the mounts of the peer group are unmounted. */
 TEST_F(mounts, propagation_of_slaves_umount)
 {

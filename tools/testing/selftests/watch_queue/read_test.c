@@ -427,22 +427,40 @@ TEST_F(queue, reopen_survives)
 	self->fd[1] = -1;
 }
 
-/* read() updates the access time only if it returns records. */
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Waits until the clock from which timestamps of files are read has advanced */
+static void next_tick(void)
+{
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &start);
+	do {
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	} while (same_time(&start, &now));
+}
+
+/* read() updates the access time only if it returns records, and each time. */
 TEST_F(queue, atime)
 {
 	struct stat before, after;
+	int i;
 
 	ASSERT_EQ(0, fstat(self->fd[0], &before));
-	usleep(50000);
-	EXPECT_TRUE(got_nothing(self->fd[0]));
-	ASSERT_EQ(0, fstat(self->fd[0], &after));
-	EXPECT_EQ(before.st_atim.tv_sec, after.st_atim.tv_sec);
-	EXPECT_EQ(before.st_atim.tv_nsec, after.st_atim.tv_nsec);
-	ASSERT_TRUE(post_stream(self->key, 0, 1));
-	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
-	ASSERT_EQ(0, fstat(self->fd[0], &after));
-	EXPECT_TRUE(before.st_atim.tv_sec != after.st_atim.tv_sec ||
-		    before.st_atim.tv_nsec != after.st_atim.tv_nsec);
+	for (i = 0; i < 3; i++) {
+		next_tick();
+		EXPECT_TRUE(got_nothing(self->fd[0]));
+		ASSERT_EQ(0, fstat(self->fd[0], &after));
+		EXPECT_TRUE(same_time(&before.st_atim, &after.st_atim));
+		ASSERT_TRUE(post_stream(self->key, i, 1));
+		EXPECT_TRUE(got_stream(self->fd[0], self->key, i, 1));
+		ASSERT_EQ(0, fstat(self->fd[0], &after));
+		EXPECT_FALSE(same_time(&before.st_atim, &after.st_atim));
+		before = after;
+	}
 }
 
 /* FIONREAD returns the number of bytes that read() into a large buffer returns. */
@@ -517,6 +535,7 @@ TEST_F(queue, epoll_level)
 TEST_F(queue, epoll_edge)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	char record[KEY_RECORD];
 	int ep, i;
 
 	ep = epoll_create1(0);
@@ -529,6 +548,15 @@ TEST_F(queue, epoll_edge)
 		EXPECT_EQ(EPOLLIN, event.events);
 		EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 3));
 	}
+	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+
+	/* A read that leaves records behind wakes pollers again */
+	ASSERT_TRUE(post_stream(self->key, 0, 2));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, TIMEOUT_MS));
+	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+	EXPECT_EQ(KEY_RECORD, neg(read(self->fd[0], record, KEY_RECORD)));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 1, 1));
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
 }
 
@@ -631,6 +659,43 @@ TEST_F(queue, sigio_limit)
 	for (i = 0; i < 5; i++)
 		if (i != 1)
 			EXPECT_EQ(0, close(fd[i]));
+}
+
+/* A post sends the signals of all descriptors that have O_ASYNC. */
+TEST_F(queue, sigio_all)
+{
+	struct timespec timeout = { .tv_sec = TIMEOUT_S };
+	sigset_t set[4], all;
+	int fd[4], i;
+
+	sigemptyset(&all);
+	for (i = 0; i < 4; i++) {
+		sigemptyset(&set[i]);
+		sigaddset(&set[i], SIGRTMIN + i);
+		sigaddset(&all, SIGRTMIN + i);
+	}
+	ASSERT_EQ(0, sigprocmask(SIG_BLOCK, &all, NULL));
+	for (i = 0; i < 4; i++) {
+		fd[i] = queue_reopen(self->fd[0], O_RDONLY | O_NONBLOCK);
+		ASSERT_GE(fd[i], 0);
+		ASSERT_EQ(0, fcntl(fd[i], F_SETSIG, SIGRTMIN + i));
+		ASSERT_EQ(0, fcntl(fd[i], F_SETOWN, getpid()));
+		ASSERT_EQ(0, fcntl(fd[i], F_SETFL, O_NONBLOCK | O_ASYNC));
+	}
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(SIGRTMIN + i, neg(sigtimedwait(&set[i], NULL, &timeout)));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+
+	/* Also after others were cleared or closed */
+	EXPECT_EQ(0, fcntl(fd[2], F_SETFL, O_NONBLOCK));
+	EXPECT_EQ(0, close(fd[0]));
+	ASSERT_TRUE(post_stream(self->key, 1, 1));
+	EXPECT_EQ(SIGRTMIN + 1, neg(sigtimedwait(&set[1], NULL, &timeout)));
+	EXPECT_EQ(SIGRTMIN + 3, neg(sigtimedwait(&set[3], NULL, &timeout)));
+	EXPECT_EQ(0, close(fd[1]));
+	EXPECT_EQ(0, close(fd[2]));
+	EXPECT_EQ(0, close(fd[3]));
 }
 
 /* With F_SETSIG, the signal carries the descriptor and POLL_IN. */
