@@ -27,7 +27,7 @@ static void prepare(const struct scenario *s)
 	});
 }
 
-/* Wait for the next tick of the clock of atime, so that read() updates atime */
+/* Wait for the next tick: the first read() in a tick updates atime in Linux 6.12 */
 static void prepare_tick(const struct scenario *s)
 {
 	struct timespec then, now;

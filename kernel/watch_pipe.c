@@ -29,7 +29,6 @@
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/jiffies.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
@@ -139,17 +138,6 @@ static int watch_queue_wait(struct pipe_inode_info *pipe, bool nowait)
 	return ret;
 }
 
-/* Once per tick: the clock that atime is read from is not more precise */
-static void watch_queue_update_atime(struct watch_queue *wqueue, struct file *file)
-{
-	unsigned long now = jiffies;
-
-	if (READ_ONCE(wqueue->atime) == now)
-		return;
-	WRITE_ONCE(wqueue->atime, now);
-	file_accessed(file);
-}
-
 /* Wait for the mutex even with IOCB_NOWAIT, as ordinary pipes do */
 static __always_inline ssize_t watch_queue_read(struct pipe_inode_info *pipe,
 						struct iov_iter *to)
@@ -199,10 +187,8 @@ static ssize_t watch_queue_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	/* See "Sleeping readers" in the banner.  Ordering (C), as in watch_queue_notify() */
 	if (wq_has_sleeper(&wqueue->wait) && watch_ring_readable(&wqueue->ring))
 		wake_up_poll(&wqueue->wait, EPOLLIN | EPOLLRDNORM);
-	if (ret > 0) {
+	if (ret > 0)
 		trace_watch_queue_read(wqueue, ret);
-		watch_queue_update_atime(wqueue, file);
-	}
 	return ret;
 }
 

@@ -38,8 +38,6 @@
  *	fasync[]		fasync_helper() and kill_fasync() protect each
  *				entry; pipe->mutex to choose one
  *	nr_async		pipe->mutex to write, READ_ONCE() elsewhere
- *	atime			READ_ONCE() and WRITE_ONCE(); a stale value is
- *				harmless
  *	max_bytes		constant
  *
  * pipe->readers and pipe->writers are written under pipe->mutex and read with
@@ -104,7 +102,6 @@ struct watch_queue {
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
 	struct hlist_head watches;
 	u32 nr_watches;
-	unsigned long atime;		/* when the inode's atime was last set, jiffies */
 	const unsigned int *max_bytes;	/* fs.pipe-max-size */
 	struct kref ref;
 	struct rcu_head rcu;

@@ -5,7 +5,6 @@
 #include <linux/io_uring.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 
 #include "common.h"
 
@@ -425,42 +424,6 @@ TEST_F(queue, reopen_survives)
 	EXPECT_TRUE(got_nothing(fd));
 	self->fd[0] = fd;
 	self->fd[1] = -1;
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-/* Waits until the clock from which timestamps of files are read has advanced */
-static void next_tick(void)
-{
-	struct timespec start, now;
-
-	clock_gettime(CLOCK_REALTIME_COARSE, &start);
-	do {
-		clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	} while (same_time(&start, &now));
-}
-
-/* read() updates the access time only if it returns records, and each time. */
-TEST_F(queue, atime)
-{
-	struct stat before, after;
-	int i;
-
-	ASSERT_EQ(0, fstat(self->fd[0], &before));
-	for (i = 0; i < 3; i++) {
-		next_tick();
-		EXPECT_TRUE(got_nothing(self->fd[0]));
-		ASSERT_EQ(0, fstat(self->fd[0], &after));
-		EXPECT_TRUE(same_time(&before.st_atim, &after.st_atim));
-		ASSERT_TRUE(post_stream(self->key, i, 1));
-		EXPECT_TRUE(got_stream(self->fd[0], self->key, i, 1));
-		ASSERT_EQ(0, fstat(self->fd[0], &after));
-		EXPECT_FALSE(same_time(&before.st_atim, &after.st_atim));
-		before = after;
-	}
 }
 
 /* FIONREAD returns the number of bytes that read() into a large buffer returns. */
