@@ -280,13 +280,16 @@ static bool blk_is_probe(const struct request *rq, blk_status_t status)
 }
 
 /*
- * A driver does not retry readahead.  A page that a program uses is read again, without
- * the flag.  A request can have merged bios; that of a flush has none.
+ * Drivers may not retry readahead, so a failure can be temporary.  A page that a program
+ * uses is read again, without the flag.  A bad medium is reported, as the second read may
+ * use another copy.  A request can have merged bios; that of a flush has none.
  */
-static bool blk_is_readahead(const struct request *rq)
+static bool blk_is_readahead(const struct request *rq, blk_status_t status)
 {
 	const struct bio *bio;
 
+	if (status == BLK_STS_MEDIUM || status == BLK_STS_PROTECTION)
+		return false;
 	for (bio = rq->bio; bio; bio = bio->bi_next) {
 		if (!(bio->bi_opf & REQ_RAHEAD))
 			return false;
@@ -347,7 +350,7 @@ void blk_notify_request_of(struct block_device *bdev, struct request *rq,
 		.class		= blk_error_class(status),
 	};
 
-	if (blk_is_probe(rq, status) || blk_is_readahead(rq) ||
+	if (blk_is_probe(rq, status) || blk_is_readahead(rq, status) ||
 	    blk_op_is_optional(bdev, req_op(rq), status))
 		return;
 	/* The driver may have replaced the sector of the request by the result */
@@ -372,7 +375,7 @@ EXPORT_SYMBOL_GPL(blk_notify_request_of);
  * @bytes: number of bytes that failed
  *
  * Passthrough requests are not reported: their issuer interprets the result.  Failed
- * readahead is not reported either.  Requests of hidden devices are reported by their
+ * readahead is only reported if the medium is bad.  Requests of hidden devices are reported by their
  * driver, see blk_notify_request_of().
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
