@@ -403,9 +403,11 @@ static bool bio_is_part(const struct bio *bio)
 }
 
 /*
- * Any user can provoke this on a healthy device: in Linux 7.1, the alignment of a
- * program's buffer is only checked when a bio is split.  dm-crypt, dm-integrity and
- * dm-verity detect it themselves, and return an I/O error.
+ * In Linux 7.1, the alignment of a program's buffer is only checked when a bio is split.
+ * dm-crypt, dm-integrity and dm-verity detect it themselves, and return an I/O error.
+ * Any user can cause this on a healthy device.  The lower device reports other errors.
+ *
+ * The driver may have split off the first part, so check the whole vector of the bio.
  */
 static bool bio_is_misaligned(struct bio *bio)
 {
@@ -415,8 +417,13 @@ static bool bio_is_misaligned(struct bio *bio)
 
 	if (bio->bi_status == BLK_STS_INVAL)
 		return true;
-	if (bio->bi_status != BLK_STS_IOERR || !bio_has_data(bio))
+	if (bio->bi_status != BLK_STS_IOERR || !bio_has_data(bio) ||
+	    !blk_is_stacked(bio->bi_bdev->bd_disk))
 		return false;
+	for (u32 i = 0; i < bio->bi_iter.bi_idx; i++) {
+		if ((bio->bi_io_vec[i].bv_offset | bio->bi_io_vec[i].bv_len) & mask)
+			return true;
+	}
 	bio_for_each_bvec(bv, bio, iter) {
 		if ((bv.bv_offset | bv.bv_len) & mask)
 			return true;
@@ -446,7 +453,7 @@ void blk_notify_bio(struct bio *bio, bool chained)
 		.class		= blk_error_class(bio->bi_status),
 	};
 
-	/* Any user can provoke these on a healthy device, too */
+	/* Any user can cause these on a healthy device */
 	if (bio->bi_status == BLK_STS_AGAIN || bio_is_misaligned(bio) ||
 	    (bio->bi_status == BLK_STS_NOTSUPP && (bio->bi_opf & REQ_POLLED) &&
 	     !blk_can_poll(bio->bi_bdev)))

@@ -395,6 +395,7 @@ TEST_F(block, unaligned)
 /* The same on a device whose driver checks the alignment itself. */
 TEST_F(block, unaligned_crypt)
 {
+	struct iovec iov[2] = { { data + 1, 256 }, { data + 300, 256 } };
 	char path[64], table[96];
 	int disk = file_disk("disk", path, sizeof(path));
 	int upper;
@@ -406,8 +407,8 @@ TEST_F(block, unaligned_crypt)
 		SKIP(return, "CONFIG_DM_CRYPT is not set");
 	ASSERT_LE(0, upper);
 	ASSERT_EQ(0, watch(&self->rig, upper, 1));
-	EXPECT_GT(0, neg(pread(upper, data + 1, 512, 0)));
-	EXPECT_GT(0, neg(pwrite(upper, data + 1, 512, 0)));
+	EXPECT_GT(0, neg(preadv(upper, iov, 2, 0)));
+	EXPECT_GT(0, neg(pwritev(upper, iov, 2, 0)));
 	EXPECT_TRUE(got_no_more(&self->rig.q));
 	close(upper);
 	close(disk);
