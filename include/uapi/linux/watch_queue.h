@@ -498,7 +498,7 @@ enum block_notification_operation {
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_BLOCK_NOTIFY */
-#define NOTIFY_BLOCK_STACKED	WATCH_INFO_FLAG_0 /* On other block devices (dm, md, bcache) */
+#define NOTIFY_BLOCK_STACKED	WATCH_INFO_FLAG_0 /* On other disks: dm, md, bcache, DRBD */
 
 /**
  * struct block_notification - WATCH_TYPE_BLOCK_NOTIFY
