@@ -13,9 +13,10 @@
  * DENIED is a number, this watch and the later ones cannot be added. If AUTOMOUNT is a
  * number, the filesystems of this statmount() and of the later ones are autofs. If LAST is
  * a number, SIGTERM ends the process at this attempt to add a watch, or at this statmount()
- * if AUTOMOUNT is set. If STALE is a number, this request for states fails. If SERVER is set, "wait" is written to stderr at each call that waits
- * for the server of a network filesystem. If FULL is set, a watch is added when the first
- * records are in the queue. The fdinfo of the queue is the file FDINFO.
+ * if AUTOMOUNT is set. If STALE is a number, this request for states fails. If SERVER is
+ * set, "wait" is written to stderr at each call that waits for the server of a network
+ * filesystem. If FULL is set, a watch is added when the first records are in the queue. The
+ * fdinfo of the queue is the file FDINFO.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.

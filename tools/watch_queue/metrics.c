@@ -573,6 +573,7 @@ static void set_monitor(const char *path)
 int metrics_open(const char *path)
 {
 	struct stat old;
+	int error;
 
 	if (!lstat(path, &old) && !S_ISREG(old.st_mode))
 		die(EXIT_USAGE, "--metrics %s: not a regular file", path);
@@ -581,9 +582,10 @@ int metrics_open(const char *path)
 		die(EXIT_FAILED, "--metrics: %s", strerror(errno));
 	file_name = path;
 	set_monitor(path);
-	if (!make_temporary())
-		die(status_of(errno), "--metrics %s: %s", path, strerror(errno));
+	error = make_temporary() ? 0 : errno;
 	unlink(temporary);
+	if (error)
+		die(status_of(error), "--metrics %s: %s", path, strerror(error));
 	pending = true;
 	set_timer(DELAY_S);
 	return timer;

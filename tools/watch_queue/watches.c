@@ -456,6 +456,7 @@ static bool was_reported(unsigned int id, const bool *reported)
 
 bool watches_report_states(int queue)
 {
+	static bool warned[MAX_WATCHES];
 	const struct queue_watch *list;
 	bool reported[MAX_WATCHES] = { };
 	unsigned int i, nr;
@@ -468,10 +469,15 @@ bool watches_report_states(int queue)
 		any |= reported[i];
 	}
 	nr = fdinfo_watches(&list);
-	for (i = 0; i < nr; i++)
-		if (list[i].type == WATCH_TYPE_SB_NOTIFY && !was_reported(list[i].id, reported))
+	for (i = 0; i < nr; i++) {
+		unsigned int id = list[i].id;
+		bool dead = list[i].type == WATCH_TYPE_SB_NOTIFY && !was_reported(id, reported);
+
+		if (dead && !warned[id])
 			warn("--sb %s: the path no longer leads to the filesystem, so its state is not read again",
-			     watches[list[i].id].object);
+			     watches[id].object);
+		warned[id] = dead;
+	}
 	return any;
 }
 

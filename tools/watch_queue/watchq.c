@@ -360,10 +360,11 @@ static int monitor(const struct options *options, int queue)
 			read_signal(pfd[3].fd);
 			print_statistics(options->depth);
 		}
-		if (pfd[4].revents)
-			metrics_write();
 		if (pfd[1].revents)
 			status = read_queue(options, queue, pfd[0].fd);
+		/* After the states that were queued when the program was started */
+		if (pfd[4].revents)
+			metrics_write();
 		if (status == EXIT_ENDED && keep_find_ended()) {
 			/* At end of file until a watch is added again */
 			pfd[1].fd = -1;

@@ -246,7 +246,7 @@ unsigned int fdinfo_watches(const struct queue_watch **list);
 void keep_enable(void);
 /* The watch has ended */
 void keep_ended(unsigned int id);
-/* The same by a removal record.  Returns false if the watch has been added again. */
+/* Handle a removal record.  Returns false if the watch has been added again. */
 bool keep_removed(unsigned int id);
 /*
  * Records may have been lost: find the watches that the queue does not have any longer.

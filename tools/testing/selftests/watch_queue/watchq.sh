@@ -781,6 +781,18 @@ mount  new             /tmp/a               fs_type=ramfs parent_path=/tmp
 mount  unmount         /tmp/a               fs_type=ramfs parent_path=/tmp
 END
 
+# The kernel escapes characters in options
+mkdir 'a b' lower && mount -t tmpfs top tree && mkdir tree/overlay || exit
+start --mount tree --json
+mount -t overlay -o "lowerdir=$PWD/a b:$PWD/lower" cargo tree/overlay
+printed 1
+umount tree/overlay
+finish
+umount tree
+jq -r 'select(.event == "new") | .options' <out | relative >got
+grep -q '[,]lowerdir=a b:lower' got
+result 'escaped characters in options' $? got
+
 # Without all events, no path is kept for a mount that is gone
 start --mount "$namespace" --json --filter mount=new,unmount
 inside 'mount -t tmpfs cargo /tmp/a'
