@@ -264,7 +264,7 @@ static void watch_queue_test_payload_user(struct kunit *test)
 	}
 }
 
-/* A record whose end is in an unmapped page stays in the queue, for any part of it */
+/* A record whose end is in an unmapped page stays in the queue, whatever part fits */
 static void test_fault_user(struct kunit *test, char __user *end, u32 len)
 {
 	struct test_context *ctx = test->priv;
