@@ -375,8 +375,8 @@ EXPORT_SYMBOL_GPL(blk_notify_request_of);
  * @bytes: number of bytes that failed
  *
  * Passthrough requests are not reported: their issuer interprets the result.  Failed
- * readahead is only reported if the medium is bad.  Requests of hidden devices are reported by their
- * driver, see blk_notify_request_of().
+ * readahead is only reported if the medium is bad.  Requests of hidden devices are
+ * reported by their driver, see blk_notify_request_of().
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */
