@@ -167,6 +167,18 @@ TEST_F(queue, permission_possessed)
 	EXPECT_EQ(0, watch_add(self->ring, self->fd[0], 1));
 }
 
+/* A special ID implies possession, also of a keyring that cannot be searched. */
+TEST_F(queue, permission_special_id)
+{
+	__u32 view = 0x01010000;
+	int session = keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0, 0, 0);
+
+	ASSERT_GT(session, 0);
+	ASSERT_EQ(0, keyctl(KEYCTL_SETPERM, session, view, 0, 0));
+	EXPECT_EQ(-EACCES, watch_add(session, self->fd[0], 1));
+	EXPECT_EQ(0, watch_add(KEY_SPEC_SESSION_KEYRING, self->fd[0], 1));
+}
+
 /* A second watch of a queue on a key fails with EBUSY, for any ID and either end. */
 TEST_F(queue, duplicate)
 {
