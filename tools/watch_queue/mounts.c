@@ -104,7 +104,7 @@ static const char *append_options(char **end, const struct statmount *stat)
 		p = stpcpy(p, ",relatime");
 	if (stat->str[stat->mnt_opts])
 		*p++ = ',';
-	strcpy(p, stat->str + stat->mnt_opts);
+	stpcpy(p, stat->str + stat->mnt_opts);
 	unescape(p);
 	*end = p + strlen(p) + 1;
 	return options;

@@ -474,7 +474,7 @@ bool watches_report_states(int queue)
 		bool dead = list[i].type == WATCH_TYPE_SB_NOTIFY && !was_reported(id, reported);
 
 		if (dead && !warned[id])
-			warn("--sb %s: the path no longer leads to the filesystem, so its state is not read again",
+			warn("--sb %s: unknown state, the path no longer leads to the filesystem",
 			     watches[id].object);
 		warned[id] = dead;
 	}
