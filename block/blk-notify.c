@@ -280,7 +280,7 @@ static bool blk_is_probe(const struct request *rq, blk_status_t status)
 }
 
 /*
- * Drivers may not retry readahead, so a failure can be temporary.  A page that a program
+ * Drivers need not retry readahead, so a failure can be temporary.  A page that a program
  * uses is read again, without the flag.  A bad medium is reported, as the second read may
  * use another copy.  A request can have merged bios; that of a flush has none.
  */
@@ -301,8 +301,8 @@ static bool blk_is_readahead(const struct request *rq, blk_status_t status)
  * Discard and write-zeroes are optional: the caller falls back when they are refused,
  * so a refusal is not an I/O error.  The first BLK_STS_TARGET, from which a driver
  * detects that the device does not support the command, is not an I/O error either.
- * The driver clears the queue limit before it completes the request.  A stacking driver
- * may not do so, but the lower device reports an error that is not a refusal.
+ * The driver clears the queue limit before it completes the request.  Not all stacking
+ * drivers do so, but the lower device reports an error that is not a refusal.
  */
 static bool blk_op_is_optional(struct block_device *bdev, enum req_op op,
 			       blk_status_t status)
@@ -404,8 +404,9 @@ static bool bio_is_part(const struct bio *bio)
 
 /*
  * In Linux 7.1, the alignment of a program's buffer is only checked when a bio is split.
- * dm-crypt, dm-integrity and dm-verity detect it themselves, and return an I/O error.
- * Any user can cause this on a healthy device.  The lower device reports other errors.
+ * So any user can send a misaligned bio to dm-crypt, dm-integrity and dm-verity, which
+ * fail it with an I/O error.  These are stacked: if the bio fails for another reason, the
+ * lower device reports it.
  *
  * The driver may have split off the first part, so check the whole vector of the bio.
  */
