@@ -132,13 +132,20 @@ FIXTURE(md)
 	int disk, leg[2];
 };
 
+/* Opens an array that does not run; a descriptor, or -errno without md */
+static int md_open(void)
+{
+	if (mknod("md", S_IFBLK | 0600, makedev(MD_MAJOR, 77)))
+		return -errno;
+	return open_disk("md");
+}
+
 FIXTURE_SETUP(md)
 {
 	int i;
 
 	rig_open(_metadata, &self->rig);
-	ASSERT_EQ(0, neg(mknod("md", S_IFBLK | 0600, makedev(MD_MAJOR, 77))));
-	self->disk = open_disk("md");
+	self->disk = md_open();
 	if (self->disk < 0)
 		SKIP(_exit(KSFT_SKIP), "CONFIG_BLK_DEV_MD is not set");
 	for (i = 0; i < 2; i++) {
@@ -551,6 +558,13 @@ static int refuse_write_same(struct scsi *s, bool refuse)
 	return ret ? ret : write_text(s->inject, refuse ? "2 1 93 0 0 2 5 24 0" : "- 2 93");
 }
 
+/* The file with the limit of WRITE SAME, which the driver clears when it is refused */
+static void most_write_same(const struct scsi *s, char *path, size_t size)
+{
+	snprintf(path, size, "%s/scsi_disk/%s/max_write_same_blocks", s->sys,
+		 strrchr(s->sys, '/') + 1);
+}
+
 /* Creates and watches a device on top of the disk */
 static int upper_disk(struct scsi *s)
 {
@@ -572,8 +586,7 @@ TEST_F(scsi, write_zeroes_refused)
 	long most;
 	int upper;
 
-	snprintf(path, sizeof(path), "%s/scsi_disk/%s/max_write_same_blocks", s->sys,
-		 strrchr(s->sys, '/') + 1);
+	most_write_same(s, path, sizeof(path));
 	most = sysctl_get(path);
 	ASSERT_LT(0, most);
 	upper = upper_disk(s);
@@ -599,12 +612,10 @@ TEST_F(scsi, write_zeroes_refused_md)
 	char path[600];
 	long most;
 
-	ASSERT_EQ(0, neg(mknod("md", S_IFBLK | 0600, makedev(MD_MAJOR, 77))));
-	md = open_disk("md");
+	md = md_open();
 	if (md < 0)
 		SKIP(return, "CONFIG_BLK_DEV_MD is not set");
-	snprintf(path, sizeof(path), "%s/scsi_disk/%s/max_write_same_blocks", s->sys,
-		 strrchr(s->sys, '/') + 1);
+	most_write_same(s, path, sizeof(path));
 	most = sysctl_get(path);
 	for (i = 0; i < 2; i++) {
 		leg[i] = linear_disk(&s->rig, s->disk);

@@ -102,7 +102,6 @@ struct places {
 /* A queue, and a filesystem on a disk whose contents are in the file "image" */
 struct rig {
 	struct stream s;
-	struct reader mounts;	/* a queue for records of the mount */
 	const struct fs *fs;
 	char name[32];		/* of the device-mapper device */
 	char path[64];		/* of the same */
@@ -861,6 +860,7 @@ enum again {
 FIXTURE(damaged)
 {
 	struct rig rig;
+	struct reader mounts;	/* a queue for records of the mount */
 	struct expected_error want;
 	long printk;
 };
@@ -931,20 +931,20 @@ static int make_directory(struct rig *rig, int nr_files, struct expected_error *
 	return ret;
 }
 
-static int watch_mount(struct rig *rig, const char *path)
+static int watch_mount(const struct reader *q, const char *path)
 {
 	int fd = open_path(path);
-	int ret = queue_watch(rig->mounts.fd, MOUNT, fd, 1, 0);
+	int ret = queue_watch(q->fd, MOUNT, fd, 1, 0);
 
 	close(fd);
 	return ret;
 }
 
 /* The next record of the mount reports that the state of its filesystem changed */
-static bool got_mount_change(struct rig *rig)
+static bool got_mount_change(struct reader *q)
 {
 	union watch_record r;
-	int ret = await_record(&rig->mounts, &r);
+	int ret = await_record(q, &r);
 
 	if (ret == 1 && r.watch.type == MOUNT &&
 	    r.watch.subtype == NOTIFY_MOUNT_FS_CHANGED)
@@ -970,13 +970,13 @@ FIXTURE_SETUP(damaged)
 	ASSERT_EQ(0, do_damage(&rig->places, variant->byte));
 	ASSERT_EQ(0, mount_rig(rig, variant->options));
 	ASSERT_EQ(0, watch(&rig->s, "mnt", 1));
-	reader_open(_metadata, &rig->mounts, 16);
-	ASSERT_EQ(0, watch_mount(rig, "mnt"));
+	reader_open(_metadata, &self->mounts, 16);
+	ASSERT_EQ(0, watch_mount(&self->mounts, "mnt"));
 }
 
 FIXTURE_TEARDOWN(damaged)
 {
-	reader_close(&self->rig.mounts);
+	reader_close(&self->mounts);
 	rig_close(&self->rig);
 	sysctl_set(PRINTK, self->printk);
 }
@@ -1014,7 +1014,7 @@ TEST_F_TIMEOUT(damaged, directory, TIMEOUT_S)
 	read_damaged();
 	check_damage(_metadata, rig, &self->want, variant->state);
 	if (variant->state) {
-		EXPECT_TRUE(got_mount_change(rig));
+		EXPECT_TRUE(got_mount_change(&self->mounts));
 		EXPECT_GT(0, neg(mkdir("mnt/late", 0755)));
 	}
 	EXPECT_TRUE(got_no_more(&rig->s.q));
