@@ -15,10 +15,10 @@
  *
  * If a driver splits a bio, the bio that ends is the remainder, so the reported sector
  * and length are those of the last part.  Only the driver can determine which part
- * failed.  NVMe multipath redirects the original bio to a hidden device.  Its driver
- * reports an error that it does not send to another path.  bcache with a cache attached
- * also redirects the original bio, after completing a clone, so an error of its backing
- * device is reported twice.
+ * failed.  NVMe multipath redirects the original bio to a hidden device.  The NVMe driver
+ * reports an error if it does not send the bio to another path.  bcache with a cache
+ * attached also redirects the original bio, after completing a clone, so an error of its
+ * backing device is reported twice.
  *
  * A stacked device reports errors of its own bios, independently of the devices below.
  * A watch on one device gets one record of each error.  A watch on all devices gets one
@@ -282,7 +282,7 @@ static bool blk_is_probe(const struct request *rq, blk_status_t status)
 /*
  * Drivers need not retry readahead, so a failure can be temporary.  A page that a program
  * uses is read again, without the flag.  A bad medium is reported, as the second read may
- * use another copy.  A request can have merged bios; that of a flush has none.
+ * use another copy.  A request can contain several merged bios.  That for a flush has none.
  */
 static bool blk_is_readahead(const struct request *rq, blk_status_t status)
 {
@@ -434,8 +434,8 @@ static bool bio_is_misaligned(struct bio *bio)
 
 /**
  * blk_notify_bio - report a failed bio
- * @bio: the bio, which was submitted to its device, was not part of a request, and is
- *	complete together with the bios that were split off it
+ * @bio: the bio, which was submitted to its device and was not part of a request.  All
+ *	bios that were split off it have completed
  * @chained: bio_chain() set its completion, so bi_private is the parent bio
  *
  * Bios that failed because of REQ_NOWAIT or REQ_POLLED, or because they are malformed,

@@ -22,11 +22,12 @@
  * namespace_unlock() drops the references later, and a mount that stays connected is held
  * by its parent.
  *
- * A remount changes flags under mount_lock alone, so they are noted in a list of their
- * own.  It takes namespace_sem afterwards, see mount_notify_flush().  Another section may
- * post the records first.  The task that posts appends these mounts to the list of the
- * others before it begins.  Flags that change later are noted for the next section.  They
- * are not in the records of this one, see mount_flags_taken().
+ * A remount changes flags under mount_lock alone, so mounts whose flags changed are in a
+ * list of their own, mount_noted_flags.  The remount takes namespace_sem afterwards, see
+ * mount_notify_flush().  Another section may post the records first.  The task that posts
+ * moves these mounts to mount_noted before it begins.  Flags that change later are noted
+ * for the next section, and the records of this one do not contain them, see
+ * mount_flags_taken().
  *
  * A mount can be unmounted before its records are posted.  Its flags are only noted while
  * it is in a namespace.  umount_tree() removes it from the namespace under mount_lock, and
@@ -54,9 +55,9 @@
  * mount_setattr(2), which can change a tree, holds namespace_sem if mounts are watched,
  * so that its own section posts the changes.
  *
- * A system call that moves a mount in a namespace with watched subtrees takes a step for
- * each mount of the namespace, see fs/mount_notify_subtree.c.  The root of a namespace,
- * which can have many mounts on it, is only searched for if it has changed.
+ * A system call that moves a mount in a namespace with watched subtrees takes time linear
+ * in the number of mounts of the namespace, see fs/mount_notify_subtree.c.  The root of a
+ * namespace, which can have many mounts on it, is only searched for if it has changed.
  *
  * Locks, outer to inner
  *
@@ -69,15 +70,16 @@
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
  *	flags_change			mount_flags_lock; to note a change, also mount_lock.
- *					mount_flags_taken() reads it as mnt_flags
- *	others				namespace_sem for writing, and the task that posts
+ *					mount_flags_taken() reads it under the
+ *					seqcount of mount_lock
+ *	others				namespace_sem for writing, or the task that posts
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
  *	watched				set under mount_lock, never cleared
  *	root_id				namespace_sem for reading.  All tasks that store it
  *					find the same root
- *	others				namespace_sem for writing, and the task that posts;
- *					none when the namespace is freed
+ *	others				namespace_sem for writing, or the task that posts;
+ *					no lock when the namespace is freed
  *
  * Only one task posts at a time: it had namespace_sem for writing.
  *
@@ -527,7 +529,7 @@ static noinline void mount_post_roots(void)
 	}
 }
 
-/* Is it mounted on the whole of the mount that was the root of the namespace? */
+/* Is @mnt mounted on the root directory of the mount that was the root of the namespace? */
 static bool mount_is_on_root(const struct mount *mnt)
 {
 	const struct mount *parent = mnt->mnt_parent;
@@ -592,7 +594,7 @@ static void mount_post_move(struct mount *mnt, struct mount_notification *n,
 	n->old_parent_id = from->mnt_id_unique;
 	if (propagated)
 		n->watch.info |= NOTIFY_MOUNT_PROPAGATED;
-	/* A mount that moves onto a propagated one remains above it */
+	/* Propagation only adds or removes mounts beneath @mnt, so the root is the same */
 	if (!propagated)
 		mount_root_changed(ns);
 	mount_post_ns(ns, n);
@@ -665,7 +667,7 @@ static void mount_post_changes(struct mount *mnt)
 			mount_post_umount(mnt, changes);
 		return;
 	}
-	/* It was unmounted, which is not noted if no mount was watched any longer */
+	/* @mnt was unmounted when no mount was watched, so the unmount was not noted */
 	if (!mnt->mnt_ns)
 		return;
 	flags = mount_flags_taken(mnt);
@@ -728,8 +730,8 @@ void __mount_notify_flush(void)
 
 /*
  * Prepare for a watch on a mount, before it is added.  No section changes the tree now,
- * so each section that begins before the watch is removed notes its changes.  One may be
- * posting, and the new watch may get its records.
+ * so each section that begins before the watch is removed notes its changes.  A section
+ * that is posting now may post its records to the new watch.
  */
 void mount_notify_adding(struct mnt_namespace *ns)
 {

@@ -49,10 +49,11 @@ struct mount_flags_change {
 /**
  * struct mount_watches - watches on a mount, and its changes that are not posted yet
  * @watches: watches on this mount alone; NULL until the first one is added
- * @subtree_watches: watches with WATCH_SUBTREE, likewise
+ * @subtree_watches: watches with WATCH_SUBTREE; NULL until the first one is added
  * @subtree: the subtree of this mount, if it had @subtree_watches at the last update.  It
  *	may have been freed after the mount was unmounted
- * @in: the innermost watched subtree that contains this mount, likewise
+ * @in: the innermost watched subtree that contains this mount.  It may have been freed
+ *	after the mount was unmounted
  * @noted: link in the list of mounts with changes
  * @changes: MOUNT_NOTED_* bits; the mount is linked by @noted if one is set
  * @changed_flags: the flags that changed
@@ -81,8 +82,8 @@ struct mount_watches {
  * struct mount_ns_watches - watches on a mount namespace
  * @watches: watches on the namespace; NULL until the first one is added
  * @subtrees: watched subtrees in the namespace, linked by in_ns
- * @watched: a watch on the namespace, or on a mount in it, was or is being added
- * @root_changed: another mount may be its root, which is checked after the posts
+ * @watched: a watch on the namespace, or on a mount in it, has been or is being added
+ * @root_changed: the root of the namespace may have changed; checked after the posts
  * @next_changed: next namespace with @root_changed
  * @root_id: ID of the mount that is the root of the namespace, as last reported
  * @event: number of the last event that must not be posted to @watches again

@@ -4,8 +4,8 @@
  *
  * A filesystem can become read-only in any context, but its mounts can only be walked in
  * process context.  So the superblock is put on a list, and a work item notes the
- * change in all its mounts and posts the records.  This takes a step for each mount of
- * the filesystem under mount_lock, as remounting it read-only does.
+ * change in all its mounts and posts the records.  This takes time linear in the number of
+ * mounts of the filesystem, under mount_lock.  So does remounting it read-only.
  *
  * The work item runs a tick after the first change, so that it does not run for each
  * remount of a program that remounts a filesystem in a loop.  After a run it pauses for
@@ -14,9 +14,9 @@
  * wait for the end of the pause.
  *
  * mount_fs_lock protects mount_fs_next, mount_fs_scheduled and the list, which
- * s_mounts_changed links.  The work item holds mount_lock from taking a superblock off
- * the list until it has walked its mounts.  The superblock is not freed during this, as
- * mount_notify_destroy_fs() takes mount_lock.  Noted mounts are in a namespace, and hold
+ * s_mounts_changed links.  The work item holds mount_lock while it takes a superblock off
+ * the list and walks the mounts of the superblock.  The superblock is not freed during
+ * this, as mount_notify_destroy_fs() takes mount_lock.  Noted mounts are in a namespace, and hold
  * a reference on the superblock, as long as namespace_sem is held.
  */
 

@@ -3,28 +3,29 @@
  * Notifications about mounts: the watched subtrees that contain a mount
  *
  * An event is posted to the watches with WATCH_SUBTREE on the mount and on each of its
- * ancestors.  The ancestors are not searched for watches: a mount of root can propagate
- * below a long chain of mounts in the namespace of a user, and root would pay for the
- * length of the chain.
+ * ancestors.  The ancestors are not searched for watches: a mount of the root user can
+ * propagate below a long chain of mounts in the namespace of another user, and the root
+ * user would pay for the length of the chain.
  *
  * A mount with such watches has a struct watched_subtree.  Each mount points to the
  * innermost watched subtree that contains it, and each subtree to the next outer one.  So
- * a post visits watched subtrees only, whose number is limited as watches are
+ * a post visits watched subtrees only.  Their number is limited by the number of watches
  * (user.max_watch_queue_watches).
  *
  * Cost of changes
  *
  * A new mount gets the pointer of its parent.  The pointers of all mounts in a namespace
  * are updated when the first watch of a subtree is added, and when a system call moves a
- * mount.  namespace_sem is held for writing for one step per mount.  All pointers are
- * updated, so that no chain contains a subtree from before the update.
+ * mount.  This takes time linear in the number of mounts, with namespace_sem held for
+ * writing.  All pointers are updated, so that no chain contains a subtree from before the
+ * update.
  *
- * Propagation moves mounts, too: a mount of root can appear beneath a tree of a user, or
- * disappear from there.  This does not require an update.  A mount that appears has no
- * watches, so the tree remains in the same subtrees.  (If a system call moves a mount
- * beneath another one, it can have watches, and all pointers are updated.)  A mount that
- * disappears can have watches.  Its subtree is no longer live, so the mounts of the tree
- * can continue to point to it.
+ * Propagation moves mounts, too: a mount of the root user can appear beneath a tree of
+ * another user, or disappear from there.  This does not require an update.  A mount that
+ * appears is new and not watched, so the tree remains in the same subtrees.  (A mount that
+ * a system call moves beneath another one can have watches, and all pointers are updated.)
+ * A mount that disappears can have watches.  Its subtree is no longer live, so the mounts
+ * of the tree can continue to point to it.
  *
  * Which subtrees are live
  *
@@ -49,7 +50,8 @@
  *
  * The namespace owns its subtrees.  When a watch is added, those that the update did not
  * reach are freed.  No mount in the namespace and no remaining subtree points to them then.
- * Unmounted mounts can, but their pointers are not used after the unmount was posted.
+ * An unmounted mount may still point to a freed subtree, but this pointer is not used after
+ * the unmount was posted.
  *
  * If a mount points to a live subtree, the mount of this subtree exists.  If a hook noted
  * its unmount, the section posts the records before it drops the references on the mount,
@@ -168,7 +170,10 @@ void mount_add_subtree(struct watched_subtree *new)
 	u64 epoch;
 
 	guard(rwsem_write)(&namespace_sem);
-	/* A watch that is found after this is counted, or its removal ends the epoch */
+	/*
+	 * Read the epoch before checking for a watch: if the last watch is removed after the
+	 * check, the epoch changes, and the subtree is not live.
+	 */
 	read_seqlock_excl(&mount_lock);
 	epoch = mount_notify_epoch;
 	read_sequnlock_excl(&mount_lock);

@@ -291,8 +291,8 @@ EXPORT_SYMBOL_GPL(sb_notify_reconfigured);
  * @frozen: true if it was frozen, or if a suspend ended and it remains frozen
  * @by_suspend: true if it was frozen for a suspend; unused if it was thawed
  *
- * Freezing nests, and only the first freeze and the last thaw are reported.  So a
- * suspend may thaw what a program has frozen, and vice versa.  A thaw has the flag for
+ * Freezing nests, and only the first freeze and the last thaw are reported.  So a suspend
+ * may end a freeze that a program began, and vice versa.  A thaw has the flag for
  * a suspend if the freeze has it.  If the filesystem remains frozen after a suspend,
  * this is reported as a freeze without the flag, unless one was reported before.
  *
@@ -497,8 +497,8 @@ static struct sb_watchers *sb_watchers_alloc(struct super_block *sb, gfp_t gfp)
 }
 
 /*
- * Get or create the watchers of @sb; NULL if out of memory or if @sb is dead.  The
- * caller has an active reference, or only a passive one and ignores the pointer.
+ * Get or create the watchers of @sb; NULL if out of memory or if @sb is dead.  A caller
+ * that has only a passive reference must not use the returned pointer.
  */
 static struct sb_watchers *sb_watchers_get(struct super_block *sb, gfp_t gfp)
 {
@@ -603,7 +603,7 @@ static bool sb_set_born(struct super_block *sb)
 }
 
 /**
- * sb_notify_born - notify watchers of all filesystems that there is a new one
+ * sb_notify_born - notify watchers of all filesystems of a new filesystem
  * @sb: the superblock, which can be mounted
  *
  * Does nothing if this was called for @sb before, as when it is mounted again, or if

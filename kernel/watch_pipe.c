@@ -282,7 +282,7 @@ static int watch_queue_fasync(int fd, struct file *file, int on)
 	if (!on)
 		return ret;
 
-	/* Ordering (C).  Records that are queued already cause no further signal. */
+	/* Ordering (C).  A post to a readable queue does not request a signal. */
 	smp_mb();
 	if (watch_ring_readable(&wqueue->ring)) {
 		spin_lock_irq(&wqueue->ring.lock);

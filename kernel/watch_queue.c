@@ -45,9 +45,9 @@
  *	R, L	exclude each other by watch_list->lock.  Removal by ID finds this
  *		list in the watch, under RCU.
  *	R, C	C finds a watch on the queue's list, takes the lock of the
- *		object's list, and skips the watch if it is off this list.  While
- *		R holds the lock and the watch is on it, the queue is not freed.
- *	L, C	as R, C; in addition, RCU protects the list that C found.
+ *		object's list, and skips the watch if R has unlinked it.  While R
+ *		holds the lock and the watch is linked, the queue is not freed.
+ *	L, C	as for R, C.  In addition, RCU protects the list that C found.
  *
  * Ordering
  *
@@ -370,7 +370,7 @@ static struct watch *watch_find(const struct watch_list *wlist,
 
 /*
  * Each watch adds to the cost of every event on its object, so the number of watches is
- * limited.  As before, watches on keys are also subject to RLIMIT_NOFILE.
+ * limited.  Watches on keys are also subject to RLIMIT_NOFILE, as in earlier kernels.
  */
 static bool watch_charge(struct watch *watch)
 {

@@ -15,7 +15,7 @@
  *	watch_list->lock	the watches of an object; process context
  *	watch_queue->ring.lock	the ring, and the watches of a queue; taken in any
  *				context, so interrupts are disabled
- *	watch_waker->lock	the queues whose readers must be woken; likewise
+ *	watch_waker->lock	the queues whose readers must be woken; any context
  *	watch_queue->wait.lock	sleeping readers and pollers
  *
  * pipe->mutex and watch_list->lock do not nest.  wait.lock does not nest with ring.lock
@@ -75,13 +75,13 @@ struct watch_filter {
 /* Wakes the readers of a user's queues, see kernel/watch_wakeup.c */
 struct watch_waker {
 	spinlock_t lock;			/* protects all but work and ref */
-	struct timerqueue_head requests;	/* of queues, the earliest first */
-	s64 time;			/* virtual time, of the last request, in nanoseconds */
+	struct timerqueue_head requests;	/* of queues, sorted by virtual time */
+	s64 time;			/* virtual time of the last request, in nanoseconds */
 	struct delayed_work work;
-	bool scheduled;			/* the work is queued, or runs and will look again */
+	bool scheduled;			/* the work is queued, or runs and will check again */
 	u32 nr_runs;
 	u64 used;			/* processor time of this run in nanoseconds */
-	u64 next_run;			/* the work does not run before, in ticks */
+	u64 next_run;			/* earliest start of the next run, in ticks */
 	struct kref ref;
 };
 
@@ -96,8 +96,8 @@ struct watch_queue {
 	wait_queue_head_t wait;		/* sleeping readers and pollers */
 	struct watch_waker *waker;	/* of the user that opened the queue */
 	struct timerqueue_node request;	/* for a wake-up, with its virtual time */
-	u32 last_run;			/* run of the waker with the last wake-up */
-	u64 last_used;			/* processor time of it in nanoseconds */
+	u32 last_run;			/* run of the waker in which it was last woken */
+	u64 last_used;			/* processor time of this wake-up in nanoseconds */
 	/* Open files with O_ASYNC, one per entry */
 	struct fasync_struct *fasync[WATCH_QUEUE_MAX_ASYNC];
 	struct hlist_head watches;

@@ -288,7 +288,7 @@ watch_ring_move_losses(struct watch_ring *ring, u32 tail)
 		WRITE_ONCE(ring->lost, ring->lost + *lost_after);
 		*lost_after = 0;
 	}
-	/* An index of long ago, which seems to be ahead of @tail */
+	/* A stale index that appears to be ahead of @tail, as indices wrap */
 	if (ring->marked - tail > ring->depth)
 		ring->marked = tail;
 }
@@ -517,7 +517,7 @@ static inline u32 watch_ring_bytes(const struct watch_ring *ring)
 
 	if (!nr)
 		return bytes;
-	/* Without the lock: the count may be stale, but only 0 matters */
+	/* Without the lock: it only matters whether the count is 0 */
 	if (unlikely(data_race(ring->overrun)))
 		bytes += sizeof(struct watch_notification);
 	if (unlikely(watch_ring_has_marks(ring))) {

@@ -4,9 +4,9 @@
  *
  * When a queue becomes readable, its readers are woken, and those with O_ASYNC are
  * signalled.  A user can make this slow: thousands of tasks can poll one queue.  So a
- * post does not do it, but requests it from the waker of the user, a work item that wakes
- * the readers of one queue after another.  The requests are in a tree, so the cost of one
- * grows with the logarithm of the number of queues that wait.
+ * post does not wake them.  It requests a wake-up from the waker of the user, a work item
+ * that wakes the readers of one queue after another.  The requests are in a tree, so the
+ * cost of one grows with the logarithm of the number of queues with a request.
  *
  * The waker runs immediately if it has not run in the current tick, and one or two ticks
  * later otherwise.  It wakes the readers of a queue once in a tick.  A reader that
@@ -17,18 +17,18 @@
  * processor time of this one has passed.  On average, the wake-ups of a user use at most
  * a sixteenth of a processor, whatever the number of queues.
  *
- * Queues that wait have equal shares of this time.  A request gets a virtual time: that
- * of the waker, plus the processor time that the wake-up is expected to use, which is
- * that of the queue's last one.  The earliest request is next, and advances the time of
- * the waker.  So a queue with short wake-ups does not wait for those that are known to be
- * slow, and a queue that is requested again and again does not stay first.  The first
- * wake-up of a queue is expected to use a whole run.  A queue that is slower than
- * expected is charged when it is requested again.  So a request can wait for one slow
- * wake-up of each other queue of the same waker.
+ * Queues with a request get equal shares of this time.  The virtual time of a request is
+ * the virtual time of the waker, plus the processor time that the wake-up is expected to
+ * use: as much as the previous wake-up of the queue.  The request with the lowest virtual
+ * time is next, and sets the time of the waker.  So a queue with short wake-ups does not
+ * wait for queues that are known to be slow, and a queue that is requested again and again
+ * does not stay first.  The first wake-up of a queue is expected to use a whole run.  A
+ * queue that is slower than expected is charged when it is requested again.  So a request
+ * can wait for one slow wake-up of each other queue of the same waker.
  *
- * All users of a user namespace count as the user that created the outermost one, as for
- * the limit of watches.  A queue that was opened with CAP_SYS_RESOURCE in the initial
- * user namespace has a waker of its own.
+ * Queues that are opened in a user namespace use the waker of the user that created the
+ * namespace, or the outermost one if they are nested.  A queue that was opened with
+ * CAP_SYS_RESOURCE in the initial user namespace has a waker of its own.
  *
  * Processor time is measured, as elapsed time includes that of readers that preempt the
  * kworker.
@@ -263,8 +263,7 @@ static void watch_queue_wake(struct watch_queue *wqueue)
  * watch_waker_next - take the earliest request
  * @waker: the waker
  *
- * Skips queues that this run has woken already, of which there are not more than a run can
- * wake.
+ * Skips queues that this run has woken already.  The length of a run limits their number.
  *
  * Context: Process context, with the waker locked.
  * Return: The queue, with a reference, or NULL if the run must end.
@@ -296,7 +295,7 @@ struct watch_queue *watch_waker_next(struct watch_waker *waker)
  * watch_waker_charge - add a wake-up to the processor time of the run
  * @waker: the waker
  * @wqueue: the queue whose readers were woken
- * @used: processor time in nanoseconds, that of taking the request included
+ * @used: processor time in nanoseconds, including the time to take the request
  *
  * Context: Process context, with the waker locked.
  */
@@ -318,7 +317,7 @@ void watch_waker_end_run(struct watch_waker *waker)
 {
 	lockdep_assert_held(&waker->lock);
 
-	/* Round up, as the current tick has begun before */
+	/* Round up, as the current tick has begun already */
 	waker->next_run = get_jiffies_64() +
 			  nsecs_to_jiffies64(CHARGE_FACTOR * waker->used) + 1;
 	waker->used = 0;
@@ -376,7 +375,7 @@ void watch_waker_run(struct work_struct *work)
 
 static int __init watch_queue_workqueue_init(void)
 {
-	/* A reader may be what a filesystem needs to continue, so it must be woken */
+	/* Memory reclaim may depend on a filesystem, and the filesystem on a reader */
 	watch_queue_wq = alloc_workqueue("watch_queue", WQ_UNBOUND | WQ_MEM_RECLAIM, 0) ?:
 			 system_unbound_wq;
 	return 0;

@@ -231,7 +231,7 @@ struct key_notification {
  *	or its master changed
  * @NOTIFY_MOUNT_FS_CHANGED: the filesystem of the mount was remounted, became
  *	read-only or writable, or was shut down.  One record for each filesystem in
- *	the watched tree, about any of its mounts there
+ *	the watched tree, about one of its mounts there
  * @NOTIFY_MOUNT_ROOT: the mount is the new root of the mount namespace.  Only for a
  *	watch on a namespace
  */
