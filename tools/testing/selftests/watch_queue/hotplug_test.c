@@ -24,6 +24,7 @@
  * WATCH_QUEUE_MODULE= is the path of the module test_module.ko (CONFIG_TEST_LKM).
  */
 #define _GNU_SOURCE
+#include <glob.h>
 #include <termios.h>
 
 #include "block.h"
@@ -33,6 +34,8 @@
 #define VIRTIO_DISK	"/dev/vda"
 #define VIRTIO_REMOVE	"/sys/block/vda/device/../remove"
 #define NVME_BAD_SECTOR	64
+#define NVME_PATHS	"/sys/kernel/debug/nvme[0-9]c[0-9]n1/fault_inject"
+#define NVME_PATH_ERROR	0x370		/* host pathing error */
 #define MAX_EVENTS	256		/* events of one test */
 
 FIXTURE(hotplug)
@@ -218,6 +221,73 @@ TEST_F(hotplug, nvme_flush)
 	EXPECT_TRUE(got(&rig, 1, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_FLUSH, disk, 0, 0, 0));
 	EXPECT_TRUE(got(&rig, 2, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_FLUSH, disk, 0, 0, 0));
 	EXPECT_TRUE(got_no_more(&rig.q));
+	rig_close(&rig);
+	close(disk);
+}
+
+/* Sets an attribute of the fault injection of each path */
+static bool nvme_set(const glob_t *paths, const char *attribute, long value)
+{
+	char name[128];
+	size_t i;
+
+	for (i = 0; i < paths->gl_pathc; i++) {
+		snprintf(name, sizeof(name), "%s/%s", paths->gl_pathv[i], attribute);
+		if (sysctl_set(name, value))
+			return false;
+	}
+	return true;
+}
+
+/* The next command on each path fails; if @final, it is not tried again */
+static bool nvme_fail_paths(const glob_t *paths, bool final)
+{
+	return nvme_set(paths, "verbose", 0) &&
+	       nvme_set(paths, "status", NVME_PATH_ERROR) &&
+	       nvme_set(paths, "dont_retry", final) &&
+	       nvme_set(paths, "times", 1) &&
+	       nvme_set(paths, "probability", 100);
+}
+
+/* Number of commands that still would fail */
+static long nvme_failures_left(const glob_t *paths)
+{
+	char name[128];
+	long left = 0;
+	size_t i;
+
+	for (i = 0; i < paths->gl_pathc; i++) {
+		snprintf(name, sizeof(name), "%s/times", paths->gl_pathv[i]);
+		left += sysctl_get(name);
+	}
+	return left;
+}
+
+/* The error of a path has a record only if the command is not sent to another path. */
+TEST_F(hotplug, nvme_failover)
+{
+	struct rig rig;
+	int disk = watch_nvme_disk(_metadata, &rig);
+	glob_t paths;
+
+	ASSERT_EQ(0, do_mount("none", "/sys/kernel/debug", "debugfs", 0, NULL));
+	ASSERT_EQ(0, glob(NVME_PATHS, 0, NULL, &paths));
+	ASSERT_EQ(2, paths.gl_pathc);
+	ASSERT_TRUE(nvme_fail_paths(&paths, false));
+	EXPECT_EQ(BLOCK, neg(pread(disk, data, BLOCK, 0)));
+	EXPECT_GT(2, nvme_failures_left(&paths));
+	EXPECT_TRUE(got_no_more(&rig.q));
+
+	ASSERT_TRUE(nvme_fail_paths(&paths, true));
+	EXPECT_EQ(-ENOLINK, neg(pread(disk, data, BLOCK, 0)));
+	EXPECT_EQ(1, nvme_failures_left(&paths));
+	EXPECT_TRUE(got(&rig, 1, NOTIFY_BLOCK_TRANSPORT, NOTIFY_BLOCK_OP_READ, disk, 0,
+			BLOCK, 0));
+	EXPECT_TRUE(got(&rig, 2, NOTIFY_BLOCK_TRANSPORT, NOTIFY_BLOCK_OP_READ, disk, 0,
+			BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&rig.q));
+	ASSERT_TRUE(nvme_set(&paths, "probability", 0));
+	globfree(&paths);
 	rig_close(&rig);
 	close(disk);
 }
