@@ -54,11 +54,9 @@
 #include <linux/minmax.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
-#include <linux/sched/clock.h>
 #include <linux/sched/cputime.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/time64.h>
 #include <linux/timerqueue.h>
 #include <linux/user_namespace.h>
 #include <linux/wait.h>
@@ -68,9 +66,6 @@
 
 /* The reciprocal of a user's share of a processor */
 #define CHARGE_FACTOR	16
-
-/* Elapsed time up to this is charged as it is: processor time is slower to read */
-#define SHORT_WAKEUP	(10 * NSEC_PER_USEC)
 
 /* Separate, so that slow wake-ups do not delay unrelated work items */
 static struct workqueue_struct *watch_queue_wq __ro_after_init;
@@ -326,23 +321,6 @@ void watch_waker_end_run(struct watch_waker *waker)
 		watch_waker_schedule(waker);
 }
 
-/*
- * Return the processor time since the last call.  @clock and @runtime are the elapsed
- * time and the processor time at this call, or at an earlier one.
- */
-static u64 watch_waker_used(u64 *clock, u64 *runtime)
-{
-	u64 now = local_clock(), elapsed = now - *clock, used;
-
-	*clock = now;
-	if (elapsed <= SHORT_WAKEUP)
-		return elapsed;
-	now = task_sched_runtime(current);
-	used = min(elapsed, now - *runtime);
-	*runtime = now;
-	return used;
-}
-
 /**
  * watch_waker_run - wake the readers of the user's queues
  * @work: the work item of the waker
@@ -353,9 +331,7 @@ void watch_waker_run(struct work_struct *work)
 {
 	struct watch_waker *waker = container_of(to_delayed_work(work),
 						 struct watch_waker, work);
-	/* At most a tick old; the elapsed time limits what is charged */
-	u64 runtime = READ_ONCE(current->se.sum_exec_runtime);
-	u64 clock = local_clock(), used;
+	u64 start = task_sched_runtime(current), now;
 	struct watch_queue *wqueue;
 
 	spin_lock_irq(&waker->lock);
@@ -363,9 +339,10 @@ void watch_waker_run(struct work_struct *work)
 	while ((wqueue = watch_waker_next(waker))) {
 		spin_unlock_irq(&waker->lock);
 		watch_queue_wake(wqueue);
-		used = watch_waker_used(&clock, &runtime);
+		now = task_sched_runtime(current);
 		spin_lock_irq(&waker->lock);
-		watch_waker_charge(waker, wqueue, used);
+		watch_waker_charge(waker, wqueue, now - start);
+		start = now;
 		kref_put(&wqueue->ref, watch_queue_free);
 	}
 	watch_waker_end_run(waker);
