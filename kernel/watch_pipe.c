@@ -284,11 +284,8 @@ static int watch_queue_fasync(int fd, struct file *file, int on)
 
 	/* Ordering (C).  A post to a readable queue does not request a signal. */
 	smp_mb();
-	if (watch_ring_readable(&wqueue->ring)) {
-		spin_lock_irq(&wqueue->ring.lock);
-		watch_queue_notify(wqueue);
-		spin_unlock_irq(&wqueue->ring.lock);
-	}
+	if (watch_ring_readable(&wqueue->ring))
+		kill_fasync(list, SIGIO, POLL_IN);
 	return ret;
 }
 
