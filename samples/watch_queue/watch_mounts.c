@@ -62,8 +62,8 @@ static char *query_path(__u64 id)
 
 	if (!syscall(__NR_statmount, &req, &buf, sizeof(buf), 0))
 		path = buf.mount.str + buf.mount.mnt_point;
-	else if (errno == ENOENT)
-		return NULL;
+	else if (errno == ENOENT || errno == EPERM)
+		return NULL;	/* unmounted, or cannot be reached from the root directory */
 	else if (errno != EOVERFLOW)
 		err(1, "statmount");
 	copy = strdup(path);
