@@ -22,16 +22,8 @@
  * namespace_unlock() drops the references later, and a mount that stays connected is held
  * by its parent.
  *
- * A remount changes flags under mount_lock alone, so mounts whose flags changed are in a
- * list of their own, mount_noted_flags.  The remount takes namespace_sem afterwards, see
- * mount_notify_flush().  Another section may post the records first.  The task that posts
- * moves these mounts to mount_noted before it begins.  Flags that change later are noted
- * for the next section, and the records of this one do not contain them, see
- * mount_flags_taken().
- *
- * A mount can be unmounted before its records are posted.  Its flags are only noted while
- * it is in a namespace.  umount_tree() removes it from the namespace under mount_lock, and
- * the section then posts the records of all noted mounts.  So no noted mount is freed.
+ * Flags change under mount_lock.  A system call that changes them also holds namespace_sem
+ * if a mount in the namespace was watched, see lock_mount_flags() in fs/namespace.c.
  *
  * Which watches get an event
  *
@@ -49,11 +41,9 @@
  * A hook does a fixed amount of work for each mount that the kernel changes.  It notes
  * only mounts of namespaces in which a mount was watched.  Posting takes time for each
  * watch that gets the record.  The number of watches is limited
- * (user.max_watch_queue_watches).  The depth of a mount does not matter.
- *
- * A section can post changes of flags that other tasks made, one mount for each task.
- * mount_setattr(2), which can change a tree, holds namespace_sem if mounts are watched,
- * so that its own section posts the changes.
+ * (user.max_watch_queue_watches).  The depth of a mount does not matter.  Users can make
+ * copies and slaves of a mount, and each of them has a record.  For copies, this takes
+ * less time than making them.
  *
  * A system call that moves a mount in a namespace with watched subtrees takes time linear
  * in the number of mounts of the namespace, see fs/mount_notify_subtree.c.  The root of a
@@ -63,15 +53,11 @@
  *
  *	namespace_sem		the tree; held for reading while records are posted
  *	mount_lock		mnt_flags
- *	mount_flags_lock	changes of flags
  *	mount_fs_lock		see fs/mount_notify_fs.c; interrupts off
  *	locks of the queue	see kernel/watch_queue_internal.h
  *
  * mount_watches
  *	watches, subtree_watches	set once, with cmpxchg()
- *	flags_change			mount_flags_lock; to note a change, also mount_lock.
- *					mount_flags_taken() reads it under the
- *					seqcount of mount_lock
  *	others				namespace_sem for writing, or the task that posts
  * mount_ns_watches
  *	watches				set once, with cmpxchg()
@@ -93,7 +79,8 @@
  *
  * mount_nr_watches is incremented under namespace_sem and mount_lock before a watch is
  * added.  A change that precedes the increment is visible to the program that adds the
- * watch and then reads the state.  A later change is noted.
+ * watch and then reads the state.  A later change is noted.  The barrier between this
+ * change and the check for watches is in __mount_notify_post().
  */
 
 #include <linux/cleanup.h>
@@ -122,9 +109,6 @@ atomic_t mount_nr_watches = ATOMIC_INIT(0);
 /* Mounts that are new, and mounts with other changes, whose records are not posted yet */
 LIST_HEAD(mount_noted_new);
 LIST_HEAD(mount_noted);
-/* Mounts whose flags changed, protected by mount_flags_lock */
-LIST_HEAD(mount_noted_flags);
-static DEFINE_SPINLOCK(mount_flags_lock);
 
 /* Bits of mount_watches.changes */
 #define MOUNT_NOTED_NEW		0x01
@@ -157,7 +141,7 @@ u64 mount_ns_id(const struct mnt_namespace *ns)
  * False for a mount that is not attached yet, is detached or was unmounted: a namespace
  * that only has detached mounts is never watched.
  */
-static bool mount_in_watched_ns(const struct mount *mnt)
+bool mount_in_watched_ns(const struct mount *mnt)
 {
 	const struct mnt_namespace *ns = READ_ONCE(mnt->mnt_ns);
 
@@ -264,21 +248,14 @@ void __mount_notify_umount(struct list_head *list, bool expired)
 
 void __mount_notify_attr(struct mount *mnt, int old_flags)
 {
-	struct mount_flags_change *f = &mnt->mnt_watches.flags_change;
 	int changed = (mnt->mnt.mnt_flags ^ old_flags) & MNT_USER_SETTABLE_MASK;
 
 	lockdep_assert_held(&mount_lock.lock);
 
 	if (!changed || !mount_in_watched_ns(mnt))
 		return;
-	scoped_guard(spinlock, &mount_flags_lock) {
-		if (!f->changed) {
-			f->old_flags = old_flags;
-			list_add_tail(&f->link, &mount_noted_flags);
-		}
-		/* A flag that changes back is reported: programs may have read the state */
-		f->changed |= changed;
-	}
+	mnt->mnt_watches.changed_flags |= changed;
+	mount_note(mnt, MOUNT_NOTED_FLAGS, false);
 }
 
 /* Does change_mnt_propagation() change the mount itself? */
@@ -370,55 +347,14 @@ static struct mount *mount_ns_root(struct mnt_namespace *ns)
  * Posting
  */
 
-/* Append mounts whose flags changed to the list of the others */
-static noinline void mount_take_flags(void)
-{
-	struct mount_flags_change *f, *last;
-	struct mount *mnt;
-
-	spin_lock(&mount_flags_lock);
-	/* Mounts that are appended from now on wait for the next section */
-	last = list_last_entry(&mount_noted_flags, struct mount_flags_change, link);
-	do {
-		f = list_first_entry(&mount_noted_flags, struct mount_flags_change, link);
-		mnt = container_of(f, struct mount, mnt_watches.flags_change);
-		mnt->mnt_watches.changed_flags = f->changed;
-		mount_note(mnt, MOUNT_NOTED_FLAGS, false);
-		f->changed = 0;
-		list_del(&f->link);
-		cond_resched_lock(&mount_flags_lock);
-	} while (f != last);
-	spin_unlock(&mount_flags_lock);
-}
-
-static int mount_read_flags(const struct mount *mnt)
-{
-	const struct mount_flags_change *f = &mnt->mnt_watches.flags_change;
-
-	return f->changed ? f->old_flags : mnt->mnt.mnt_flags;
-}
-
-/* Return the flags without the changes that wait for the next section */
-static int mount_flags_taken(const struct mount *mnt)
-{
-	/* The flags change and are noted while mount_lock is held for writing */
-	unsigned int seq = read_seqbegin(&mount_lock);
-	int flags = mount_read_flags(mnt);
-
-	if (unlikely(read_seqretry(&mount_lock, seq))) {
-		read_seqlock_excl(&mount_lock);
-		flags = mount_read_flags(mnt);
-		read_sequnlock_excl(&mount_lock);
-	}
-	return flags;
-}
-
 /* Store all members of the record, except the subtype */
 static __always_inline void
 mount_record(struct mount_notification *n, const struct mount *mnt,
-	     const struct mount *parent, const struct mnt_namespace *ns, int flags)
+	     const struct mount *parent, const struct mnt_namespace *ns)
 {
 	const struct super_block *sb = mnt->mnt.mnt_sb;
+	/* Without mount_lock, under which other bits may change now */
+	int flags = data_race(READ_ONCE(mnt->mnt.mnt_flags));
 	u32 info = watch_sizeof(*n);
 
 	if (flags & MNT_READONLY)
@@ -523,7 +459,7 @@ static noinline void mount_post_roots(void)
 		if (!root || root->mnt_id_unique == READ_ONCE(ns->watches.root_id))
 			continue;
 		WRITE_ONCE(ns->watches.root_id, root->mnt_id_unique);
-		mount_record(&n, root, root->mnt_parent, ns, mount_flags_taken(root));
+		mount_record(&n, root, root->mnt_parent, ns);
 		n.watch.subtype = NOTIFY_MOUNT_ROOT;
 		mount_post_ns(ns, &n);
 	}
@@ -555,8 +491,7 @@ static void mount_post_umount(struct mount *mnt, u32 changes)
 	struct mnt_namespace *ns = mnt->mnt_watches.old_ns;
 	struct mount_notification n __uninitialized;
 
-	/* A concurrent remount may still change the flags.  This is not reported. */
-	mount_record(&n, mnt, parent, ns, READ_ONCE(mnt->mnt.mnt_flags));
+	mount_record(&n, mnt, parent, ns);
 	n.watch.subtype = NOTIFY_MOUNT_UNMOUNT;
 	if (changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT))
 		n.watch.info |= NOTIFY_MOUNT_PROPAGATED;
@@ -567,13 +502,14 @@ static void mount_post_umount(struct mount *mnt, u32 changes)
 	mount_post(mnt, parent, ns, &n, TREE_BEFORE);
 }
 
-static void mount_post_flags(struct mount *mnt, struct mount_notification *n, int flags)
+static void mount_post_flags(struct mount *mnt, struct mount_notification *n)
 {
+	bool rdonly = n->watch.info & NOTIFY_MOUNT_IS_RDONLY;
 	int changed = mnt->mnt_watches.changed_flags;
 
 	if (changed & MNT_READONLY)
-		mount_post_change(mnt, n, flags & MNT_READONLY ? NOTIFY_MOUNT_RDONLY :
-								 NOTIFY_MOUNT_RDWR, false);
+		mount_post_change(mnt, n, rdonly ? NOTIFY_MOUNT_RDONLY : NOTIFY_MOUNT_RDWR,
+				  false);
 	if (changed & ~MNT_READONLY)
 		mount_post_change(mnt, n, NOTIFY_MOUNT_SETATTR, false);
 }
@@ -642,13 +578,13 @@ static void mount_post_fs(struct mount *mnt, struct mount_notification *n)
 
 /* Post all changes but NEW of a mount that was not unmounted */
 static noinline void mount_post_others(struct mount *mnt, struct mount_notification *n,
-				       u32 changes, int flags)
+				       u32 changes)
 {
 	/* Post MOVE_TO first, as the other records contain the new parent */
 	if (changes & MOUNT_NOTED_MOVE)
 		mount_post_move(mnt, n, changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_MOVE));
 	if (changes & MOUNT_NOTED_FLAGS)
-		mount_post_flags(mnt, n, flags);
+		mount_post_flags(mnt, n);
 	if (changes & MOUNT_NOTED_PROPAGATION)
 		mount_post_change(mnt, n, NOTIFY_MOUNT_PROPAGATION,
 				  changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_PROPAGATION));
@@ -660,7 +596,6 @@ static void mount_post_changes(struct mount *mnt)
 {
 	struct mount_notification n __uninitialized;
 	u32 changes = mnt->mnt_watches.changes;
-	int flags;
 
 	if (changes & MOUNT_NOTED_UMOUNT) {
 		if (!(changes & MOUNT_NOTED_NEW))
@@ -670,12 +605,11 @@ static void mount_post_changes(struct mount *mnt)
 	/* @mnt was unmounted when no mount was watched, so the unmount was not noted */
 	if (!mnt->mnt_ns)
 		return;
-	flags = mount_flags_taken(mnt);
-	mount_record(&n, mnt, mnt->mnt_parent, mnt->mnt_ns, flags);
+	mount_record(&n, mnt, mnt->mnt_parent, mnt->mnt_ns);
 	if (changes & MOUNT_NOTED_NEW)
 		mount_post_new(mnt, &n, changes);
 	else
-		mount_post_others(mnt, &n, changes, flags);
+		mount_post_others(mnt, &n, changes);
 }
 
 /* Hooks that change @list hold namespace_sem for writing, so none runs now */
@@ -686,6 +620,7 @@ static void mount_post_list(struct list_head *list)
 	list_for_each_entry_safe(mnt, next, list, mnt_watches.noted) {
 		mount_post_changes(mnt);
 		mnt->mnt_watches.changes = 0;
+		mnt->mnt_watches.changed_flags = 0;
 		mnt->mnt_watches.old_parent = NULL;
 		mnt->mnt_watches.old_ns = NULL;
 		if (!list_entry_is_head(next, list, mnt_watches.noted))
@@ -696,8 +631,8 @@ static void mount_post_list(struct list_head *list)
 
 void __mount_notify_post(void)
 {
-	if (!list_empty(&mount_noted_flags))
-		mount_take_flags();
+	/* Pairs with the barrier in add_watch_to_object() */
+	smp_mb__before_post();
 	/* A new mount may be the parent of one that moved earlier in the section */
 	if (!list_empty(&mount_noted_new))
 		mount_post_list(&mount_noted_new);
@@ -714,14 +649,6 @@ void __mount_notify_prepare(void)
 
 	mount_update_subtrees(mount_moved_ns);
 	mount_moved_ns = NULL;
-}
-
-void __mount_notify_flush(void)
-{
-	if (!READ_ONCE(current->nsproxy->mnt_ns->watches.watched))
-		return;
-	down_write(&namespace_sem);
-	mount_notify_unlock();
 }
 
 /*

@@ -35,18 +35,6 @@ struct mount_subtree_link {
 };
 
 /**
- * struct mount_flags_change - a change of the flags of a mount
- * @link: link in the list of mounts whose flags changed
- * @old_flags: mnt_flags before the first change
- * @changed: all flags that changed; the mount is in the list if it is not 0
- */
-struct mount_flags_change {
-	struct list_head link;
-	int old_flags;
-	int changed;
-};
-
-/**
  * struct mount_watches - watches on a mount, and its changes that are not posted yet
  * @watches: watches on this mount alone; NULL until the first one is added
  * @subtree_watches: watches with WATCH_SUBTREE; NULL until the first one is added
@@ -60,7 +48,6 @@ struct mount_flags_change {
  * @old_group: peer group before the mount leaves it
  * @old_parent: parent before the first move or the unmount, else NULL
  * @old_ns: namespace before the unmount
- * @flags_change: change of flags that is not in @changes yet
  *
  * See the banner of fs/mount_notify.c for the protection of the members.
  */
@@ -75,7 +62,6 @@ struct mount_watches {
 	int old_group;
 	struct mount *old_parent;
 	struct mnt_namespace *old_ns;
-	struct mount_flags_change flags_change;
 };
 
 /**
@@ -99,7 +85,7 @@ struct mount_ns_watches {
 };
 
 extern atomic_t mount_nr_watches;
-extern struct list_head mount_noted_new, mount_noted, mount_noted_flags;
+extern struct list_head mount_noted_new, mount_noted;
 extern struct mnt_namespace *mount_moved_ns;
 
 void __mount_notify_new(struct mount *mnt, bool propagated);
@@ -109,8 +95,8 @@ void __mount_notify_attr(struct mount *mnt, int old_flags);
 void __mount_notify_propagation(struct mount *mnt, int type);
 void __mount_notify_slaves(struct mount *mnt, const struct mount *master);
 void __mount_notify_group(struct mount *mnt);
+bool mount_in_watched_ns(const struct mount *mnt);
 void __mount_notify_post(void);
-void __mount_notify_flush(void);
 void __mount_notify_prepare(void);
 u64 mount_ns_id(const struct mnt_namespace *ns);
 void mount_notify_adding(struct mnt_namespace *ns);
@@ -126,14 +112,25 @@ static inline bool mount_watched(void)
 	return unlikely(atomic_read(&mount_nr_watches));
 }
 
-/*
- * True if changes are noted.  The task that downgrades namespace_sem posts them.  Flags
- * can be noted at any time.  The task that notes them takes namespace_sem afterwards.
+/**
+ * mount_notify_flags_watched - check whether changes of flags are noted
+ * @mnt: the mount, or the root of the tree
+ *
+ * Context: mount_lock held for writing until the flags have changed, as a watch may be
+ *	added.
+ * Return: true if namespace_sem must be held for writing, too.
  */
+static inline bool mount_notify_flags_watched(const struct mount *mnt)
+{
+	return mount_watched() && mount_in_watched_ns(mnt);
+}
+
+/* True if changes are noted.  The task that downgrades namespace_sem posts them. */
 static inline bool mount_notify_pending(void)
 {
-	return unlikely(!list_empty(&mount_noted_new) || !list_empty(&mount_noted) ||
-			!list_empty(&mount_noted_flags));
+	lockdep_assert_held(&namespace_sem);
+
+	return unlikely(!list_empty(&mount_noted_new) || !list_empty(&mount_noted));
 }
 
 /**
@@ -179,21 +176,6 @@ static inline void mount_notify_unlock(void)
 	downgrade_write(&namespace_sem);
 	mount_notify_post();
 	up_read(&namespace_sem);
-}
-
-/**
- * mount_notify_flush - post changes of flags that were noted without namespace_sem
- *
- * The mounts are in the namespace of the caller, or detached.  When this returns, the
- * records have been posted, even if another task posts them.
- *
- * Context: Process context, namespace_sem not held.  May sleep.
- */
-static inline void mount_notify_flush(void)
-{
-	/* The last watch may have been removed after the change was noted */
-	if (mount_watched() || mount_notify_pending())
-		__mount_notify_flush();
 }
 
 /**
@@ -250,6 +232,11 @@ static inline void __mount_notify_group(struct mount *mnt)
 {
 }
 
+static inline bool mount_notify_flags_watched(const struct mount *mnt)
+{
+	return false;
+}
+
 static inline bool mount_notify_pending(void)
 {
 	return false;
@@ -266,10 +253,6 @@ static inline void mount_notify_post(void)
 static inline void mount_notify_unlock(void)
 {
 	up_write(&namespace_sem);
-}
-
-static inline void mount_notify_flush(void)
-{
 }
 
 static inline void mount_notify_destroy(struct mount_watches *watches, u64 mnt_id)
@@ -328,9 +311,8 @@ static inline void mount_notify_umount(struct list_head *list, bool expired)
  * @mnt: the mount
  * @old_flags: the old mnt_flags
  *
- * The caller calls mount_notify_flush() or namespace_unlock() afterwards.
- *
- * Context: mount_lock held for writing.
+ * Context: mount_lock held for writing, and namespace_sem if
+ *	mount_notify_flags_watched().
  */
 static inline void mount_notify_attr(struct mount *mnt, int old_flags)
 {
