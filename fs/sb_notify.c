@@ -315,13 +315,15 @@ void sb_notify_frozen(struct super_block *sb, bool frozen, bool by_suspend)
 	}
 }
 
-/* Return false if this was reported before */
+/* Return false if this was reported before.  @state is 0 or SB_NOTIFY_FINAL. */
 static bool sb_stop(struct super_block *sb, u32 state)
 {
 	lockdep_assert_held(&sb->s_notify_lock);
 
-	if (sb->s_notify_state & SB_NOTIFY_RDONLY)
+	if (sb->s_notify_state & SB_NOTIFY_RDONLY) {
+		sb_set_state(sb, 0, state);
 		return false;
+	}
 	sb_set_state(sb, 0, SB_NOTIFY_RDONLY | SB_NOTIFY_ERROR | state);
 	sb_post_event(sb, NOTIFY_SB_RDONLY, 0, NULL, NULL);
 	return true;

@@ -215,7 +215,7 @@ static struct super_block *sb_test_locked(struct kunit *test)
 }
 
 /* What errors and remounts do to the state of a filesystem. */
-static void sb_notify_test_state(struct kunit *test)
+static void sb_test_state(struct kunit *test, bool by_error)
 {
 	struct super_block *sb = sb_test_locked(test);
 
@@ -231,13 +231,24 @@ static void sb_notify_test_state(struct kunit *test)
 	sb_notify_rdonly(sb);
 	KUNIT_EXPECT_FALSE(test, sb_rejects_changes(sb));
 
-	/* No remount makes the filesystem writable, although it was read-only before */
+	/*
+	 * No remount makes the filesystem writable, although it was read-only before, by an
+	 * earlier error or not
+	 */
 	sb->s_flags |= SB_RDONLY;
+	if (by_error)
+		sb_notify_rdonly(sb);
 	sb_notify_aborted(sb);
 	sb->s_flags &= ~SB_RDONLY;
 	sb_notify_reconfigured(sb, true);
 	KUNIT_EXPECT_TRUE(test, sb_rejects_changes(sb));
 	up_write(&sb->s_umount);
+}
+
+static void sb_notify_test_state(struct kunit *test)
+{
+	sb_test_state(test, false);
+	sb_test_state(test, true);
 }
 
 static bool sb_test_frozen(struct super_block *sb, bool frozen, bool by_suspend)
