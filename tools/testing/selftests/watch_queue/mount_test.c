@@ -411,9 +411,9 @@ TEST_F(mounts, propagation_type)
 	ASSERT_EQ(0, do_setattr("a/b", false, 0, 0, MS_SHARED));
 	GOT(PROPAGATION, b, a, 0, BY_SUBTREE | NOTIFY_MOUNT_IS_RDONLY);
 	ASSERT_EQ(0, do_setattr("a", true, 0, MOUNT_ATTR_RDONLY, MS_UNBINDABLE));
+	GOT(RDWR, a, self->base, 0, 0);
 	GOT(RDWR, b, a, 0, BY_SUBTREE);
 	GOT(PROPAGATION, b, a, 0, BY_SUBTREE);
-	GOT(RDWR, a, self->base, 0, 0);
 	GOT_NO_MORE();
 }
 
