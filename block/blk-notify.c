@@ -282,7 +282,7 @@ static bool blk_is_probe(const struct request *rq, blk_status_t status)
 /*
  * Drivers need not retry readahead, so a failure can be temporary.  A page that a program
  * uses is read again, without the flag.  A bad medium is reported, as the second read may
- * use another copy.  A request can contain several merged bios.  That for a flush has none.
+ * use another copy.  A request can contain several bios.  The request for a flush has none.
  */
 static bool blk_is_readahead(const struct request *rq, blk_status_t status)
 {

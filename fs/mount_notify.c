@@ -51,6 +51,7 @@
  *
  * Locks, outer to inner
  *
+ *	sb->s_umount		held by remounts until the flags have changed
  *	namespace_sem		the tree; held for reading while records are posted
  *	mount_lock		mnt_flags
  *	mount_fs_lock		see fs/mount_notify_fs.c; interrupts off
@@ -161,8 +162,7 @@ static void mount_add_change(struct mount *mnt, u32 change, bool indirect)
 
 static void mount_note(struct mount *mnt, u32 change, bool indirect)
 {
-	/* A hook holds it for writing, the task that posts holds it for reading */
-	lockdep_assert_held(&namespace_sem);
+	lockdep_assert_held_write(&namespace_sem);
 
 	if (!mnt->mnt_watches.changes)
 		list_add_tail(&mnt->mnt_watches.noted, change == MOUNT_NOTED_NEW ?
@@ -353,7 +353,7 @@ mount_record(struct mount_notification *n, const struct mount *mnt,
 	     const struct mount *parent, const struct mnt_namespace *ns)
 {
 	const struct super_block *sb = mnt->mnt.mnt_sb;
-	/* Without mount_lock, under which other bits may change now */
+	/* Without mount_lock.  Bits that are used here do not change while @mnt is mounted. */
 	int flags = data_race(READ_ONCE(mnt->mnt.mnt_flags));
 	u32 info = watch_sizeof(*n);
 

@@ -45,7 +45,7 @@ static struct mount *find_mount(__u64 id)
 	return NULL;
 }
 
-/* A copy of the path of a mount, or NULL if it was unmounted in the meantime */
+/* A copy of the path of a mount, or NULL if it is unmounted or cannot be reached */
 static char *query_path(__u64 id)
 {
 	static union {
@@ -63,7 +63,7 @@ static char *query_path(__u64 id)
 	if (!syscall(__NR_statmount, &req, &buf, sizeof(buf), 0))
 		path = buf.mount.str + buf.mount.mnt_point;
 	else if (errno == ENOENT || errno == EPERM)
-		return NULL;	/* unmounted, or cannot be reached from the root directory */
+		return NULL;
 	else if (errno != EOVERFLOW)
 		err(1, "statmount");
 	copy = strdup(path);
