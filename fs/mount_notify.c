@@ -9,10 +9,10 @@
  * From a change to a record
  *
  * Most hooks run under mount_lock, where path walks wait, so they do not post.  They
- * note the change in the mount and append the mount to a list.  This needs no memory,
- * so no change is lost.  namespace_unlock() downgrades namespace_sem and then posts the
- * records.  Until they are posted, the tree does not change again, but statmount() and
- * path walks continue.
+ * note the change in the mount and append the mount to a list.  This does not allocate
+ * memory, so no change is lost.  namespace_unlock() downgrades namespace_sem and then
+ * posts the records.  Until they are posted, the tree does not change again, but
+ * statmount() and path walks continue.
  *
  * The records describe the difference between the tree before and the tree after the
  * section in which namespace_sem was held for writing.  A mount that was added and
@@ -89,7 +89,6 @@
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
 #include <linux/lockdep.h>
-#include <linux/nsproxy.h>
 #include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
