@@ -223,6 +223,10 @@ static uint64_t run_listmount(const struct scenario *s)
  * The queue
  */
 
+/* Mounts that are made and unmounted: many, as the kernel allocates pages for several */
+#define CHANGES		1024
+
+
 bool watch_mounts(int fds[2])
 {
 	struct watch_queue_watch args = {
@@ -230,7 +234,7 @@ bool watch_mounts(int fds[2])
 	};
 
 	args.fd = keep(open("/", O_PATH | O_CLOEXEC));
-	return open_queue(fds, BATCH) &&
+	return open_queue(fds, 2 * CHANGES) &&
 	       !ioctl(fds[0], IOC_WATCH_QUEUE_ADD_WATCH, &args);
 }
 
@@ -469,10 +473,10 @@ struct group mount_rows(void)
 {
 	static const struct scenario rows[] = {
 		{ "mounts-change", .setup = setup_unwatched,
-		  .prepare = prepare_change, .run = run_change, .ops = BATCH / 4 },
+		  .prepare = prepare_change, .run = run_change, .ops = CHANGES },
 		{ "mounts-change-watched", .minus = "mounts-change",
 		  .setup = setup_queue, .prepare = prepare_change,
-		  .run = run_change, .ops = BATCH / 4, .len = 1 },
+		  .run = run_change, .ops = CHANGES, .len = 1 },
 		{ "mounts-deep", .setup = setup_unwatched,
 		  .prepare = prepare_deep, .run = run_deep, .ops = DEPTH },
 		{ "mounts-deep-watched", .minus = "mounts-deep",
@@ -485,10 +489,10 @@ struct group mount_rows(void)
 		  .run = run_tuck, .ops = COPIES, .len = 1 },
 		{ "mounts-change-deep", .setup = setup_unwatched,
 		  .prepare = prepare_deep, .run = run_change_deep,
-		  .ops = BATCH / 4 },
+		  .ops = CHANGES },
 		{ "mounts-change-deep-watched", .minus = "mounts-change-deep",
 		  .setup = setup_queue, .prepare = prepare_deep,
-		  .run = run_change_deep, .ops = BATCH / 4, .len = 1 },
+		  .run = run_change_deep, .ops = CHANGES, .len = 1 },
 		FIND(mountinfo, 10), FIND(listmount, 10), FIND(queue, 10),
 		FIND(mountinfo, 1000), FIND(listmount, 1000), FIND(queue, 1000),
 		{ "mounts-1000-record", .setup = setup_queue,
