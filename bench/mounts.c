@@ -226,7 +226,6 @@ static uint64_t run_listmount(const struct scenario *s)
 /* Mounts that are made and unmounted: many, as the kernel allocates pages for several */
 #define CHANGES		1024
 
-
 bool watch_mounts(int fds[2])
 {
 	struct watch_queue_watch args = {
