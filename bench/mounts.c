@@ -223,7 +223,7 @@ static uint64_t run_listmount(const struct scenario *s)
  * The queue
  */
 
-/* Mounts that are made and unmounted: many, as the kernel allocates pages for several */
+/* Mounts that are made and unmounted.  The kernel allocates memory for several mounts. */
 #define CHANGES		1024
 
 bool watch_mounts(int fds[2])

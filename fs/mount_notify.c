@@ -352,7 +352,7 @@ mount_record(struct mount_notification *n, const struct mount *mnt,
 	     const struct mount *parent, const struct mnt_namespace *ns)
 {
 	const struct super_block *sb = mnt->mnt.mnt_sb;
-	/* Without mount_lock.  Bits that are used here do not change while @mnt is mounted. */
+	/* mount_lock is not held: other bits may change, and all bits of an unmounted mount */
 	int flags = data_race(READ_ONCE(mnt->mnt.mnt_flags));
 	u32 info = watch_sizeof(*n);
 

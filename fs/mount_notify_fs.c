@@ -16,8 +16,8 @@
  * mount_fs_lock protects mount_fs_next, mount_fs_scheduled and the list, which
  * s_mounts_changed links.  The work item holds mount_lock while it takes a superblock off
  * the list and walks the mounts of the superblock.  The superblock is not freed during
- * this, as mount_notify_destroy_fs() takes mount_lock.  Noted mounts are in a namespace, and hold
- * a reference on the superblock, as long as namespace_sem is held.
+ * this, as mount_notify_destroy_fs() takes mount_lock.  Noted mounts are in a namespace,
+ * and hold a reference on the superblock, as long as namespace_sem is held.
  */
 
 #include <linux/cleanup.h>
