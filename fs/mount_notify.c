@@ -386,8 +386,9 @@ static void mount_post_direct(const struct mount *at,
 	post_watch_notification(wlist, &n->watch, NULL, at->mnt_id_unique);
 }
 
-static void mount_post_subtree(const struct watched_subtree *subtree,
-			       struct mount_notification *n)
+static __always_inline void
+mount_post_subtree(const struct watched_subtree *subtree,
+		   struct mount_notification *n)
 {
 	const struct mount *at = subtree->mnt;
 	u64 id = at->mnt_id_unique;
@@ -484,21 +485,18 @@ static void mount_post_new(struct mount *mnt, struct mount_notification *n, u32 
 	mount_post(mnt, mnt->mnt_parent, mnt->mnt_ns, n, TREE_AFTER);
 }
 
-static void mount_post_umount(struct mount *mnt, u32 changes)
+static void mount_post_umount(struct mount *mnt, struct mount_notification *n, u32 changes)
 {
-	const struct mount *parent = mnt->mnt_watches.old_parent;
 	struct mnt_namespace *ns = mnt->mnt_watches.old_ns;
-	struct mount_notification n __uninitialized;
 
-	mount_record(&n, mnt, parent, ns);
-	n.watch.subtype = NOTIFY_MOUNT_UNMOUNT;
-	if (changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT))
-		n.watch.info |= NOTIFY_MOUNT_PROPAGATED;
-	if (changes & MOUNT_NOTED_EXPIRED)
-		n.watch.info |= NOTIFY_MOUNT_EXPIRED;
 	if (mnt->mnt_id_unique == READ_ONCE(ns->watches.root_id))
 		mount_root_changed(ns);
-	mount_post(mnt, parent, ns, &n, TREE_BEFORE);
+	n->watch.subtype = NOTIFY_MOUNT_UNMOUNT;
+	if (changes & MOUNT_NOTED_INDIRECT(MOUNT_NOTED_UMOUNT))
+		n->watch.info |= NOTIFY_MOUNT_PROPAGATED;
+	if (changes & MOUNT_NOTED_EXPIRED)
+		n->watch.info |= NOTIFY_MOUNT_EXPIRED;
+	mount_post(mnt, mnt->mnt_watches.old_parent, ns, n, TREE_BEFORE);
 }
 
 static void mount_post_flags(struct mount *mnt, struct mount_notification *n)
@@ -594,49 +592,48 @@ static noinline void mount_post_others(struct mount *mnt, struct mount_notificat
 static void mount_post_changes(struct mount *mnt)
 {
 	struct mount_notification n __uninitialized;
-	u32 changes = mnt->mnt_watches.changes;
+	struct mount_watches *w = &mnt->mnt_watches;
+	const struct mount *parent = mnt->mnt_parent;
+	const struct mnt_namespace *ns = mnt->mnt_ns;
+	u32 changes = w->changes;
 
 	if (changes & MOUNT_NOTED_UMOUNT) {
-		if (!(changes & MOUNT_NOTED_NEW))
-			mount_post_umount(mnt, changes);
+		if (changes & MOUNT_NOTED_NEW)
+			return;
+		parent = w->old_parent;
+		ns = w->old_ns;
+	} else if (!ns) {
+		/* Unmounted when no mount was watched, so the unmount was not noted */
 		return;
 	}
-	/* @mnt was unmounted when no mount was watched, so the unmount was not noted */
-	if (!mnt->mnt_ns)
-		return;
-	mount_record(&n, mnt, mnt->mnt_parent, mnt->mnt_ns);
-	if (changes & MOUNT_NOTED_NEW)
+	mount_record(&n, mnt, parent, ns);
+	if (changes & MOUNT_NOTED_UMOUNT)
+		mount_post_umount(mnt, &n, changes);
+	else if (changes & MOUNT_NOTED_NEW)
 		mount_post_new(mnt, &n, changes);
 	else
 		mount_post_others(mnt, &n, changes);
 }
 
-/* Hooks that change @list hold namespace_sem for writing, so none runs now */
-static void mount_post_list(struct list_head *list)
+void __mount_notify_post(void)
 {
 	struct mount *mnt, *next;
 
-	list_for_each_entry_safe(mnt, next, list, mnt_watches.noted) {
+	/* Pairs with the barrier in add_watch_to_object() */
+	smp_mb__before_post();
+	/* A new mount may be the parent of one that moved earlier in the section */
+	list_splice_init(&mount_noted_new, &mount_noted);
+	/* Hooks that change the list hold namespace_sem for writing, so none runs now */
+	list_for_each_entry_safe(mnt, next, &mount_noted, mnt_watches.noted) {
 		mount_post_changes(mnt);
 		mnt->mnt_watches.changes = 0;
 		mnt->mnt_watches.changed_flags = 0;
 		mnt->mnt_watches.old_parent = NULL;
 		mnt->mnt_watches.old_ns = NULL;
-		if (!list_entry_is_head(next, list, mnt_watches.noted))
+		if (!list_entry_is_head(next, &mount_noted, mnt_watches.noted))
 			cond_resched();
 	}
-	INIT_LIST_HEAD(list);
-}
-
-void __mount_notify_post(void)
-{
-	/* Pairs with the barrier in add_watch_to_object() */
-	smp_mb__before_post();
-	/* A new mount may be the parent of one that moved earlier in the section */
-	if (!list_empty(&mount_noted_new))
-		mount_post_list(&mount_noted_new);
-	if (!list_empty(&mount_noted))
-		mount_post_list(&mount_noted);
+	INIT_LIST_HEAD(&mount_noted);
 	if (mount_changed_ns)
 		mount_post_roots();
 	mount_notify_section++;

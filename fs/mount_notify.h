@@ -174,7 +174,7 @@ static inline void mount_notify_unlock(void)
 	}
 	mount_notify_prepare();
 	downgrade_write(&namespace_sem);
-	mount_notify_post();
+	__mount_notify_post();
 	up_read(&namespace_sem);
 }
 
