@@ -13,8 +13,9 @@
  * This measures work done for the abuser in the context of other users, and the time
  * that locks are held. The abuser may use idle processor time, as every user may.
  * Therefore the victim and the bystander have real-time priority, and the woken
- * processes have SCHED_IDLE. The victim pauses between operations, so that work that the
- * kernel deferred to the victim's processor can run.
+ * processes have SCHED_IDLE. The victim pauses before each operation: work that the kernel
+ * deferred to the victim's processor can run, and the caches are cold with and without the
+ * abuser. (Undoing the previous operation can take much longer with the abuser.)
  *
  * The last scenes measure something else: the length of a read(), and the processor time
  * of kworkers.
@@ -63,8 +64,10 @@
 #define NR_PAIRS	5		/* of samples with and without the abuser */
 #define MS		1000000ULL	/* in ns */
 #define SAMPLE		(600 * MS)	/* minimum length of a sample */
+#define SAMPLE_OPS	12		/* minimum number of operations in a sample */
 #define SCENE		(150000 * MS)	/* no further pair of samples after this */
 #define PAUSE		MS
+#define PAUSE_OP	(50 * MS)	/* before each operation */
 #define BATCH		16		/* short operations that are timed together */
 
 /* Resources of the abuser: with --full, and without */
@@ -1562,6 +1565,7 @@ static double time_op(void)
 
 	if (scene->before)
 		scene->before();
+	pause_for(PAUSE_OP);
 	begin = now();
 	do {
 		scene->op();
@@ -1581,10 +1585,9 @@ static void sample_op(double *figures)
 		bystander_begin(1);
 	begin = now();
 	do {
-		pause_for(PAUSE);
 		sum += time_op();
 		nr++;
-	} while (now() - begin < SAMPLE);
+	} while (now() - begin < SAMPLE || nr < SAMPLE_OPS);
 	figures[0] = sum / nr;
 	if (scene->figures[1])
 		figures[1] = bystander_end();
