@@ -156,7 +156,7 @@ struct watch_queue_watch {
 /* Flags: WATCH_TYPE_MOUNT_NOTIFY */
 #define WATCH_SUBTREE		0x00000001	/* Also watch all mounts below */
 /* Flags: WATCH_TYPE_SB_NOTIFY */
-#define WATCH_REPORT_STATE	0x00000002	/* Add no watch; report the state again */
+#define WATCH_REPORT_STATE	0x00000002	/* Only report the state again */
 
 /**
  * struct watch_notification_removal - WATCH_META_REMOVAL_NOTIFICATION
@@ -288,9 +288,9 @@ struct mount_notification {
 
 /**
  * enum superblock_notification_subtype - events of WATCH_TYPE_SB_NOTIFY
- * @NOTIFY_SB_RDONLY: the filesystem rejects changes, because of a remount or,
- *	with %NOTIFY_SB_BY_ERROR, because of an error.  A remount may also have changed
- *	other options
+ * @NOTIFY_SB_RDONLY: the filesystem rejects changes, because of a remount or a requested
+ *	shutdown or, with %NOTIFY_SB_BY_ERROR, because of an error.  A remount may also
+ *	have changed other options
  * @NOTIFY_SB_RDWR: the filesystem accepts changes again, because of a remount, which
  *	may also have changed other options
  * @NOTIFY_SB_RECONFIGURED: the filesystem was remounted, possibly with other options,
@@ -339,7 +339,7 @@ enum superblock_notification_subtype {
  * WATCH_INFO_TYPE_INFO of WATCH_TYPE_SB_NOTIFY: the state of the filesystem when the
  * record was posted
  */
-#define NOTIFY_SB_IS_RDONLY	WATCH_INFO_FLAG_0 /* Accepts no changes */
+#define NOTIFY_SB_IS_RDONLY	WATCH_INFO_FLAG_0 /* Rejects changes */
 #define NOTIFY_SB_BY_ERROR	WATCH_INFO_FLAG_1 /* ... because of an error */
 #define NOTIFY_SB_IS_SHUTDOWN	WATCH_INFO_FLAG_2 /* Was shut down */
 #define NOTIFY_SB_IN_USER_NS	WATCH_INFO_FLAG_3 /* Not owned by the initial user namespace */
