@@ -406,7 +406,8 @@ static bool bio_is_part(const struct bio *bio)
  * In Linux 7.1, the alignment of a program's buffer is only checked when a bio is split.
  * So any user can send a misaligned bio to dm-crypt, dm-integrity and dm-verity, which
  * fail it with an I/O error.  These are stacked: if the bio fails for another reason, the
- * lower device reports it.
+ * lower device reports it.  btt and dcssblk do the same, but are not stacked, and their
+ * medium may be bad.  So their errors are reported.
  *
  * The driver may have split off the first part, so check the whole vector of the bio.
  */
