@@ -118,6 +118,45 @@ static void sb_notify_test_quota_limit(struct kunit *test)
 	sb_quota_destroy(sbw);
 }
 
+static u32 sb_test_summaries;
+
+static void sb_test_summary(struct watch_ratelimit *rl, const void *event, u32 suppressed)
+{
+	sb_test_summaries++;
+}
+
+/* Suppress a warning of each rate limit */
+static void sb_test_suppress(struct sb_watchers *sbw)
+{
+	const struct sb_quota_warning w = { .qid = make_kqid(&init_user_ns, USRQUOTA, 1) };
+
+	for (u32 i = 0; i <= SB_QUOTA_LIMITS; i++) {
+		struct watch_ratelimit *rl =
+			i < SB_QUOTA_LIMITS ? &sbw->quota[i].rl : &sbw->quota_rest.rl;
+
+		rl->post = sb_test_summary;
+		rl->open = true;
+		rl->room = 0;
+		watch_ratelimit_post(rl, &w, sizeof(w));
+	}
+	sb_test_summaries = 0;
+}
+
+/* All rate limits, with the shared one, are flushed and destroyed. */
+static void sb_notify_test_quota_flush(struct kunit *test)
+{
+	struct sb_watchers *sbw = kunit_kzalloc(test, sizeof(*sbw), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, sbw);
+	sb_quota_init(sbw);
+	sb_test_suppress(sbw);
+	sb_quota_flush(sbw);
+	KUNIT_EXPECT_EQ(test, SB_QUOTA_LIMITS + 1, sb_test_summaries);
+	sb_test_suppress(sbw);
+	sb_quota_destroy(sbw);
+	KUNIT_EXPECT_EQ(test, SB_QUOTA_LIMITS + 1, sb_test_summaries);
+}
+
 static u32 sb_test_posted[SB_ERROR_KINDS];
 
 static void sb_test_post(struct watch_ratelimit *rl, const void *event, u32 suppressed)
@@ -281,6 +320,7 @@ static void sb_notify_test_frozen(struct kunit *test)
 static struct kunit_case sb_notify_test_cases[] = {
 	KUNIT_CASE(sb_notify_test_quota),
 	KUNIT_CASE(sb_notify_test_quota_limit),
+	KUNIT_CASE(sb_notify_test_quota_flush),
 	KUNIT_CASE(sb_notify_test_unwatched),
 	KUNIT_CASE(sb_notify_test_limits),
 	KUNIT_CASE(sb_notify_test_state),

@@ -255,7 +255,17 @@ static void watch_queue_test_payload_user(struct kunit *test)
 							 &to, &err));
 		KUNIT_ASSERT_EQ(test, 1, iov_iter_count(&to));
 		KUNIT_ASSERT_EQ(test, 0, copy_from_user(ctx->buf, ubuf, PAGE_SIZE));
-		KUNIT_ASSERT_EQ(test, TEST_ID << 8 | len, *(u32 *)(ctx->buf + 4));
+		for (u32 i = 0; i < 2; i++) {
+			struct test_record want = {
+				.n.type		= TEST_TYPE,
+				.n.subtype	= NOTIFY_KEY_UPDATED,
+				.n.info		= TEST_ID << 8 | len,
+				.serial		= ctx->serial - 2 + i,
+			};
+
+			KUNIT_ASSERT_MEMEQ(test, ctx->buf + i * len, &want,
+					   min(len, sizeof(want.n) + sizeof(want.serial)));
+		}
 		for (u32 i = 12; i < len; i++) {
 			KUNIT_ASSERT_EQ(test, test_byte(len, i), ctx->buf[i]);
 			KUNIT_ASSERT_EQ(test, test_byte(len, i), ctx->buf[len + i]);

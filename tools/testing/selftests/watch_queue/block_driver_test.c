@@ -512,8 +512,8 @@ TEST_F(scsi, flush_cache)
 }
 
 /*
- * Failed readahead is only reported if the medium is bad.  The page is read again if a
- * program uses it.
+ * Failed readahead is only reported if the medium or the protection information is bad.
+ * The page is read again if a program uses it.
  */
 TEST_F(scsi, readahead)
 {
@@ -546,6 +546,15 @@ TEST_F(scsi, readahead)
 				s->disk, 32 * BLOCK / 512, BLOCK, 0));
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
+
+	/* So may that of wrong protection information */
+	ASSERT_EQ(0, write_text(s->inject, "2 1 28 0 0 2 5 10 1"));
+	EXPECT_EQ(-EIO, neg(pread(fd, data, BLOCK, 48 * BLOCK)));
+	for (i = 0; i < 2; i++)
+		EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_PROTECTION, NOTIFY_BLOCK_OP_READ,
+				s->disk, 48 * BLOCK / 512, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
 	EXPECT_EQ(0, neg(ioctl(fd, BLKRASET, before)));
 	close(fd);
 }
@@ -556,6 +565,14 @@ static int refuse_write_same(struct scsi *s, bool refuse)
 	int ret = write_text(s->inject, refuse ? "2 1 41 0 0 2 5 24 0" : "- 2 41");
 
 	return ret ? ret : write_text(s->inject, refuse ? "2 1 93 0 0 2 5 24 0" : "- 2 93");
+}
+
+/* WRITE SAME fails, or succeeds again */
+static int fail_write_same(struct scsi *s, bool fail)
+{
+	int ret = write_text(s->inject, fail ? "2 1 41 0 0 2 4 44 0" : "- 2 41");
+
+	return ret ? ret : write_text(s->inject, fail ? "2 1 93 0 0 2 4 44 0" : "- 2 93");
 }
 
 /* The file with the limit of WRITE SAME, which the driver clears when it is refused */
@@ -600,6 +617,26 @@ TEST_F(scsi, write_zeroes_refused)
 	close(upper);
 }
 
+/* A disk that supports write-zeroes fails to do so.  This is an I/O error. */
+TEST_F(scsi, write_zeroes_failed)
+{
+	__u64 range[2] = { 0, 16 * BLOCK };
+	struct scsi *s = &self->scsi;
+	char path[600];
+	long most;
+
+	most_write_same(s, path, sizeof(path));
+	most = sysctl_get(path);
+	ASSERT_LT(0, most);
+	ASSERT_EQ(0, fail_write_same(s, true));
+	EXPECT_EQ(-EREMOTEIO, neg(ioctl(s->disk, BLKZEROOUT, range)));
+	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_TARGET, NOTIFY_BLOCK_OP_ZERO, s->disk, 0,
+			16 * BLOCK, 0));
+	ASSERT_EQ(0, fail_write_same(s, false));
+	EXPECT_EQ(most, sysctl_get(path));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+}
+
 /*
  * The same below an array.  md does not clear its limit before the request fails, so a
  * program gets the error.
@@ -636,6 +673,35 @@ TEST_F(scsi, write_zeroes_refused_md)
 	close(md);
 }
 
+/* The file with the way in which the disk discards, and that with its limit */
+static void discard_paths(const struct scsi *s, char *mode, char *most, size_t size)
+{
+	snprintf(mode, size, "%s/scsi_disk/%s/provisioning_mode", s->sys,
+		 strrchr(s->sys, '/') + 1);
+	snprintf(most, size, "%s/block/%s/queue/discard_max_bytes", s->sys,
+		 strrchr(s->path, '/') + 1);
+}
+
+/* A disk that supports discard fails to do so.  This is an I/O error. */
+TEST_F(scsi, discard_failed)
+{
+	__u64 range[2] = { 0, 16 * BLOCK };
+	struct scsi *s = &self->scsi;
+	char mode[600], discard[600];
+
+	discard_paths(s, mode, discard, sizeof(mode));
+	ASSERT_EQ(0, write_text(mode, "writesame_16"));
+	ASSERT_LT(0, sysctl_get(discard));
+	ASSERT_EQ(0, fail_write_same(s, true));
+	EXPECT_EQ(-EREMOTEIO, neg(ioctl(s->disk, BLKDISCARD, range)));
+	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_TARGET, NOTIFY_BLOCK_OP_DISCARD, s->disk, 0,
+			16 * BLOCK, 0));
+	ASSERT_EQ(0, fail_write_same(s, false));
+	EXPECT_LT(0, sysctl_get(discard));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+	ASSERT_EQ(0, write_text(mode, "full"));
+}
+
 /*
  * A disk refuses a discard.  Its driver and a device on top of it clear their limits, so
  * that the next discard is not sent.  This is not an I/O error.
@@ -647,10 +713,7 @@ TEST_F(scsi, discard_refused)
 	char mode[600], discard[600];
 	int upper, ret;
 
-	snprintf(mode, sizeof(mode), "%s/scsi_disk/%s/provisioning_mode", s->sys,
-		 strrchr(s->sys, '/') + 1);
-	snprintf(discard, sizeof(discard), "%s/block/%s/queue/discard_max_bytes", s->sys,
-		 strrchr(s->path, '/') + 1);
+	discard_paths(s, mode, discard, sizeof(mode));
 	ASSERT_EQ(0, write_text(mode, "writesame_16"));
 	ASSERT_LT(0, sysctl_get(discard));
 	upper = upper_disk(s);

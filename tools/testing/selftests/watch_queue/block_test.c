@@ -466,10 +466,12 @@ TEST_F(block, removal)
 	unsigned int i, errors = 0, total = 2 * BURST;
 	int disk = dm_disk(&self->rig, "error", "");
 	union watch_record r;
+	__u64 seq;
 	int ret;
 
 	ASSERT_LE(0, disk);
 	ASSERT_EQ(0, watch(&self->rig, disk, 1));
+	ASSERT_EQ(0, neg(ioctl(disk, BLKGETDISKSEQ, &seq)));
 	for (i = 0; i < total; i++)
 		ASSERT_EQ(-EIO, neg(pread(disk, data, 512, 0)));
 	close(disk);
@@ -479,7 +481,8 @@ TEST_F(block, removal)
 		errors += 1 + r.block.suppressed;
 	ASSERT_EQ(1, ret);
 	EXPECT_EQ(total, errors);
-	EXPECT_NE(0, r.removal.id);
+	EXPECT_EQ(1, watch_record_id(&r));
+	EXPECT_EQ(seq << 8, r.removal.id);
 }
 
 TEST_HARNESS_MAIN

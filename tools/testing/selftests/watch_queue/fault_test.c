@@ -14,10 +14,13 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "common.h"
 
 #define DEBUG_FS	"/sys/kernel/debug/"
+#define BELOW		"/tmp/a/below"	/* the helper mounts here */
 #define SYS_FS		"/proc/sys/fs/"
 #define SYS_KEYS	"/proc/sys/kernel/keys/"
 
@@ -70,7 +73,8 @@ struct fault {
 	int key;			/* watched by it */
 	int other;			/* a key that was never watched */
 	int mnt;			/* root of a mount that was never watched */
-	__u32 type;			/* of the watch on it */
+	__u32 type, flags;		/* of the watch on it */
+	int helper;			/* socket of the process that mounts */
 	int made[2];			/* files that the call made */
 	char got[64];			/* what the call read */
 	int len;
@@ -138,6 +142,35 @@ static bool keys_open(struct fault *f)
 	return true;
 }
 
+/* For each byte, mounts and unmounts a filesystem; returns a socket */
+static int start_mounting(void)
+{
+	int sock[2];
+	char failed;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
+		return -errno;
+	if (fork()) {
+		close(sock[1]);
+		return sock[0];
+	}
+	close(sock[0]);
+	while (read(sock[1], &failed, 1) == 1) {
+		failed = mount("fault_test", BELOW, "tmpfs", 0, NULL) || umount(BELOW);
+		if (write(sock[1], &failed, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+static bool mount_below(struct fault *f)
+{
+	char failed = 0;
+
+	return write(f->helper, &failed, 1) == 1 && read(f->helper, &failed, 1) == 1 &&
+	       !failed;
+}
+
 FIXTURE_SETUP(fault)
 {
 	const char *what = missing();
@@ -163,6 +196,11 @@ FIXTURE_SETUP(fault)
 	ASSERT_EQ(0, neg(mount("fault_test", "/tmp", "tmpfs", 0, NULL)));
 	self->f.mnt = open("/tmp", O_PATH | O_CLOEXEC);
 	ASSERT_GE(self->f.mnt, 0);
+	ASSERT_EQ(0, neg(mkdir("/tmp/a", 0755)));
+	ASSERT_EQ(0, neg(mount("fault_test", "/tmp/a", "tmpfs", 0, NULL)));
+	ASSERT_EQ(0, neg(mkdir(BELOW, 0755)));
+	self->f.helper = start_mounting();
+	ASSERT_GE(self->f.helper, 0);
 
 	/* Open these with CAP_SYS_RESOURCE; an ordinary user can write to the descriptors */
 	ASSERT_EQ(0, write_text("/proc/self/make-it-fail", "1"));
@@ -624,15 +662,36 @@ TEST_F_TIMEOUT(fault, add_watch, LIMIT)
 
 static int make_source_watch(struct fault *f)
 {
-	return queue_watch(f->fd[0], f->type, f->mnt, 2, 0);
+	return queue_watch(f->fd[0], f->type, f->mnt, 2, f->flags);
 }
 
+static bool got_mount_below(struct fault *f, __u32 subtype)
+{
+	union watch_record r;
+	int ret = neg(read(f->fd[0], &r, sizeof(r.mount)));
+
+	if (ret == sizeof(r.mount) && r.watch.type == WATCH_TYPE_MOUNT_NOTIFY &&
+	    r.watch.subtype == subtype && watch_record_id(&r) == 2 &&
+	    (r.watch.info & NOTIFY_MOUNT_IN_SUBTREE))
+		return true;
+	print_record(ret, &r);
+	return false;
+}
+
+/* A watch on the subtree gets the mounts below, and can be removed */
 static bool check_source_watch(struct fault *f)
 {
-	return !queue_unwatch(f->fd[0], f->type, f->mnt, 0);
+	if (f->flags & WATCH_SUBTREE &&
+	    !(got_loss(f->fd[0], 1) && got_updates(f->fd[0], 1, f->key, 2) &&
+	      !queue_filter(f->fd[0], NULL) && mount_below(f) &&
+	      got_mount_below(f, NOTIFY_MOUNT_NEW) &&
+	      got_mount_below(f, NOTIFY_MOUNT_UNMOUNT)))
+		return false;
+	return !queue_unwatch(f->fd[0], f->type, f->mnt, f->flags);
 }
 
-static void sweep_source(struct __test_metadata *_metadata, struct fault *f, __u32 type)
+static void sweep_source(struct __test_metadata *_metadata, struct fault *f, __u32 type,
+			 __u32 flags)
 {
 	static const struct call call = {
 		.make = make_source_watch,
@@ -641,17 +700,23 @@ static void sweep_source(struct __test_metadata *_metadata, struct fault *f, __u
 	};
 
 	f->type = type;
+	f->flags = flags;
 	sweep(_metadata, f, &call);
 }
 
 TEST_F_TIMEOUT(fault, add_sb_watch, LIMIT)
 {
-	sweep_source(_metadata, &self->f, WATCH_TYPE_SB_NOTIFY);
+	sweep_source(_metadata, &self->f, WATCH_TYPE_SB_NOTIFY, 0);
 }
 
 TEST_F_TIMEOUT(fault, add_mount_watch, LIMIT)
 {
-	sweep_source(_metadata, &self->f, WATCH_TYPE_MOUNT_NOTIFY);
+	sweep_source(_metadata, &self->f, WATCH_TYPE_MOUNT_NOTIFY, 0);
+}
+
+TEST_F_TIMEOUT(fault, add_subtree_watch, LIMIT)
+{
+	sweep_source(_metadata, &self->f, WATCH_TYPE_MOUNT_NOTIFY, WATCH_SUBTREE);
 }
 
 static int make_no_watch(struct fault *f)

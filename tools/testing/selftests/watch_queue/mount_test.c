@@ -148,6 +148,11 @@ TEST_F(mounts, watched_ancestors)
 		 BY(1, MOVE_FROM, b, other, a, 0));
 	ASSERT_EQ(0, do_setattr("other/b/c", false, MOUNT_ATTR_NOSUID, 0, 0));
 	GOT(SETATTR, c, b, 0, BY_SUBTREE);
+	/* An unmount is posted to the ancestors before it, but after the move */
+	ASSERT_EQ(0, do_umount("other/b/c", 0));
+	GOT(UNMOUNT, c, b, 0, BY_SUBTREE);
+	c = tmpfs("other/b/c", MS_NOEXEC | MS_NODEV | MS_NOSUID);
+	GOT(NEW, c, b, 0, BY_SUBTREE);
 	GOT_NO_MORE();
 
 	/* Move back */

@@ -627,7 +627,7 @@ TEST_F(queue, sigio_limit)
 /* A post sends the signals of all descriptors that have O_ASYNC. */
 TEST_F(queue, sigio_all)
 {
-	struct timespec timeout = { .tv_sec = TIMEOUT_S };
+	struct timespec timeout = { .tv_sec = TIMEOUT_S }, no_time = {};
 	sigset_t set[4], all;
 	int fd[4], i;
 
@@ -656,6 +656,8 @@ TEST_F(queue, sigio_all)
 	ASSERT_TRUE(post_stream(self->key, 1, 1));
 	EXPECT_EQ(SIGRTMIN + 1, neg(sigtimedwait(&set[1], NULL, &timeout)));
 	EXPECT_EQ(SIGRTMIN + 3, neg(sigtimedwait(&set[3], NULL, &timeout)));
+	/* Signals are sent in the order of the descriptors, from the last to the first */
+	EXPECT_EQ(-EAGAIN, neg(sigtimedwait(&set[2], NULL, &no_time)));
 	EXPECT_EQ(0, close(fd[1]));
 	EXPECT_EQ(0, close(fd[2]));
 	EXPECT_EQ(0, close(fd[3]));
@@ -881,7 +883,20 @@ TEST_F(queue, blocking_removal)
 	EXPECT_TRUE(is_removal(&s.record));
 }
 
-/* Wake-ups of queues that were closed do not delay another reader of their user. */
+/* Reading does not change the time of the last access. */
+TEST_F(queue, access_time)
+{
+	const struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	struct stat st;
+
+	ASSERT_EQ(0, neg(futimens(self->fd[0], old)));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
+	ASSERT_EQ(0, neg(fstat(self->fd[0], &st)));
+	EXPECT_EQ(1, st.st_atim.tv_sec);
+}
+
+/* A reader is woken after many queues of its user were closed that had to be woken. */
 TEST_F(queue, blocking_after_closed)
 {
 	const int nr = 2000;

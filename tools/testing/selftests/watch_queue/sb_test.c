@@ -415,25 +415,49 @@ TEST_F(sb, mount_option_abort)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
+/* Sets a filter for some subtypes */
+static bool only_mask(struct stream *s, __u32 subtypes)
+{
+	struct filter filter = {
+		.nr_filters = 1,
+		.rules[0].type = SB,
+		.rules[0].subtype_filter[0] = subtypes,
+	};
+
+	return !queue_filter(s->q.fd, &filter);
+}
+
+static bool only(struct stream *s, __u32 subtype)
+{
+	return only_mask(s, 1 << subtype);
+}
+
 /* A shutdown by ioctl posts RDONLY and SHUTDOWN once each, and is not an error. */
 TEST_F(sb, shutdown)
 {
-	__u32 flags = 2;	/* without writing the log */
+	/* Freeze first, write the log first, neither */
+	const __u32 last = 2;
+	__u32 flags;
 	int fd;
 
 	ASSERT_TRUE(make_ext4("image", ""));
-	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
-	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
-	fd = open("mnt", O_RDONLY | O_CLOEXEC);
-	ASSERT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
-	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
-	EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_SHUTDOWN, RO | SHUT));
-	/* Again: no second record */
-	EXPECT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
-	EXPECT_TRUE(got_no_more(&self->s.q));
-	close(fd);
-	ASSERT_EQ(0, do_umount("mnt", 0));
-	EXPECT_TRUE(got_end(&self->s, 1));
+	for (flags = 0; flags <= last; flags++) {
+		ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+		ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+		/* Not the freeze */
+		ASSERT_TRUE(only_mask(&self->s, 1 << NOTIFY_SB_RDONLY | 1 << NOTIFY_SB_SHUTDOWN));
+		fd = open("mnt", O_RDONLY | O_CLOEXEC);
+		ASSERT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
+		EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_RDONLY, RO));
+		EXPECT_TRUE(got_change(&self->s, 1, NOTIFY_SB_SHUTDOWN, RO | SHUT));
+		/* Again: no second record */
+		EXPECT_EQ(0, ioctl(fd, GOINGDOWN, &flags));
+		EXPECT_TRUE(got_no_more(&self->s.q));
+		close(fd);
+		ASSERT_EQ(0, do_umount("mnt", 0));
+		EXPECT_TRUE(got_end(&self->s, 1));
+		ASSERT_EQ(0, queue_filter(self->s.q.fd, NULL));
+	}
 }
 
 /* A filesystem that is already read-only posts SHUTDOWN alone, and remains so. */
@@ -577,18 +601,6 @@ TEST_F(sb, burst_then_watch)
 	EXPECT_TRUE(got_end(&self->s, 1));
 }
 
-/* Sets a filter for one subtype */
-static bool only(struct stream *s, __u32 subtype)
-{
-	struct filter filter = {
-		.nr_filters = 1,
-		.rules[0].type = SB,
-		.rules[0].subtype_filter[0] = 1 << subtype,
-	};
-
-	return !queue_filter(s->q.fd, &filter);
-}
-
 struct damage_reader {
 	pthread_t thread;
 	int stop;
@@ -656,6 +668,14 @@ static bool got_wb_errors(struct stream *s, __u32 id, struct expected_error want
 	return false;
 }
 
+/* Mounts an ext4 whose disk is a file in a tmpfs that is smaller */
+static bool mount_on_small_tmpfs(void)
+{
+	return !fs_mount("tmpfs", "none", "other", "size=1M") &&
+	       make_ext4("other/image", ",^has_journal") &&
+	       !mount_image("other/image", "mnt", NULL);
+}
+
 /*
  * WRITEBACK_ERROR is posted when data is lost; here the disk is a file in a full tmpfs.
  * Only a privileged watcher gets the inode.  Others get the error, which syncfs() also
@@ -670,9 +690,7 @@ TEST_F(sb, writeback_error)
 	int fd, i;
 
 	stream_open(_metadata, &plain);
-	ASSERT_EQ(0, fs_mount("tmpfs", "none", "other", "size=1M"));
-	ASSERT_TRUE(make_ext4("other/image", ",^has_journal"));
-	ASSERT_EQ(0, mount_image("other/image", "mnt", NULL));
+	ASSERT_TRUE(mount_on_small_tmpfs());
 	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
 	ASSERT_EQ(0, watch_as(SOME_USER, &plain, "mnt", 2));
 	ASSERT_TRUE(only(&self->s, NOTIFY_SB_WRITEBACK_ERROR));
@@ -694,6 +712,36 @@ TEST_F(sb, writeback_error)
 	EXPECT_EQ(0, do_umount("mnt", 0));
 }
 
+/* On unmount, suppressed errors are reported, whatever their kind. */
+TEST_F(sb, writeback_burst_then_unmount)
+{
+	static char data[65536];
+	unsigned int i, errors = 0;
+	union watch_record r;
+	int fd;
+
+	ASSERT_TRUE(mount_on_small_tmpfs());
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	ASSERT_TRUE(only(&self->s, NOTIFY_SB_WRITEBACK_ERROR));
+	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	memset(data, 1, sizeof(data));
+	for (i = 0; i < 40; i++)
+		ASSERT_EQ(sizeof(data), write(fd, data, sizeof(data)));
+	EXPECT_EQ(-ENOSPC, neg(fsync(fd)));
+	for (i = 0; i < BURST; i++) {
+		ASSERT_EQ(EXT4_BLOCK, write(fd, data, EXT4_BLOCK));
+		EXPECT_EQ(-ENOSPC, neg(fsync(fd)));
+	}
+	close(fd);
+	ASSERT_EQ(0, remount("other", 0, "size=16M"));
+	ASSERT_EQ(0, do_umount("mnt", 0));
+	while (next(&self->s, &r) > 0 && !is_removal(&r)) {
+		EXPECT_EQ(NOTIFY_SB_BUFFERED_WRITE, r.sb_error.kind);
+		errors += 1 + r.sb_error.suppressed;
+	}
+	EXPECT_LT(BURST, errors);
+}
+
 /* Polled I/O on a device that does not support it is not an error of the filesystem. */
 TEST_F(sb, polled)
 {
@@ -712,6 +760,39 @@ TEST_F(sb, polled)
 	EXPECT_TRUE(got_no_more(&self->s.q));
 	close(fd);
 	EXPECT_EQ(0, do_umount("mnt", 0));
+	free(data);
+}
+
+/* Direct I/O that a program lets fail is not an error of the filesystem. */
+TEST_F(sb, refused_direct_io)
+{
+	const size_t size = 65536;
+	void *data = aligned_alloc(4096, size), *none;
+	int fd, ret;
+	loff_t at;
+
+	ASSERT_NE(NULL, data);
+	memset(data, 1, size);
+	none = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, none);
+	ASSERT_TRUE(make_ext4("image", ""));
+	ASSERT_EQ(0, mount_image("image", "mnt", NULL));
+	fd = open("mnt/file", O_CREAT | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
+	ASSERT_EQ(size, pwrite(fd, data, size, 0));
+	ASSERT_EQ(0, watch(&self->s, "mnt", 1));
+	EXPECT_EQ(-EFAULT, neg(pread(fd, none, size, 0)));
+	EXPECT_EQ(-EFAULT, neg(pwrite(fd, none, size, 0)));
+	EXPECT_EQ(-EINVAL, neg(pread(fd, data, 100, 1)));
+	EXPECT_TRUE(got_no_more(&self->s.q));
+
+	/* The filesystem is full */
+	for (at = size; (ret = neg(pwrite(fd, data, size, at))) > 0; at += ret)
+		;
+	EXPECT_EQ(-ENOSPC, ret);
+	EXPECT_TRUE(got_no_more(&self->s.q));
+	close(fd);
+	EXPECT_EQ(0, do_umount("mnt", 0));
+	munmap(none, size);
 	free(data);
 }
 

@@ -305,6 +305,11 @@ result 'a filesystem becomes read-only' 0
 mount -o remount,rw tree
 has "$(state readonly 0)"
 result 'a filesystem becomes writable' 0
+fsfreeze --freeze tree
+has "$(state frozen 1)"
+fsfreeze --unfreeze tree
+has "$(state frozen 0)"
+result 'a filesystem is frozen and thawed' 0
 echo provoked >"/sys/fs/ext4/$loop/trigger_fs_error"
 has "$(state readonly 1)"
 has "$(state readonly_by_error 1)"

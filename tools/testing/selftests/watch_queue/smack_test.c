@@ -4,14 +4,18 @@
  *
  * With Smack, a task needs read access to the label of a key to watch it.  A record is
  * posted if the task that causes the event has write access to the label of the watcher.
+ * Records about other objects than keys and filesystems have no task that causes them.
  */
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "common.h"
 
 #define SMACKFS		"/sys/fs/smackfs"
 #define SOME_USER	64391
+#define TREE		"/tmp/smack_test"
 
 /* Subject, object and access; a later rule replaces an earlier one */
 static int rule(const char *text)
@@ -64,20 +68,32 @@ static int expire(int key, int fd)
 	return keyctl(KEYCTL_SET_TIMEOUT, key, 1, 0, 0);
 }
 
-/* Calls a function in an unprivileged process with this label; 0 or -errno */
-static int run_as(const char *label, int (*call)(int key, int fd), int key, int fd)
+/* Calls a function in a process of this user and with this label; 0 or -errno */
+static int run_as_user(int user, const char *label, int (*call)(int object, int fd),
+		       int object, int fd)
 {
 	int status;
 	pid_t pid = fork();
 
 	if (!pid) {
-		if (set_label(label) || become_user(SOME_USER))
+		if (set_label(label) || (user && become_user(user)))
 			_exit(255);
-		_exit(-call(key, fd));
+		_exit(-call(object, fd));
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return -ECHILD;
 	return -WEXITSTATUS(status);
+}
+
+static int run_as(const char *label, int (*call)(int key, int fd), int key, int fd)
+{
+	return run_as_user(SOME_USER, label, call, key, fd);
+}
+
+static int run_as_root(const char *label, int (*call)(int object, int fd), int object,
+		       int fd)
+{
+	return run_as_user(0, label, call, object, fd);
 }
 
 /* A watch is refused without read access to the key, and nothing is added. */
@@ -114,6 +130,92 @@ TEST_F(smack, kernel)
 	EXPECT_TRUE(got_key(self->fd[0], NOTIFY_KEY_EXPIRED, 1, self->key, 0));
 	EXPECT_EQ(0, watch_del(self->key, self->fd[0]));
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
+}
+
+static int mount_tree(int object, int fd)
+{
+	return neg(mount("smack_test", TREE, "tmpfs", 0, NULL));
+}
+
+static int watch_filesystem(int object, int fd)
+{
+	return queue_watch(fd, WATCH_TYPE_SB_NOTIFY, object, 1, 0);
+}
+
+static int watch_mount(int object, int fd)
+{
+	return queue_watch(fd, WATCH_TYPE_MOUNT_NOTIFY, object, 1, 0);
+}
+
+static int remount_tree(int object, int fd)
+{
+	return neg(mount(NULL, TREE, NULL, MS_REMOUNT, "size=2M"));
+}
+
+static int set_nosuid(int object, int fd)
+{
+	return neg(mount(NULL, TREE, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID, NULL));
+}
+
+/* Reads all records; returns the number of those of this type and subtype */
+static int count_records(int fd, __u32 type, __u32 subtype)
+{
+	union watch_record r;
+	int nr = 0;
+
+	/* One record at a time: a second one does not fit */
+	while (neg(read(fd, &r, sizeof(r.mount))) > 0)
+		nr += r.watch.type == type && r.watch.subtype == subtype;
+	return nr;
+}
+
+#define GOT_SB(nr, subtype)						\
+	EXPECT_EQ(nr, count_records(self->fd[0], WATCH_TYPE_SB_NOTIFY, NOTIFY_SB_##subtype))
+
+/* Changes of filesystems are checked.  Changes of mounts have no task. */
+TEST_F(smack, filesystem)
+{
+	int tree;
+
+	ASSERT_EQ(0, neg(unshare(CLONE_NEWNS)));
+	ASSERT_EQ(0, neg(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)));
+	mkdir(TREE, 0755);
+	ASSERT_EQ(0, mount_tree(-1, -1));
+	tree = open(TREE, O_PATH | O_CLOEXEC);
+	ASSERT_GE(tree, 0);
+
+	ASSERT_EQ(0, run_as_root("Watcher", watch_filesystem, tree, self->fd[0]));
+	GOT_SB(1, STATE);
+	ASSERT_EQ(0, run_as_root("Poster", remount_tree, -1, -1));
+	EXPECT_TRUE(got_nothing(self->fd[0]));
+	ASSERT_EQ(0, rule("Poster Watcher w"));
+	ASSERT_EQ(0, run_as_root("Poster", remount_tree, -1, -1));
+	GOT_SB(1, RECONFIGURED);
+
+	ASSERT_EQ(0, rule("Poster Watcher -"));
+	ASSERT_EQ(0, run_as_root("Watcher", watch_mount, tree, self->fd[0]));
+	ASSERT_EQ(0, run_as_root("Poster", set_nosuid, -1, -1));
+	EXPECT_EQ(1, count_records(self->fd[0], WATCH_TYPE_MOUNT_NOTIFY,
+				   NOTIFY_MOUNT_SETATTR));
+	close(tree);
+}
+
+/* A new filesystem is only reported to watchers that the task may write to. */
+TEST_F(smack, new_filesystem)
+{
+	ASSERT_EQ(0, neg(unshare(CLONE_NEWNS)));
+	ASSERT_EQ(0, neg(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)));
+	mkdir(TREE, 0755);
+	queue_close(self->fd);
+	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
+	ASSERT_EQ(0, queue_size(self->fd[0], 1024));
+	ASSERT_EQ(0, run_as_root("Watcher", watch_filesystem, -1, self->fd[0]));
+	EXPECT_LT(0, count_records(self->fd[0], WATCH_TYPE_SB_NOTIFY, NOTIFY_SB_STATE));
+	ASSERT_EQ(0, run_as_root("Poster", mount_tree, -1, -1));
+	GOT_SB(0, NEW);
+	ASSERT_EQ(0, rule("Poster Watcher w"));
+	ASSERT_EQ(0, run_as_root("Poster", mount_tree, -1, -1));
+	GOT_SB(1, NEW);
 }
 
 TEST_HARNESS_MAIN
