@@ -559,20 +559,25 @@ TEST_F(scsi, readahead)
 	close(fd);
 }
 
-/* The disk refuses WRITE SAME, or accepts it again */
-static int refuse_write_same(struct scsi *s, bool refuse)
+/* Sense data: the disk does not support the command, or has failed */
+#define REFUSED	"5 24"
+#define FAILED	"4 44"
+
+/* WRITE SAME fails with this sense data, or succeeds again if it is NULL */
+static int fail_write_same(struct scsi *s, const char *sense)
 {
-	int ret = write_text(s->inject, refuse ? "2 1 41 0 0 2 5 24 0" : "- 2 41");
+	static const char *const commands[] = { "41", "93" };
+	char text[64];
+	int ret = 0;
 
-	return ret ? ret : write_text(s->inject, refuse ? "2 1 93 0 0 2 5 24 0" : "- 2 93");
-}
-
-/* WRITE SAME fails, or succeeds again */
-static int fail_write_same(struct scsi *s, bool fail)
-{
-	int ret = write_text(s->inject, fail ? "2 1 41 0 0 2 4 44 0" : "- 2 41");
-
-	return ret ? ret : write_text(s->inject, fail ? "2 1 93 0 0 2 4 44 0" : "- 2 93");
+	for (size_t i = 0; i < ARRAY_SIZE(commands) && !ret; i++) {
+		if (sense)
+			snprintf(text, sizeof(text), "2 1 %s 0 0 2 %s 0", commands[i], sense);
+		else
+			snprintf(text, sizeof(text), "- 2 %s", commands[i]);
+		ret = write_text(s->inject, text);
+	}
+	return ret;
 }
 
 /* The file with the limit of WRITE SAME, which the driver clears when it is refused */
@@ -608,9 +613,9 @@ TEST_F(scsi, write_zeroes_refused)
 	ASSERT_LT(0, most);
 	upper = upper_disk(s);
 	ASSERT_LE(0, upper);
-	ASSERT_EQ(0, refuse_write_same(s, true));
+	ASSERT_EQ(0, fail_write_same(s, REFUSED));
 	EXPECT_EQ(0, neg(ioctl(upper, BLKZEROOUT, range)));
-	ASSERT_EQ(0, refuse_write_same(s, false));
+	ASSERT_EQ(0, fail_write_same(s, NULL));
 	EXPECT_EQ(0, sysctl_get(path));
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 	ASSERT_EQ(0, sysctl_set(path, most));
@@ -628,11 +633,11 @@ TEST_F(scsi, write_zeroes_failed)
 	most_write_same(s, path, sizeof(path));
 	most = sysctl_get(path);
 	ASSERT_LT(0, most);
-	ASSERT_EQ(0, fail_write_same(s, true));
+	ASSERT_EQ(0, fail_write_same(s, FAILED));
 	EXPECT_EQ(-EREMOTEIO, neg(ioctl(s->disk, BLKZEROOUT, range)));
 	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_TARGET, NOTIFY_BLOCK_OP_ZERO, s->disk, 0,
 			16 * BLOCK, 0));
-	ASSERT_EQ(0, fail_write_same(s, false));
+	ASSERT_EQ(0, fail_write_same(s, NULL));
 	EXPECT_EQ(most, sysctl_get(path));
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 }
@@ -661,9 +666,9 @@ TEST_F(scsi, write_zeroes_refused_md)
 	ASSERT_EQ(0, md_run(md, leg, 0, BLOCK));
 	ASSERT_LT(0, sysctl_get("/sys/block/md77/queue/write_zeroes_max_bytes"));
 	ASSERT_EQ(0, watch(&s->rig, md, 3));
-	ASSERT_EQ(0, refuse_write_same(s, true));
+	ASSERT_EQ(0, fail_write_same(s, REFUSED));
 	EXPECT_EQ(-EREMOTEIO, neg(ioctl(md, BLKZEROOUT, range)));
-	ASSERT_EQ(0, refuse_write_same(s, false));
+	ASSERT_EQ(0, fail_write_same(s, NULL));
 	EXPECT_EQ(0, sysctl_get(path));
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 	ASSERT_EQ(0, sysctl_set(path, most));
@@ -692,11 +697,11 @@ TEST_F(scsi, discard_failed)
 	discard_paths(s, mode, discard, sizeof(mode));
 	ASSERT_EQ(0, write_text(mode, "writesame_16"));
 	ASSERT_LT(0, sysctl_get(discard));
-	ASSERT_EQ(0, fail_write_same(s, true));
+	ASSERT_EQ(0, fail_write_same(s, FAILED));
 	EXPECT_EQ(-EREMOTEIO, neg(ioctl(s->disk, BLKDISCARD, range)));
 	EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_TARGET, NOTIFY_BLOCK_OP_DISCARD, s->disk, 0,
 			16 * BLOCK, 0));
-	ASSERT_EQ(0, fail_write_same(s, false));
+	ASSERT_EQ(0, fail_write_same(s, NULL));
 	EXPECT_LT(0, sysctl_get(discard));
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 	ASSERT_EQ(0, write_text(mode, "full"));
@@ -718,9 +723,9 @@ TEST_F(scsi, discard_refused)
 	ASSERT_LT(0, sysctl_get(discard));
 	upper = upper_disk(s);
 	ASSERT_LE(0, upper);
-	ASSERT_EQ(0, refuse_write_same(s, true));
+	ASSERT_EQ(0, fail_write_same(s, REFUSED));
 	EXPECT_EQ(-EREMOTEIO, neg(ioctl(upper, BLKDISCARD, range)));
-	ASSERT_EQ(0, refuse_write_same(s, false));
+	ASSERT_EQ(0, fail_write_same(s, NULL));
 	EXPECT_EQ(0, sysctl_get(discard));
 	/* The upper device ignores it, or in Linux 7.1 rejects it */
 	ret = neg(ioctl(upper, BLKDISCARD, range));
