@@ -31,7 +31,7 @@
  * Without the capability it only gets events that it can also detect with this file:
  *
  *	remounts, read-only	/proc/self/mountinfo, fstatfs(), write()
- *	shutdown		fsync(), which fails from then on
+ *	shutdown		fsync(), which then fails
  *	write-back errors	syncfs(), which does not return the inode
  *	its own quota		quotactl(Q_GETQUOTA)
  *
@@ -371,7 +371,7 @@ EXPORT_SYMBOL_GPL(sb_notify_aborted);
 
 /**
  * sb_notify_shutdown - notify watchers that a filesystem was shut down
- * @sb: the superblock, which rejects changes from now on, with or without SB_RDONLY
+ * @sb: the superblock, which is or will be shut down, with or without SB_RDONLY
  * @by_error: false if a program requested the shutdown
  *
  * Reported once.  Unless the filesystem was already read-only, this also reports that

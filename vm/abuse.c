@@ -13,9 +13,11 @@
  * This measures work done for the abuser in the context of other users, and the time
  * that locks are held. The abuser may use idle processor time, as every user may.
  * Therefore the victim and the bystander have real-time priority, and the woken
- * processes have SCHED_IDLE. The victim pauses before each operation: work that the kernel
- * deferred to the victim's processor can run, and the caches are cold with and without the
- * abuser. (Undoing the previous operation can take much longer with the abuser.)
+ * processes have SCHED_IDLE. The victim pauses before each operation, or batch of short
+ * ones: work that the kernel deferred to the victim's processor can run, and the caches
+ * are cold with and without the abuser. (Undoing the previous operation can take much
+ * longer with the abuser.) The bystander is measured while the victim makes shorter
+ * pauses, so that it meets more operations.
  *
  * The last scenes measure something else: the length of a read(), and the processor time
  * of kworkers.
@@ -67,7 +69,7 @@
 #define SAMPLE_OPS	12		/* minimum number of operations in a sample */
 #define SCENE		(150000 * MS)	/* no further pair of samples after this */
 #define PAUSE		MS
-#define PAUSE_OP	(50 * MS)	/* before each operation */
+#define COOL_DOWN	(50 * MS)	/* pause before an operation that is measured */
 #define BATCH		16		/* short operations that are timed together */
 
 /* Resources of the abuser: with --full, and without */
@@ -1558,14 +1560,14 @@ static const struct scene scenes[] = {
  */
 
 /* Returns the time of one operation in ns. A batch of long operations ends early. */
-static double time_op(void)
+static double time_op(uint64_t pause)
 {
 	uint64_t begin, ns;
 	int nr = 0;
 
 	if (scene->before)
 		scene->before();
-	pause_for(PAUSE_OP);
+	pause_for(pause);
 	begin = now();
 	do {
 		scene->op();
@@ -1575,22 +1577,29 @@ static double time_op(void)
 	return (double)ns / nr;
 }
 
-static void sample_op(double *figures)
+/* Returns the mean time of operations; fewer than @min if they take very long */
+static double sample_ops(uint64_t pause, int min)
 {
-	uint64_t begin;
+	uint64_t begin = now(), ns;
 	double sum = 0;
 	int nr = 0;
 
-	if (scene->figures[1])
-		bystander_begin(1);
-	begin = now();
 	do {
-		sum += time_op();
+		sum += time_op(pause);
 		nr++;
-	} while (now() - begin < SAMPLE || nr < SAMPLE_OPS);
-	figures[0] = sum / nr;
-	if (scene->figures[1])
-		figures[1] = bystander_end();
+		ns = now() - begin;
+	} while (ns < SAMPLE || (nr < min && ns < SCENE / 10));
+	return sum / nr;
+}
+
+static void sample_op(double *figures)
+{
+	figures[0] = sample_ops(COOL_DOWN, SAMPLE_OPS);
+	if (!scene->figures[1])
+		return;
+	bystander_begin(1);
+	sample_ops(PAUSE, 1);
+	figures[1] = bystander_end();
 }
 
 static void sample(enum mode mode, double *figures)

@@ -622,7 +622,7 @@ TEST_F(scsi, write_zeroes_refused)
 	close(upper);
 }
 
-/* A disk that supports write-zeroes fails to do so.  This is an I/O error. */
+/* Write-zeroes fails on a disk that supports it.  This is an I/O error. */
 TEST_F(scsi, write_zeroes_failed)
 {
 	__u64 range[2] = { 0, 16 * BLOCK };
@@ -687,7 +687,7 @@ static void discard_paths(const struct scsi *s, char *mode, char *most, size_t s
 		 strrchr(s->path, '/') + 1);
 }
 
-/* A disk that supports discard fails to do so.  This is an I/O error. */
+/* A discard fails on a disk that supports it.  This is an I/O error. */
 TEST_F(scsi, discard_failed)
 {
 	__u64 range[2] = { 0, 16 * BLOCK };

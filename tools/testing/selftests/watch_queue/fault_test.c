@@ -147,12 +147,14 @@ static int start_mounting(void)
 {
 	int sock[2];
 	char failed;
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
 		return -errno;
-	if (fork()) {
+	pid = fork();
+	if (pid) {
 		close(sock[1]);
-		return sock[0];
+		return pid < 0 ? -ECHILD : sock[0];
 	}
 	close(sock[0]);
 	while (read(sock[1], &failed, 1) == 1) {

@@ -763,7 +763,10 @@ TEST_F(sb, polled)
 	free(data);
 }
 
-/* Direct I/O that a program lets fail is not an error of the filesystem. */
+/*
+ * Direct I/O that fails because of its arguments, or because the filesystem is full, is
+ * not an error of the filesystem.
+ */
 TEST_F(sb, refused_direct_io)
 {
 	const size_t size = 65536;

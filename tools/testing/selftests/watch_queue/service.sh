@@ -11,7 +11,7 @@
 
 if [ "$1" != inside ]; then
 	[ "$(id -u)" = 0 ] || skip_all 'needs root, to mount'
-	need jq keyctl losetup mkfs.ext4 unshare
+	need fsfreeze jq keyctl losetup mkfs.ext4 unshare
 	here=$(dirname "$0")
 	WATCHQ=${WATCHQ:-$(command -v watchq)}
 	WATCHQ=$(realpath "${WATCHQ:-$here/../../../watch_queue/watchq}")
@@ -111,7 +111,7 @@ cd "$2" && mkdir tree && mkdir -p /run && mount -t tmpfs run /run &&
 	mkdir -p /run/systemd/journal && truncate -s 8M disk && mkfs.ext4 -q disk || exit
 
 echo 'KTAP version 1'
-echo 1..48
+echo 1..49
 
 #
 # Readiness
@@ -305,9 +305,9 @@ result 'a filesystem becomes read-only' 0
 mount -o remount,rw tree
 has "$(state readonly 0)"
 result 'a filesystem becomes writable' 0
-fsfreeze --freeze tree
+fsfreeze --freeze tree || exit
 has "$(state frozen 1)"
-fsfreeze --unfreeze tree
+fsfreeze --unfreeze tree || exit
 has "$(state frozen 0)"
 result 'a filesystem is frozen and thawed' 0
 echo provoked >"/sys/fs/ext4/$loop/trigger_fs_error"
