@@ -14,10 +14,10 @@
  * that locks are held. The abuser may use idle processor time, as every user may.
  * Therefore the victim and the bystander have real-time priority, and the woken
  * processes have SCHED_IDLE. The victim pauses before each operation, or batch of short
- * ones: work that the kernel deferred to the victim's processor can run, and the caches
- * are cold with and without the abuser. (Undoing the previous operation can take much
- * longer with the abuser.) The bystander is measured while the victim makes shorter
- * pauses, so that it meets more operations.
+ * ones, so that work that the kernel deferred to the victim's processor can run. If
+ * undoing the previous operation can take much longer with the abuser, the pause is long,
+ * so that the caches are cold with and without the abuser. The bystander is measured with
+ * short pauses, so that it meets more operations.
  *
  * The last scenes measure something else: the length of a read(), and the processor time
  * of kworkers.
@@ -69,7 +69,7 @@
 #define SAMPLE_OPS	12		/* minimum number of operations in a sample */
 #define SCENE		(150000 * MS)	/* no further pair of samples after this */
 #define PAUSE		MS
-#define COOL_DOWN	(50 * MS)	/* pause before an operation that is measured */
+#define COOL_DOWN	(50 * MS)	/* a pause after which caches are cold */
 #define BATCH		16		/* short operations that are timed together */
 
 /* Resources of the abuser: with --full, and without */
@@ -102,6 +102,7 @@ struct scene {
 	void (*go)(enum mode mode, struct reply *reply);	/* abuser: on ask(GO) */
 	void (*before)(void);			/* victim: before op, not measured */
 	void (*op)(void);			/* victim: one operation */
+	uint64_t pause;				/* before an operation; default: PAUSE */
 	int batch;				/* number of short operations timed together */
 	void (*sample)(double *figures);	/* take a sample, instead of op */
 	bool (*test)(void);			/* the whole scene, without samples */
@@ -1481,22 +1482,23 @@ static const struct scene scenes[] = {
 		.name = "mount",
 		.figures = { "mount", "bystander" },
 		.gather = mount_gather, .watch = mount_watch,
-		.before = mount_before, .op = mount_op,
+		.before = mount_before, .pause = COOL_DOWN, .op = mount_op,
 	}, {
 		.name = "mount-stack",
 		.figures = { "mount" },
 		.prepare = stack_prepare, .gather = stack_gather, .watch = stack_watch,
-		.before = mount_before, .op = mount_op,
+		.before = mount_before, .pause = COOL_DOWN, .op = mount_op,
 	}, {
 		.name = "mount-deep",
 		.figures = { "mount" },
 		.prepare = stack_prepare, .gather = deep_gather, .watch = mount_watch,
-		.go = deep_go, .before = deep_before, .op = mount_op,
+		.go = deep_go, .before = deep_before, .pause = COOL_DOWN,
+		.op = mount_op,
 	}, {
 		.name = "mount-copy",
 		.figures = { "mount" },
 		.gather = copy_gather, .set = set_helper,
-		.before = mount_before, .op = mount_op,
+		.before = mount_before, .pause = COOL_DOWN, .op = mount_op,
 	}, {
 		.name = "umount-queues",
 		.figures = { "umount", "bystander", "concurrent mount" },
@@ -1526,7 +1528,7 @@ static const struct scene scenes[] = {
 		.name = "writeback",
 		.figures = { "mount", "bystander" },
 		.prepare = fuse_prepare, .gather = fuse_gather,
-		.set = fuse_set, .before = mount_before, .op = mount_op,
+		.set = fuse_set, .before = mount_before, .pause = COOL_DOWN, .op = mount_op,
 	}, {
 		.name = "close-writer",
 		.figures = { "close" },
@@ -1594,7 +1596,7 @@ static double sample_ops(uint64_t pause, int min)
 
 static void sample_op(double *figures)
 {
-	figures[0] = sample_ops(COOL_DOWN, SAMPLE_OPS);
+	figures[0] = sample_ops(scene->pause ?: PAUSE, SAMPLE_OPS);
 	if (!scene->figures[1])
 		return;
 	bystander_begin(1);
