@@ -512,13 +512,33 @@ TEST_F(scsi, flush_cache)
 }
 
 /*
+ * Reads a block with this sense data.  The second read may use another copy, so both
+ * readahead and the second read are reported.
+ */
+static void check_reported_twice(struct __test_metadata *_metadata, struct scsi *s, int fd,
+				 const char *sense, __u32 class, int block)
+{
+	char inject[64];
+	int i;
+
+	snprintf(inject, sizeof(inject), "2 1 28 0 0 2 %s", sense);
+	ASSERT_EQ(0, write_text(s->inject, inject));
+	EXPECT_EQ(-EIO, neg(pread(fd, data, BLOCK, block * BLOCK)));
+	for (i = 0; i < 2; i++)
+		EXPECT_TRUE(got(&s->rig, 1, class, NOTIFY_BLOCK_OP_READ, s->disk,
+				block * BLOCK / 512, BLOCK, 0));
+	EXPECT_TRUE(got_no_more(&s->rig.q));
+	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
+}
+
+/*
  * Failed readahead is only reported if the medium or the protection information is bad.
  * The page is read again if a program uses it.
  */
 TEST_F(scsi, readahead)
 {
 	struct scsi *s = &self->scsi;
-	int fd = open(s->path, O_RDONLY | O_CLOEXEC), i;
+	int fd = open(s->path, O_RDONLY | O_CLOEXEC);
 	long before;
 
 	ASSERT_LE(0, fd);
@@ -538,23 +558,8 @@ TEST_F(scsi, readahead)
 	EXPECT_TRUE(got_no_more(&s->rig.q));
 	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
 
-	/* The second read of a bad sector may use another copy, so report the first one */
-	ASSERT_EQ(0, write_text(s->inject, "2 1 28 0 0 2 3 11 0"));
-	EXPECT_EQ(-EIO, neg(pread(fd, data, BLOCK, 32 * BLOCK)));
-	for (i = 0; i < 2; i++)
-		EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_MEDIUM, NOTIFY_BLOCK_OP_READ,
-				s->disk, 32 * BLOCK / 512, BLOCK, 0));
-	EXPECT_TRUE(got_no_more(&s->rig.q));
-	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
-
-	/* So may that of wrong protection information */
-	ASSERT_EQ(0, write_text(s->inject, "2 1 28 0 0 2 5 10 1"));
-	EXPECT_EQ(-EIO, neg(pread(fd, data, BLOCK, 48 * BLOCK)));
-	for (i = 0; i < 2; i++)
-		EXPECT_TRUE(got(&s->rig, 1, NOTIFY_BLOCK_PROTECTION, NOTIFY_BLOCK_OP_READ,
-				s->disk, 48 * BLOCK / 512, BLOCK, 0));
-	EXPECT_TRUE(got_no_more(&s->rig.q));
-	ASSERT_EQ(0, write_text(s->inject, "- 2 28"));
+	check_reported_twice(_metadata, s, fd, "3 11 0", NOTIFY_BLOCK_MEDIUM, 32);
+	check_reported_twice(_metadata, s, fd, "5 10 1", NOTIFY_BLOCK_PROTECTION, 48);
 	EXPECT_EQ(0, neg(ioctl(fd, BLKRASET, before)));
 	close(fd);
 }

@@ -896,7 +896,7 @@ TEST_F(queue, access_time)
 	EXPECT_EQ(1, st.st_atim.tv_sec);
 }
 
-/* A reader is woken after many queues of its user were closed that had to be woken. */
+/* A reader is woken after many queues of its user were closed with a pending wake-up. */
 TEST_F(queue, blocking_after_closed)
 {
 	const int nr = 2000;

@@ -132,6 +132,13 @@ TEST_F(smack, kernel)
 	EXPECT_TRUE(got_removal(self->fd[0], 1, self->key));
 }
 
+static void enter_namespace(struct __test_metadata *_metadata)
+{
+	ASSERT_EQ(0, neg(unshare(CLONE_NEWNS)));
+	ASSERT_EQ(0, neg(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)));
+	mkdir(TREE, 0755);
+}
+
 static int mount_tree(int object, int fd)
 {
 	return neg(mount("smack_test", TREE, "tmpfs", 0, NULL));
@@ -177,9 +184,7 @@ TEST_F(smack, filesystem)
 {
 	int tree, ret;
 
-	ASSERT_EQ(0, neg(unshare(CLONE_NEWNS)));
-	ASSERT_EQ(0, neg(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)));
-	mkdir(TREE, 0755);
+	enter_namespace(_metadata);
 	ASSERT_EQ(0, mount_tree(-1, -1));
 	tree = open(TREE, O_PATH | O_CLOEXEC);
 	ASSERT_GE(tree, 0);
@@ -211,9 +216,7 @@ TEST_F(smack, new_filesystem)
 {
 	int ret;
 
-	ASSERT_EQ(0, neg(unshare(CLONE_NEWNS)));
-	ASSERT_EQ(0, neg(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)));
-	mkdir(TREE, 0755);
+	enter_namespace(_metadata);
 	queue_close(self->fd);
 	queue_open(_metadata, self->fd, O_NONBLOCK | O_CLOEXEC);
 	ASSERT_EQ(0, queue_size(self->fd[0], 1024));
