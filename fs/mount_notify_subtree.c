@@ -4,8 +4,8 @@
  *
  * An event is posted to the watches with WATCH_SUBTREE on the mount and on each of its
  * ancestors.  The ancestors are not searched for watches: a mount of the root user can
- * propagate below a long chain of mounts in the namespace of another user, and the root
- * user would pay for the length of the chain.
+ * propagate below a long chain of mounts in the namespace of another user, and the search
+ * would make the mount(2) of the root user slower.
  *
  * A mount with such watches has a struct watched_subtree.  Each mount points to the
  * innermost watched subtree that contains it, and each subtree to the next outer one.  So

@@ -458,7 +458,7 @@ struct superblock_quota_notification {
  * @NOTIFY_BLOCK_ZONE_RESOURCE: too many zones are open or active
  * @NOTIFY_BLOCK_OFFLINE: the device is offline
  * @NOTIFY_BLOCK_DURATION_LIMIT: the command exceeded its duration limit
- * @NOTIFY_BLOCK_INVALID: the request is malformed
+ * @NOTIFY_BLOCK_INVALID: the driver rejected the request as invalid
  */
 enum block_notification_subtype {
 	NOTIFY_BLOCK_IO			= 0,
