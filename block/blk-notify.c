@@ -548,3 +548,7 @@ static int __init blk_watch_init(void)
 	return register_watch_source(&blk_watch_source);
 }
 fs_initcall(blk_watch_init);
+
+#ifdef CONFIG_BLOCK_NOTIFICATIONS_KUNIT_TEST
+#include "blk_notify_kunit.c"
+#endif

@@ -290,6 +290,20 @@ static void sb_notify_test_state(struct kunit *test)
 	sb_test_state(test, true);
 }
 
+/* No remount makes a filesystem writable that was shut down. */
+static void sb_notify_test_shutdown(struct kunit *test)
+{
+	for (int by_error = 0; by_error < 2; by_error++) {
+		struct super_block *sb = sb_test_locked(test);
+
+		sb_notify_shutdown(sb, by_error);
+		KUNIT_EXPECT_TRUE(test, sb_rejects_changes(sb));
+		sb_notify_reconfigured(sb, true);
+		KUNIT_EXPECT_TRUE(test, sb_rejects_changes(sb));
+		up_write(&sb->s_umount);
+	}
+}
+
 static bool sb_test_frozen(struct super_block *sb, bool frozen, bool by_suspend)
 {
 	sb_notify_frozen(sb, frozen, by_suspend);
@@ -324,6 +338,7 @@ static struct kunit_case sb_notify_test_cases[] = {
 	KUNIT_CASE(sb_notify_test_unwatched),
 	KUNIT_CASE(sb_notify_test_limits),
 	KUNIT_CASE(sb_notify_test_state),
+	KUNIT_CASE(sb_notify_test_shutdown),
 	KUNIT_CASE(sb_notify_test_frozen),
 	{}
 };

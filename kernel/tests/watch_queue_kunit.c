@@ -740,7 +740,7 @@ static int test_waiter_wake(struct wait_queue_entry *entry, unsigned int mode,
 
 	w->wakes++;
 	w->wakes_by_poster += current == w->poster;
-	return 0;
+	return 1;
 }
 
 static void test_wait(struct watch_queue *wqueue, struct test_waiter *w)
@@ -804,6 +804,25 @@ static void watch_queue_test_notify(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w));
 	KUNIT_EXPECT_EQ(test, 0, w.wakes_by_poster);
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
+}
+
+/* The end of file wakes all sleepers, and a later record wakes one exclusive sleeper. */
+static void watch_queue_test_notify_all(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+	struct test_waiter w[2] = {};
+
+	for (u32 i = 0; i < ARRAY_SIZE(w); i++) {
+		init_waitqueue_func_entry(&w[i].entry, test_waiter_wake);
+		add_wait_queue_exclusive(&ctx->wqueue->wait, &w[i].entry);
+	}
+	watch_queue_notify_all(ctx->wqueue);
+	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w[0]));
+	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w[1]));
+	test_post(ctx, 1);
+	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w[0]) + test_waiter_wakes(ctx, &w[1]));
+	for (u32 i = 0; i < ARRAY_SIZE(w); i++)
+		remove_wait_queue(&ctx->wqueue->wait, &w[i].entry);
 }
 
 /* Post to the empty queue; returns true if the waker does not run immediately */
@@ -1678,6 +1697,25 @@ static void watch_queue_test_ratelimit_ends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->events, 2 * TEST_BURST + 15);
 }
 
+/* The first event starts a period of a second, but not after the end. */
+static void watch_queue_test_ratelimit_timer(struct kunit *test)
+{
+	struct test_ratelimit *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	unsigned long before;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	watch_ratelimit_init(&t->rl, test_ratelimit_post);
+	before = jiffies;
+	test_ratelimit_events(t, 0, 1);
+	KUNIT_EXPECT_TRUE(test, time_in_range(t->rl.timer.expires, before + HZ, jiffies + HZ));
+	watch_ratelimit_destroy(&t->rl);
+
+	t->rl.open = false;
+	test_ratelimit_events(t, 0, 1);
+	KUNIT_EXPECT_FALSE(test, timer_pending(&t->rl.timer));
+	timer_shutdown_sync(&t->rl.timer);
+}
+
 static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_length),
 	KUNIT_CASE(watch_queue_test_refused),
@@ -1699,6 +1737,7 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_remove_id),
 	KUNIT_CASE(watch_queue_test_end_orders),
 	KUNIT_CASE(watch_queue_test_notify),
+	KUNIT_CASE(watch_queue_test_notify_all),
 	KUNIT_CASE(watch_queue_test_notify_again),
 	KUNIT_CASE(watch_queue_test_notify_pause),
 	KUNIT_CASE(watch_queue_test_notify_share),
@@ -1719,6 +1758,7 @@ static struct kunit_case watch_queue_test_cases[] = {
 	KUNIT_CASE(watch_queue_test_ratelimit_counts),
 	KUNIT_CASE(watch_queue_test_ratelimit_periods),
 	KUNIT_CASE(watch_queue_test_ratelimit_ends),
+	KUNIT_CASE(watch_queue_test_ratelimit_timer),
 	{}
 };
 

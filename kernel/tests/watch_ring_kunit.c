@@ -256,6 +256,19 @@ static void watch_ring_test_loss_saturates(struct kunit *test)
 	}
 }
 
+/* Without a size, the count does not wrap */
+static void watch_ring_test_loss_unsized_wraps(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	ctx->ring->lost = U32_MAX;
+	test_post(ctx, 1);
+	KUNIT_EXPECT_EQ(test, ctx->ring->lost, U32_MAX);
+	test_read(ctx, sizeof(ctx->buf));
+	test_expect_loss(test, 0xffff);
+	test_expect_end(test);
+}
+
 /* A record that does not fit into the buffer remains in the ring */
 static void watch_ring_test_short_buffer(struct kunit *test)
 {
@@ -386,6 +399,7 @@ static struct kunit_case watch_ring_test_cases[] = {
 	KUNIT_CASE(watch_ring_test_loss_unsized),
 	KUNIT_CASE(watch_ring_test_loss_unsized_adds),
 	KUNIT_CASE(watch_ring_test_loss_saturates),
+	KUNIT_CASE(watch_ring_test_loss_unsized_wraps),
 	KUNIT_CASE(watch_ring_test_short_buffer),
 	KUNIT_CASE(watch_ring_test_edges),
 	KUNIT_CASE(watch_ring_test_read_ends),

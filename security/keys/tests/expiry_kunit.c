@@ -69,16 +69,38 @@ static void key_expiry_test_once(struct kunit *test)
 	key_put(key);
 }
 
-/* The expiry time of a revoked key is the time of its revocation. */
-static void key_expiry_test_revoked(struct kunit *test)
+/* The expiry time of a revoked key is the time of its revocation.  A dead key is gone. */
+static void key_expiry_test_dead(struct kunit *test)
 {
-	struct key *key = key_test_create(test);
-	struct key_test_result result;
+	static const int flags[] = {
+		KEY_FLAG_REVOKED, KEY_FLAG_INVALIDATED, KEY_FLAG_DEAD,
+	};
 
-	set_bit(KEY_FLAG_REVOKED, &key->flags);
-	key_test_check(key, KEY_TEST_EXPIRY, 1, &result);
-	KUNIT_EXPECT_FALSE(test, result.pending);
-	key_put(key);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct key *key = key_test_create(test);
+		struct key_test_result result;
+
+		set_bit(flags[i], &key->flags);
+		key_test_check(key, KEY_TEST_EXPIRY, 1, &result);
+		KUNIT_EXPECT_FALSE(test, result.pending);
+		key_put(key);
+	}
+}
+
+/* The timer fires for the first expiry, when the coarse clock has reached it. */
+static void key_expiry_test_timer(struct kunit *test)
+{
+	time64_t expiry = ktime_get_real_seconds() + 1000000;
+	ktime_t when = ktime_set(expiry, 0) + 2 * TICK_NSEC;
+
+	KUNIT_ASSERT_GT(test, key_expiry_next, expiry + 1);
+	key_schedule_expiry(expiry);
+	KUNIT_EXPECT_EQ(test, when, hrtimer_get_expires(&key_expiry_timer));
+	key_schedule_expiry(expiry + 1);
+	KUNIT_EXPECT_EQ(test, when, hrtimer_get_expires(&key_expiry_timer));
+
+	hrtimer_cancel(&key_expiry_timer);
+	key_expiry_next = TIME64_MAX;
 }
 
 /* The collector does not wait for the semaphore of a key, but checks it again a second later. */
@@ -101,7 +123,8 @@ static void key_expiry_test_busy(struct kunit *test)
 
 static struct kunit_case key_expiry_cases[] = {
 	KUNIT_CASE(key_expiry_test_once),
-	KUNIT_CASE(key_expiry_test_revoked),
+	KUNIT_CASE(key_expiry_test_dead),
+	KUNIT_CASE(key_expiry_test_timer),
 	KUNIT_CASE(key_expiry_test_busy),
 	{}
 };
