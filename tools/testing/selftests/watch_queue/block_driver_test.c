@@ -13,7 +13,7 @@
  *	NOTIFY_BLOCK_ZONE_RESOURCE	null_blk
  *	NOTIFY_BLOCK_DURATION_LIMIT	scsi_debug
  *
- * Four classes are not generated here, or not reliably.  SCSI reports
+ * block/blk_notify_kunit.c tests the other four classes.  SCSI reports
  * NOTIFY_BLOCK_OFFLINE for a moment while a disk is removed.  Drivers retry instead of
  * reporting NOTIFY_BLOCK_RESOURCE, and a loop device reports it only if the filesystem
  * below has no memory.  NOTIFY_BLOCK_INVALID comes from the file or server behind a
