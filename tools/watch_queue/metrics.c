@@ -30,6 +30,7 @@ struct series {
 	unsigned long long events;
 	unsigned long long suppressed;
 	bool limited;		/* the source has a rate limit */
+	time_t last;		/* time of the last event */
 };
 
 struct filesystem {
@@ -173,6 +174,7 @@ static void count(const struct event *ev)
 	if (!s)
 		s = add_series(ev, object);
 	s->events++;
+	s->last = ev->time.tv_sec;
 	s->suppressed += number_of(ev, "suppressed");
 	if (event_field(ev, "suppressed"))
 		s->limited = true;
@@ -369,8 +371,8 @@ static void print_number(FILE *file, const char *name, const char *type, const c
 	fprintf(file, "%s{monitor=\"%s\"} %llu\n", name, monitor, number);
 }
 
-static void print_counter(FILE *file, const char *name, const struct series *s,
-			  unsigned long long number)
+static void print_series(FILE *file, const char *name, const struct series *s,
+			 unsigned long long number)
 {
 	fprintf(file,
 		"%s{monitor=\"%s\",source=\"%s\",event=\"%s\",priority=\"%s\",object=\"%s\"} %llu\n",
@@ -386,13 +388,17 @@ static void print_counters(FILE *file)
 	print_header(file, name, "counter",
 		     "Events. An object without a counter of its own is counted as \"\".");
 	for (i = 0; i < nr_series; i++)
-		print_counter(file, name, &series[i], series[i].events);
+		print_series(file, name, &series[i], series[i].events);
 	name = "watchq_suppressed_events_total";
 	print_header(file, name, "counter",
 		     "Errors and quota warnings that the rate limit suppressed.");
 	for (i = 0; i < nr_series; i++)
 		if (series[i].limited)
-			print_counter(file, name, &series[i], series[i].suppressed);
+			print_series(file, name, &series[i], series[i].suppressed);
+	name = "watchq_last_event_timestamp_seconds";
+	print_header(file, name, "gauge", "Time of the last event, since the Epoch.");
+	for (i = 0; i < nr_series; i++)
+		print_series(file, name, &series[i], series[i].last);
 }
 
 /* No event of a filesystem reports that its mount was attached or moved */

@@ -111,7 +111,7 @@ cd "$2" && mkdir tree && mkdir -p /run && mount -t tmpfs run /run &&
 	mkdir -p /run/systemd/journal && truncate -s 8M disk && mkfs.ext4 -q disk || exit
 
 echo 'KTAP version 1'
-echo 1..49
+echo 1..50
 
 #
 # Readiness
@@ -272,14 +272,20 @@ result 'each event is in the journal or on stderr' $? err
 
 refused 1 'No such file' --devices --metrics nowhere/metrics.prom
 
+before=$(date +%s)
 start --devices --metrics metrics.prom --filter device=change --priority error
 uevent
 uevent
 finish
+after=$(date +%s)
 grep -qxF "$(counter device change info /devices/virtual/mem/null 2)" metrics.prom
 result 'the file is written at the end, whatever the priority' $? metrics.prom
 [ ! -s out ] && [ "$(stat -c %a metrics.prom)" = 644 ] && [ ! -e metrics.prom.new ]
 result 'the file is readable, and no other is left' $? out
+labels=$(labels device change info /devices/virtual/mem/null)
+last=$(grep -F "watchq_last_event_timestamp_seconds$labels" metrics.prom)
+[ "${last##* }" -ge "$before" ] && [ "${last##* }" -le "$after" ]
+result 'the time of the last event' $? metrics.prom
 
 start --devices --metrics metrics.prom --queue 4
 kill -STOP $pid
