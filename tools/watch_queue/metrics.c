@@ -572,6 +572,15 @@ static void set_monitor(const char *path)
 	free(name);
 }
 
+/* A name in the directory of the file.  Other programs do not use such a name. */
+static void set_temporary(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	if (asprintf(&temporary, "%.*s.%s.watchq-new", (int)(name - path), path, name) < 0)
+		die(EXIT_FAILED, "out of memory");
+}
+
 /*
  * Only check that the file can be written: the states of the filesystems, which are in
  * the queue, must be in the first version of the file.
@@ -584,9 +593,10 @@ int metrics_open(const char *path)
 	if (!lstat(path, &old) && !S_ISREG(old.st_mode))
 		die(EXIT_USAGE, "--metrics %s: not a regular file", path);
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	if (timer < 0 || asprintf(&temporary, "%s.new", path) < 0)
+	if (timer < 0)
 		die(EXIT_FAILED, "--metrics: %s", strerror(errno));
 	file_name = path;
+	set_temporary(path);
 	set_monitor(path);
 	error = make_temporary() ? 0 : errno;
 	unlink(temporary);

@@ -111,7 +111,7 @@ cd "$2" && mkdir tree && mkdir -p /run && mount -t tmpfs run /run &&
 	mkdir -p /run/systemd/journal && truncate -s 8M disk && mkfs.ext4 -q disk || exit
 
 echo 'KTAP version 1'
-echo 1..50
+echo 1..51
 
 #
 # Readiness
@@ -280,7 +280,7 @@ finish
 after=$(date +%s)
 grep -qxF "$(counter device change info /devices/virtual/mem/null 2)" metrics.prom
 result 'the file is written at the end, whatever the priority' $? metrics.prom
-[ ! -s out ] && [ "$(stat -c %a metrics.prom)" = 644 ] && [ ! -e metrics.prom.new ]
+[ ! -s out ] && [ "$(stat -c %a metrics.prom)" = 644 ] && [ ! -e .metrics.prom.watchq-new ]
 result 'the file is readable, and no other is left' $? out
 labels=$(labels device change info /devices/virtual/mem/null)
 last=$(grep -F "watchq_last_event_timestamp_seconds$labels" metrics.prom)
@@ -372,11 +372,14 @@ umount "$(printf 'tree/a\n"\\\303\244\377')"
 finish
 
 echo untouched >file
-ln -s "$PWD/file" tree/metrics.prom.new
+echo other >tree/metrics.prom.new
+ln -s "$PWD/file" tree/.metrics.prom.watchq-new
 start --devices --metrics tree/metrics.prom
 finish
 [ "$(cat file)" = untouched ] && grep -q '^watchq_queue_records' tree/metrics.prom
 result 'a link in place of the new file is not followed' $?
+[ "$(cat tree/metrics.prom.new)" = other ]
+result 'a file of another program is kept' $?
 start --devices --metrics tree/metrics.prom
 mount -o remount,ro tree
 uevent
