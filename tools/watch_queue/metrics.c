@@ -55,12 +55,19 @@ static struct filesystem filesystems[MAX_FILESYSTEMS];
 static unsigned int nr_filesystems;
 static unsigned long long untracked;
 
+/* The tables may be incomplete, so the file is not written on exit */
+static void __noreturn out_of_memory(void)
+{
+	file_name = NULL;
+	die(EXIT_FAILED, "out of memory");
+}
+
 static char *copy(const char *text)
 {
 	char *p = text ? strdup(text) : NULL;
 
 	if (text && !p)
-		die(EXIT_FAILED, "out of memory");
+		out_of_memory();
 	return p;
 }
 
@@ -148,7 +155,7 @@ static struct series *add_series(const struct event *ev, const char *object)
 
 	series = reallocarray(series, nr_series + 1, sizeof(*series));
 	if (!series)
-		die(EXIT_FAILED, "out of memory");
+		out_of_memory();
 	s = &series[nr_series++];
 	*s = (struct series){
 		.source = ev->source,
@@ -525,16 +532,20 @@ static void set_timer(unsigned int seconds)
 
 void metrics_write(void)
 {
+	static bool writing;
 	int error;
 
-	if (!file_name)
+	/* An error while the file is written is the reason of the exit */
+	if (!file_name || writing)
 		return;
+	writing = true;
 	error = replace_file() ? 0 : errno;
 	if (error && !failed)
 		warn("--metrics %s: %s", file_name, strerror(error));
 	failed = error;
 	pending = false;
 	set_timer(INTERVAL_S);
+	writing = false;
 }
 
 void metrics_event(const struct event *ev, bool reported)

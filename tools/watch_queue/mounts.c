@@ -273,8 +273,8 @@ static bool places_read;
 /* The fields end at a space.  Other white space in a path, such as \v, is not escaped. */
 static void add_place(const char *line)
 {
+	struct place place, *larger;
 	const char *path;
-	struct place place;
 	int root;
 	size_t len;
 
@@ -288,9 +288,10 @@ static void add_place(const char *line)
 		return;
 	place.whole = !strncmp(line + root, "/ ", 2);
 	place.path = strndup(path, len);
-	places = reallocarray(places, nr_places + 1, sizeof(*places));
-	if (!places || !place.path)
+	larger = reallocarray(places, nr_places + 1, sizeof(*places));
+	if (!larger || !place.path)
 		die(EXIT_FAILED, "out of memory");
+	places = larger;
 	unescape(place.path);
 	places[nr_places++] = place;
 }

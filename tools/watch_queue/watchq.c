@@ -30,6 +30,7 @@ const char *message_place;
 static struct statistics stats;
 static bool lost;			/* records were lost, see recover() */
 static bool any_lost;			/* records were lost since the start */
+static const struct options *running;	/* all watches were added */
 
 static void __printf(1, 0) vwarn(const char *format, va_list args)
 {
@@ -60,6 +61,8 @@ void inform(const char *format, ...)
 	va_end(args);
 }
 
+static void write_results(void);
+
 void die(int status, const char *format, ...)
 {
 	va_list args;
@@ -67,6 +70,7 @@ void die(int status, const char *format, ...)
 	va_start(args, format);
 	vwarn(format, args);
 	va_end(args);
+	write_results();
 	exit(status);
 }
 
@@ -100,6 +104,19 @@ static void print_statistics(unsigned long depth)
 		warn("%llu events, %llu records, %llu lost, largest backlog %lu of %lu",
 		     stats.events, stats.records, fdinfo_number("lost:"), stats.backlog,
 		     depth);
+}
+
+/* On exit, also because of an error, which may occur here as well */
+static void write_results(void)
+{
+	const struct options *options = running;
+
+	running = NULL;
+	if (!options)
+		return;
+	metrics_write();
+	if (options->statistics)
+		print_statistics(options->depth);
 }
 
 /*
@@ -340,6 +357,7 @@ static int monitor(const struct options *options, int queue)
 		pfd[2].fd = -1;
 	if (options->metrics)
 		pfd[4].fd = metrics_open(options->metrics);
+	running = options;
 	/* Events after this message are not missed */
 	inform("watching");
 	notify_ready();
@@ -408,9 +426,6 @@ int main(int argc, char **argv)
 	if (!stats.fdinfo && (options.statistics || options.metrics))
 		die(EXIT_FAILED, "/proc/self/fdinfo: %s", strerror(errno));
 	status = monitor(&options, queue);
-	if (options.metrics)
-		metrics_write();
-	if (options.statistics)
-		print_statistics(options.depth);
+	write_results();
 	return status;
 }

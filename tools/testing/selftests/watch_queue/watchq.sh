@@ -299,12 +299,12 @@ exec 4<&-
 wait $!
 result 'end when the output is closed' $? err
 rm -f err
-watchq --key @s >/dev/full 2>err &
+watchq --key @s --stats >/dev/full 2>err &
 await watching err
 keyctl clear @s
 wait $!
-[ $? = 1 ] && grep -q 'cannot write' err
-result 'disk full' $? err
+[ $? = 1 ] && grep -q 'cannot write' err && grep -q '1 events, 1 records, 0 lost' err
+result 'disk full, and statistics' $? err
 keyctl add user demo a @s >key
 start --key "$(cat key)"
 keyctl invalidate "$(cat key)"
