@@ -21,9 +21,18 @@ static char *text;
 static size_t text_len;
 
 /*
- * JSON: must be valid UTF-8, so each invalid byte becomes U+FFFD.  Control
+ * JSON: must be valid UTF-8, so each invalid byte becomes U+FFFD.  Harmful
  * characters are escaped, as the output may be shown on a terminal.
  */
+
+/* The code points above U+FFFF are a pair of surrogates */
+static void print_escaped(unsigned int c)
+{
+	if (c > 0xffff)
+		fprintf(buffer, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+	else
+		fprintf(buffer, "\\u%04x", c);
+}
 
 static void print_string(const char *string)
 {
@@ -36,7 +45,7 @@ static void print_string(const char *string)
 		if (!len)
 			fputs("\\ufffd", buffer);
 		else if (utf8_harmful(utf8_char(p, len)))
-			fprintf(buffer, "\\u%04x", utf8_char(p, len));
+			print_escaped(utf8_char(p, len));
 		else if (*p == '"' || *p == '\\')
 			fprintf(buffer, "\\%c", *p);
 		else

@@ -277,7 +277,7 @@ unsigned int utf8_len(const unsigned char *p);
 unsigned int utf8_char(const unsigned char *p, unsigned int len);
 /* Columns on a terminal, such as 2 for a Chinese character */
 unsigned int utf8_width(unsigned int c);
-/* Control characters, unusual spaces, and characters that change the direction */
+/* Control, blank and invisible characters, and characters that change the direction */
 bool utf8_harmful(unsigned int c);
 
 /*

@@ -331,19 +331,20 @@ result 'a link that the kernel removes' $? out err
 
 # Another keyring keeps the key, and so its name
 shelf=$(keyctl newring shelf @s)
-key=$(keyctl add user "$(printf 'big secret\302\205\342\200\256')" a "$shelf")
+key=$(keyctl add user "$(printf 'big secret\302\205\342\200\256\343\205\244')" a "$shelf")
 start --key @s
 keyctl link "$key" @s
 keyctl unlink "$key" @s
 finish
 same 'keys in text' out <<END
 key    linked          _ses                 other_type=user \
-other_name=big\\040secret\\302\\205\\342\\200\\256
+other_name=big\\040secret\\302\\205\\342\\200\\256\\343\\205\\244
 key    unlinked        _ses                 other_type=user \
-other_name=big\\040secret\\302\\205\\342\\200\\256
+other_name=big\\040secret\\302\\205\\342\\200\\256\\343\\205\\244
 END
 
-key=$(keyctl add user "$(printf 'a "b" \\ \303\244 \377 \001 \302\233 \342\200\256')" a "$shelf")
+name=$(printf 'a "b" \\ \303\244 \377 \001 \302\233 \342\200\256 \363\240\201\201')
+key=$(keyctl add user "$name" a "$shelf")
 before=$(date -u +%Y-%m-%dT%H:%M:%S)
 start --key @s --json
 keyctl link "$key" @s
@@ -355,7 +356,7 @@ fields <out >got
 same_json 'keys in JSON' got <<'END'
 {"source":"key","event":"linked","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses","other_type":"user",
- "other_name":"a \"b\" \\ \u00e4 \ufffd \u0001 \u009b \u202e"}
+ "other_name":"a \"b\" \\ \u00e4 \ufffd \u0001 \u009b \u202e \udb40\udc41"}
 {"source":"key","event":"cleared","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses"}
 END
@@ -363,7 +364,7 @@ holds 'numbers of keys' "all(.key == $(keyctl id @s)) and .[0].other == $key"
 holds time "all(.time | test(\"^....-..-..T..:..:..[.][0-9]{6}Z\$\")) and
 	all(.time >= \"$before\" and .time[:19] <= \"$after\") and .[0].time <= .[1].time"
 
-grep -qF '\u0001 \u009b \u202e"' out
+grep -qF '\u0001 \u009b \u202e \udb40\udc41"' out
 result 'JSON has no control characters' $? out
 
 before=$(date +%Y-%m-%dT%H:%M:%S)
