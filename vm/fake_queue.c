@@ -15,8 +15,9 @@
  * a number, SIGTERM ends the process at this attempt to add a watch, or at this statmount()
  * if AUTOMOUNT is set. If STALE is a number, this request for states fails. If SERVER is
  * set, "wait" is written to stderr at each call that waits for the server of a network
- * filesystem. If FULL is set, a watch is added when the first records are in the queue. The
- * fdinfo of the queue is the file FDINFO.
+ * filesystem. If BLOCK is set, each file has the type of a block device. If FULL is set, a
+ * watch is added when the first records are in the queue. The fdinfo of the queue is the
+ * file FDINFO.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -343,6 +344,19 @@ int statfs(const char *path, struct statfs *fs)
 	if (getenv("SERVER"))
 		fputs("wait\n", stderr);
 	return next(path, fs);
+}
+
+int fstat(int fd, struct stat *stat)
+{
+	static int (*next)(int fd, struct stat *stat);
+	int ret;
+
+	if (!next)
+		next = dlsym(RTLD_NEXT, "fstat");
+	ret = next(fd, stat);
+	if (getenv("BLOCK"))
+		stat->st_mode = S_IFBLK;
+	return ret;
 }
 
 int open(const char *path, int flags, ...)

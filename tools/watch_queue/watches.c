@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/keyctl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -307,15 +308,35 @@ static void warn_twin(const struct watch *watch)
 	       twin ? "--sb " : "another ", twin ? twin->object : "--sb");
 }
 
+/*
+ * Open a block device, which is open with O_PATH, for reading, and close @fd.  A file of
+ * another type is not opened: that may have side effects.  Returns -1 with errno.
+ */
+static int open_device(int fd)
+{
+	int device = -1, error;
+	struct stat stat;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &stat) || !S_ISBLK(stat.st_mode))
+		errno = EINVAL;
+	else
+		device = open(path, O_CLOEXEC | O_RDONLY | O_NONBLOCK);
+	error = errno;
+	close(fd);
+	errno = error;
+	return device;
+}
+
 /* Returns -1 with errno if it fails */
 static int open_object(struct watch *watch)
 {
-	int fd, namespace = -1;
+	int fd = open(watch->object, O_CLOEXEC | O_PATH), namespace = -1;
 
 	/* Only a block device and a namespace must be open for reading */
-	if (watch->source->type == WATCH_TYPE_BLOCK_NOTIFY)
-		return open(watch->object, O_CLOEXEC | O_RDONLY | O_NONBLOCK);
-	fd = open(watch->object, O_CLOEXEC | O_PATH);
+	if (fd >= 0 && watch->source->type == WATCH_TYPE_BLOCK_NOTIFY)
+		return open_device(fd);
 	if (fd >= 0 && watch->source->type == WATCH_TYPE_MOUNT_NOTIFY)
 		namespace = open_namespace(fd, &watch->namespace);
 	if (namespace < 0)

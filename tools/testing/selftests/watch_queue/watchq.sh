@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..171
+echo 1..173
 
 #
 # Wrong use
@@ -215,6 +215,14 @@ refused 1 'no such key' --key 1
 refused 1 'not the root of a mount' --mount .
 refused 1 'not the root of a mount' --mount /proc/self/ns/net
 refused 1 'not a block device' --block /dev/null
+# The writer waits for a reader, which must not be watchq
+mkfifo fifo
+echo waiting >fifo 2>other &
+until grep -q '^State:.S' "/proc/$!/status"; do :; done
+refused 1 'not a block device' --block fifo
+timeout 20 cat fifo >got
+[ "$(cat got)" = waiting ]
+result 'a file that is not a block device is not opened' $? got
 watchq --devices >&- 2>err
 [ $? = 2 ] && grep -q 'standard output is closed' err
 result 'refused without stdout' $? err
