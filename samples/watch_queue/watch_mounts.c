@@ -25,6 +25,11 @@
 
 #include "watch_records.h"
 
+#ifndef __NR_statmount
+#define __NR_statmount	457
+#define __NR_listmount	458
+#endif
+
 struct mount {
 	__u64 id;		/* not reused for another mount */
 	char *path;
@@ -66,6 +71,9 @@ static char *query_path(__u64 id)
 		return NULL;
 	else if (errno != EOVERFLOW)
 		err(1, "statmount");
+	/* The mount is not reachable from the root directory */
+	if (!*path)
+		return NULL;
 	copy = strdup(path);
 	if (!copy)
 		err(1, "strdup");
