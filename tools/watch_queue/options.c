@@ -291,8 +291,8 @@ static void parse_line(char *line)
 	char program[PATH_MAX + 64];
 	int nr = 1, option;
 
-	for (word = strtok_r(line, " \t\n", &rest); word && *word != '#';
-	     word = strtok_r(NULL, " \t\n", &rest)) {
+	for (word = strtok_r(line, " \t\r\n", &rest); word && *word != '#';
+	     word = strtok_r(NULL, " \t\r\n", &rest)) {
 		if (nr == MAX_WORDS)
 			die(EXIT_USAGE, "more than %d words", MAX_WORDS - 1);
 		unescape(word);

@@ -553,6 +553,8 @@ cat >list <<END
 --key @s --only cleared	# not linked
 	--mount a\\040place --only=setattr
 END
+# Lines can end with CR LF
+sed -i "s/\$/$(printf '\r')/" list
 start --devices --only add --watches list --json
 key=$(keyctl add user fig a @s)
 keyctl clear @s
