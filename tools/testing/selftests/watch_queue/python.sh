@@ -46,7 +46,7 @@ refused() {
 }
 
 echo 'KTAP version 1'
-echo 1..8
+echo 1..9
 
 mkdir tree && mount -t tmpfs top tree && mkdir tree/a tree/b || exit
 
@@ -55,6 +55,14 @@ start mount=tree && mount -t tmpfs cargo tree/a && umount tree/a && await unmoun
 result 'events of mounts' $? out messages
 stopped
 result 'a signal' $? messages
+
+mkfifo pipe
+python3 -m watchq mount=tree >pipe 2>messages &
+pid=$!
+head -n 1 <pipe >out
+mount -t tmpfs cargo tree/a && umount tree/a
+ended 0 && grep -qx watching out
+result 'the reader of the output is gone' $? out messages
 
 # The queue has room for four records, and the reader is stopped
 start -n 4 mount=tree

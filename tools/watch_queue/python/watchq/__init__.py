@@ -92,6 +92,8 @@ class Record:
         if self.type == WATCH_TYPE_DEVICE_NOTIFY:
             names = self.bytes[ctypes.sizeof(device_notification):] + b"\0\0"
             members["subsystem"], members["devpath"] = map(_text, names.split(b"\0")[:2])
+            # The array of the structure has no length
+            del members["names"]
         return members
 
 

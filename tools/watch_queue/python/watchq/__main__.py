@@ -105,9 +105,9 @@ async def watch(args):
     loop.add_reader(queue, read_records, queue, ended)
     for number in signal.SIGINT, signal.SIGTERM:
         loop.add_signal_handler(number, ended.cancel)
-    # A program that tracks a state reads the state here
-    print("watching", flush=True)
     try:
+        # A program that tracks a state reads the state here
+        print("watching", flush=True)
         await ended
     finally:
         loop.remove_reader(queue)
@@ -136,6 +136,9 @@ def main():
         asyncio.run(watch(parser.parse_args()))
     except asyncio.CancelledError:
         pass
+    except BrokenPipeError:
+        # The reader of the output is gone.  Python would flush it again on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         sys.exit(f"watchq: {error.strerror}")
     except (OverflowError, ValueError) as error:
