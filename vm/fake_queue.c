@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/quota.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -122,6 +123,10 @@ static size_t make_scripted(union watch_record *rec, char letter)
 		rec->watch.subtype = NOTIFY_SB_ERROR;
 		rec->sb_error.error = 5;
 		return sizeof(rec->sb_error);
+	case 'q':	/* a quota warning */
+		rec->watch.subtype = NOTIFY_SB_QUOTA;
+		rec->sb_quota.warning = QUOTA_NL_BHARDWARN;
+		return sizeof(rec->sb_quota);
 	case 'l':	/* a loss of one record */
 		memset(rec, 0, sizeof(*rec));
 		rec->watch.type = WATCH_TYPE_META;
