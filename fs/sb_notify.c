@@ -55,8 +55,9 @@
  *
  * Each kind of error has a rate limit of its own, see kernel/watch_ratelimit.c, as users
  * can cause errors of data, for example by reading a bad block of a file repeatedly.
- * Users can cause stale pages, and since Linux 7.1 failures of direct I/O, even on a
- * healthy filesystem.  For quota warnings, see fs/sb_notify_quota.c.
+ * Users can cause stale pages, failed direct reads of btrfs, and since Linux 7.1 other
+ * failures of direct I/O, even on a healthy filesystem.  For quota warnings, see
+ * fs/sb_notify_quota.c.
  *
  * Locks, outer to inner
  *
@@ -608,6 +609,8 @@ static bool sb_set_born(struct super_block *sb)
  * sb_notify_born - notify watchers of all filesystems of a new filesystem
  * @sb: the superblock, which can be mounted
  *
+ * Also reports that an error during mount(2) has stopped it.
+ *
  * Does nothing if this was called for @sb before, as when it is mounted again, or if
  * @sb can be mounted by the kernel only.
  *
@@ -629,6 +632,11 @@ void sb_notify_born(struct super_block *sb)
 	scoped_guard(spinlock_irqsave, &sb->s_notify_lock) {
 		n = sb_record(sbw, NOTIFY_SB_NEW, watch_sizeof(n));
 		sb_post_to_all(sbw, &n.watch, current_cred(), NULL, NULL);
+		/* An error during mount(2) was not reported, as nothing was watched */
+		if (sb->s_notify_state & SB_NOTIFY_ERROR)
+			sb_post_event(sb, NOTIFY_SB_RDONLY, 0, NULL, NULL);
+		if (sb->s_notify_state & SB_NOTIFY_SHUTDOWN)
+			sb_post_event(sb, NOTIFY_SB_SHUTDOWN, 0, NULL, NULL);
 	}
 }
 

@@ -7,6 +7,7 @@
  * their name skip these.  A user namespace has no other filesystems than those of the
  * test.
  */
+#include <endian.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -822,6 +823,38 @@ TEST_F(host, list)
 		EXPECT_FALSE(!!find_dev(&self->w, major(st.st_dev), minor(st.st_dev)))
 			TH_LOG("descriptor %d", nr);
 	}
+}
+
+/* Writes an inode number that is not valid to the list of orphans; 0 or -errno */
+static int damage_orphans(const char *image)
+{
+	int fd = open(image, O_WRONLY | O_CLOEXEC), ret;
+	__u32 ino = htole32(3);
+
+	ret = pwrite(fd, &ino, sizeof(ino), 1024 + 0xe8) == sizeof(ino) ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+/* An error during mount(2) stops the filesystem.  This is reported after NEW. */
+TEST_F(host, stopped_by_mount)
+{
+	struct watcher *w = &self->w;
+	__u32 state = RO | BY_ERROR;
+	struct expected_sb sb;
+
+	if (ext4_shuts_down())
+		state |= SHUT;
+	/* With a journal, the error lets mount(2) fail */
+	ASSERT_TRUE(make_ext4("image", ",^has_journal"));
+	ASSERT_EQ(0, damage_orphans("image"));
+	ASSERT_EQ(0, watch_all(w));
+	ASSERT_EQ(0, mount_image("image", "mnt", "errors=remount-ro"));
+	EXPECT_TRUE(got_new(w, "mnt", "ext4", state, &sb));
+	EXPECT_TRUE(got_own(w, NOTIFY_SB_RDONLY, &sb));
+	if (state & SHUT)
+		EXPECT_TRUE(got_own(w, NOTIFY_SB_SHUTDOWN, &sb));
+	EXPECT_TRUE(got_no_own(w));
 }
 
 /* A second mount of a disk posts no NEW, and a disk without a filesystem nothing. */
