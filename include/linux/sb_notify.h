@@ -77,6 +77,27 @@ static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
 }
 
 /**
+ * sb_notify_data_error - notify watchers of an error in the data of an unknown file
+ * @sb: the superblock
+ * @kind: what failed
+ * @error: errno, of either sign
+ *
+ * For data that the filesystem itself reads, for example to move it.  Rate limited, see
+ * fs/sb_notify.c.
+ *
+ * Context: Any but NMI; see __post_watch_notification().
+ */
+static inline void sb_notify_data_error(struct super_block *sb,
+					enum superblock_error_kind kind, int error)
+{
+	if (sb_has_watchers(sb))
+		__sb_notify_error(sb, (struct sb_error) {
+			.error	= abs(error),
+			.kind	= kind,
+		});
+}
+
+/**
  * sb_notify_io_error - notify watchers of an I/O error of file data
  * @inode: the file
  * @kind: what failed; sb_notify_inode_error() is for NOTIFY_SB_METADATA.
@@ -189,6 +210,11 @@ static inline void sb_notify_free_user_ns(struct user_namespace *ns)
 }
 
 static inline void sb_notify_error(struct super_block *sb, u64 ino, int error)
+{
+}
+
+static inline void sb_notify_data_error(struct super_block *sb,
+					enum superblock_error_kind kind, int error)
 {
 }
 

@@ -18,6 +18,7 @@
  *	metadata	metadata of xfs cannot be read	ERROR
  *	checksum	changed data on btrfs		ERROR
  *	zoned		zone that cannot be written	ERROR and RDONLY from zonefs
+ *			buffer changed by direct I/O	ERROR of a direct read
  *	quota		soft limit of xfs		QUOTA
  *	detector	the cases of node-problem-detector, in one queue
  *
@@ -41,6 +42,7 @@
  */
 #include <linux/btrfs.h>
 #include <sys/fsuid.h>
+#include <sys/uio.h>
 #include <sys/sysmacros.h>
 
 #include "sb.h"
@@ -1375,6 +1377,42 @@ static __u32 crc32(const unsigned char *p, size_t len)
 {
 	__u32 crc = ~0U;
 	int i;
+/*
+ * Direct I/O into a buffer that changes is not an error of buffered reads: the read of the
+ * second block changes the buffer of the first one.
+ */
+TEST_F_TIMEOUT(checksum, changed_buffer, TIMEOUT_S)
+{
+	struct rig *rig = &self->rig;
+	int memory, fd, i, nr = 0;
+	union watch_record r;
+	struct iovec iov[2];
+
+	make_rig(_metadata, rig, &btrfs_dup);
+	ASSERT_EQ(0, make_file(rig));
+	ASSERT_EQ(0, mount_rig(rig, NULL));
+	memory = memfd_create("block", MFD_CLOEXEC);
+	ASSERT_EQ(0, ftruncate(memory, BLOCK));
+	for (i = 0; i < 2; i++) {
+		iov[i].iov_base = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED,
+				       memory, 0);
+		ASSERT_NE(MAP_FAILED, iov[i].iov_base);
+		iov[i].iov_len = BLOCK;
+	}
+	ASSERT_EQ(0, watch(&rig->s, "mnt", 1));
+	fd = open(FILE_NAME, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	preadv(fd, iov, 2, 0);
+	while (next(&rig->s, &r) > 0) {
+		EXPECT_TRUE(r.watch.subtype == NOTIFY_SB_ERROR);
+		EXPECT_EQ(NOTIFY_SB_DIRECT_READ, r.sb_error.kind);
+		nr++;
+	}
+	EXPECT_LT(0, nr);
+	close(fd);
+	close(memory);
+	ASSERT_EQ(0, do_umount("mnt", 0));
+}
+
 
 	while (len--) {
 		crc ^= *p++;
