@@ -73,6 +73,7 @@
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -506,7 +507,7 @@ static __always_inline bool watch_ring_read(struct watch_ring *ring, u32 end,
  * watch_ring_bytes - number of bytes that a read of everything would return
  * @ring: the ring; the caller excludes readers
  *
- * Context: Any.
+ * Context: Process context.  May sleep.
  * Return: The number of bytes, loss records included.
  */
 static inline u32 watch_ring_bytes(const struct watch_ring *ring)
@@ -529,10 +530,16 @@ static inline u32 watch_ring_bytes(const struct watch_ring *ring)
 	/* Offsets in bytes save a multiplication per record */
 	mask = ring->mask * sizeof(struct watch_slot);
 	at = ring->tail * sizeof(struct watch_slot) & mask;
-	for (; nr; nr--, at = (at + sizeof(struct watch_slot)) & mask) {
-		const struct watch_notification *n = (void *)ring->slots + at;
+	while (nr) {
+		u32 chunk = min(nr, WATCH_RING_CHUNK);
 
-		bytes += watch_info_len(n->info);
+		nr -= chunk;
+		for (; chunk; chunk--, at = (at + sizeof(struct watch_slot)) & mask) {
+			const struct watch_notification *n = (void *)ring->slots + at;
+
+			bytes += watch_info_len(n->info);
+		}
+		cond_resched();
 	}
 	return bytes;
 }
@@ -550,7 +557,7 @@ static inline unsigned long watch_ring_pages(unsigned long nr_slots)
 
 static inline void *watch_ring_zalloc(size_t size)
 {
-	/* Fail with -ENOMEM instead of invoking the OOM killer */
+	/* Do not invoke the OOM killer for the slots */
 	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN |
 			  __GFP_RETRY_MAYFAIL;
 
