@@ -1060,7 +1060,7 @@ TEST_F_TIMEOUT(ns, flags_concurrent, RACE_LIMIT)
 	ASSERT_NE(0, m);
 	ASSERT_EQ(0, queue_watch(q.fd, MOUNT, self->ns, ID, 0));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, toggle_run, &stop));
-	for (i = 0; i < RACE_ROUNDS; i++) {
+	for (i = 0; i < RACE_ROUNDS || !nr_changes; i++) {
 		ASSERT_EQ(0, do_mount(NULL, "t", NULL,
 				      MS_REC | (i & 1 ? MS_PRIVATE : MS_SHARED), NULL));
 		while ((ret = next_record(&q, &r)) == 1) {
@@ -1081,8 +1081,7 @@ TEST_F_TIMEOUT(ns, flags_concurrent, RACE_LIMIT)
 	}
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
-	EXPECT_EQ(RACE_ROUNDS, nr_others);
-	EXPECT_NE(0, nr_changes);
+	EXPECT_EQ((unsigned long)i, nr_others);
 	TH_LOG("%lu changes of flags reported", nr_changes);
 	reader_close(&q);
 }

@@ -613,7 +613,8 @@ TEST_F_TIMEOUT(queue, pending_loss_readable, LIMIT)
 	ASSERT_EQ(0, queue_size(self->fd[0], 1));
 	ASSERT_EQ(0, watch_add(RING_A, self->fd[0], ID_A));
 	ASSERT_EQ(0, pthread_create(&p.thread, NULL, poller_run, &p));
-	for (i = 0; i < rounds; i++) {
+	/* On one processor, the poller needs a preemption in an odd round */
+	for (i = 0; i < rounds || !__atomic_load_n(&p.checks, __ATOMIC_RELAXED); i++) {
 		ASSERT_TRUE(post_cheap(RING_A, 2));
 		__atomic_store_n(&p.round, 2 * i + 1, __ATOMIC_SEQ_CST);
 		ASSERT_TRUE(got_setattr(self->fd[0], ID_A, self->a));
@@ -622,7 +623,6 @@ TEST_F_TIMEOUT(queue, pending_loss_readable, LIMIT)
 	}
 	__atomic_store_n(&p.stop, 1, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(p.thread, NULL));
-	EXPECT_GT(p.checks, 0);
 	EXPECT_EQ(0, p.missed);
 }
 
@@ -967,7 +967,7 @@ TEST_F_TIMEOUT(queue, writers_reopened, LIMIT)
 	ASSERT_EQ(0, close(self->fd[1]));
 	self->fd[1] = -1;
 	ASSERT_EQ(0, pthread_create(&ender.thread, NULL, ender_run, &ender));
-	for (i = 0; i < rounds; i++) {
+	for (i = 0; i < rounds || !__atomic_load_n(&ender.ends, __ATOMIC_RELAXED); i++) {
 		fd = queue_reopen(self->fd[0], O_WRONLY | O_CLOEXEC);
 		ASSERT_GE(fd, 0);
 		ASSERT_EQ(0, close(fd));
@@ -976,7 +976,6 @@ TEST_F_TIMEOUT(queue, writers_reopened, LIMIT)
 	ASSERT_EQ(0, pthread_join(ender.thread, NULL));
 	EXPECT_EQ(0, ender.bad)
 		TH_LOG("errno %d", -ender.error);
-	EXPECT_GT(ender.ends, 0);
 	close(ender.fd);
 }
 

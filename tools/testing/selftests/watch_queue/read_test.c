@@ -3,8 +3,10 @@
  * Watch queue: read(), readv(), poll(), epoll, SIGIO and io_uring
  */
 #include <linux/io_uring.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 
 #include "common.h"
 
@@ -321,6 +323,7 @@ TEST_F(queue, reopen_read)
 	EXPECT_EQ(-EBUSY, watch_add(self->key, fd, 8));
 	EXPECT_EQ(-EINVAL, neg(splice(fd, NULL, self->fd[1], NULL, 1, 0)));
 	EXPECT_EQ(-EBADF, neg(write(fd, "x", 1)));
+	EXPECT_EQ(-ESPIPE, neg(pread(fd, &(union watch_record){}, KEY_RECORD, 0)));
 
 	/* O_NONBLOCK belongs to the open file */
 	EXPECT_EQ(0, close(fd));
@@ -943,6 +946,82 @@ TEST_F(queue, blocking_signal)
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 0, 1));
 }
 
+#define CHUNK	256	/* records that read() copies before it checks for signals */
+
+/* A page of memory, whose first access waits for a thread */
+struct missing_page {
+	char *page;
+	int fd;		/* of userfaultfd */
+	pid_t reader;
+	int result;
+};
+
+static int missing_page_open(struct missing_page *m, char *page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { .start = (uintptr_t)page, .len = 4096 },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	m->page = page;
+	m->reader = gettid();
+	m->fd = neg(syscall(__NR_userfaultfd, O_CLOEXEC));
+	if (m->fd < 0)
+		return m->fd;
+	if (ioctl(m->fd, UFFDIO_API, &api) || ioctl(m->fd, UFFDIO_REGISTER, &range))
+		return -errno;
+	return 0;
+}
+
+/* Waits for the access, sends a signal to the reader, and lets it continue */
+static void *signal_in_access(void *arg)
+{
+	struct missing_page *m = arg;
+	struct uffdio_zeropage zero = {
+		.range = { .start = (uintptr_t)m->page, .len = 4096 },
+	};
+	struct uffd_msg msg;
+
+	if (read(m->fd, &msg, sizeof(msg)) != sizeof(msg) ||
+	    syscall(__NR_tgkill, getpid(), m->reader, SIGUSR1))
+		m->result = -errno;
+	if (ioctl(m->fd, UFFDIO_ZEROPAGE, &zero))
+		m->result = -errno;
+	return NULL;
+}
+
+/* A signal ends a read() of many records early.  The others remain in the queue. */
+TEST_F(queue, signal_in_read)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	struct missing_page m = {};
+	pthread_t thread;
+	char *buf;
+	int fd[2];
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &act, NULL));
+	queue_open(_metadata, fd, O_NONBLOCK);
+	ASSERT_EQ(0, queue_size(fd[0], 2 * CHUNK));
+	ASSERT_EQ(0, watch_add(self->key, fd[0], 7));
+	ASSERT_TRUE(post_stream(self->key, 0, CHUNK + 3));
+	buf = mmap(NULL, 2 * CHUNK * KEY_RECORD, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	if (access("/proc/sys/vm/unprivileged_userfaultfd", F_OK))
+		SKIP(return, "CONFIG_USERFAULTFD is not set");
+	ASSERT_EQ(0, missing_page_open(&m, buf));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, signal_in_access, &m));
+	EXPECT_EQ(CHUNK * KEY_RECORD, neg(read(fd[0], buf, 2 * CHUNK * KEY_RECORD)));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, m.result);
+	EXPECT_TRUE(is_stream(buf, self->key, 0, CHUNK));
+	EXPECT_TRUE(got_stream(fd[0], self->key, CHUNK, 3));
+	EXPECT_TRUE(got_nothing(fd[0]));
+	close(m.fd);
+	queue_close(fd);
+}
+
 /* One post wakes all threads in poll() and epoll_wait(). */
 TEST_F(queue, poll_wakes)
 {
@@ -1134,6 +1213,18 @@ TEST_F(queue, end_wakes_close)
 	EXPECT_EQ(POLLHUP, s[2].result);
 }
 
+/* Closing the read end wakes a task in poll() on the write end. */
+TEST_F(queue, end_wakes_writer)
+{
+	struct sleeper s;
+
+	ASSERT_TRUE(sleeper_start(&s, sleep_in_poll, self->fd[1], 0));
+	EXPECT_EQ(0, close(self->fd[0]));
+	self->fd[0] = -1;
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
+	EXPECT_EQ(POLLERR, s.result);
+}
+
 /* Removing the last watch after the write end was closed wakes all sleepers. */
 TEST_F(queue, end_wakes_removal)
 {
@@ -1279,6 +1370,31 @@ FIXTURE_TEARDOWN(uring)
 {
 	close(self->u.fd);
 	queue_close(self->fd);
+}
+
+#define OP_PIPE	62	/* IORING_OP_PIPE */
+
+/* io_uring can create a queue. */
+TEST_F(uring, pipe)
+{
+	struct io_uring_sqe sqe = {
+		.opcode = OP_PIPE,
+		.rw_flags = O_NOTIFICATION_PIPE | O_NONBLOCK | O_CLOEXEC,
+	};
+	int fd[2], ret;
+
+	sqe.addr = (uintptr_t)fd;
+	ASSERT_EQ(1, uring_submit(&self->u, &sqe));
+	ret = uring_result(&self->u);
+	if (ret == -EINVAL)
+		SKIP(return, "the kernel has no IORING_OP_PIPE");
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, queue_size(fd[0], 4));
+	ASSERT_EQ(0, watch_add(self->key, fd[0], 7));
+	ASSERT_TRUE(post_stream(self->key, 0, 1));
+	EXPECT_TRUE(got_stream(fd[0], self->key, 0, 1));
+	EXPECT_TRUE(got_nothing(fd[0]));
+	queue_close(fd);
 }
 
 /* A read through io_uring completes immediately if there are records. */
