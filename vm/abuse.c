@@ -215,7 +215,8 @@ static void wait_for_idle(void)
 		memcpy(was, is, sizeof(was));
 		pause_for(100 * MS);
 	} while (now() < end);
-	printf("# %s: the machine is still busy\n", scene->name);
+	errno = EBUSY;
+	die("the machine does not become idle");
 }
 
 /*
