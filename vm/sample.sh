@@ -69,7 +69,7 @@ wait $! || exit
 printf '\nA loss: the queue has room for four records, and the reader is stopped\n'
 watch -n 4 key=@s
 echo "\$ kill -STOP $!"
-kill -STOP $!
+halt $!
 for n in 1 2 3 4 5 6 7; do
 	echo "\$ keyctl add user $n x @s"
 	keyctl add user $n x @s >out || exit
@@ -93,7 +93,7 @@ mkdir tree/1 tree/2 tree/3 tree/4 tree/5 tree/6 || exit
 start watch_mounts -n 4
 try '+ /tmp/tree/1' mount -t tmpfs cargo tree/1
 echo "\$ kill -STOP $!"
-kill -STOP $!
+halt $!
 for n in 2 3 4 5 6; do
 	echo "\$ mount -t tmpfs cargo tree/$n"
 	mount -t tmpfs cargo tree/$n || exit

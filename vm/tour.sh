@@ -128,7 +128,7 @@ umount tree || exit
 
 scene 'LOSS: the queue has room for four records, and the reader is stopped' --key @s --queue 4 --stats
 echo "\$ kill -STOP $!"
-kill -STOP $!
+halt $!
 for n in 1 2 3 4 5 6 7; do
 	echo "\$ keyctl add user $n x @s"
 	keyctl add user $n x @s >output || exit

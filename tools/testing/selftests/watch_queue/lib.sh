@@ -56,6 +56,13 @@ await() {
 	until grep -sqF -e "$1" "$2"; do :; done
 }
 
+# halt PID: stop the process, and wait until it has stopped. Before that, a reader that
+# sleeps may read a record.
+halt() {
+	kill -STOP "$1"
+	until grep -q '^State:.T' "/proc/$1/status"; do :; done
+}
+
 # The disk of scsi_debug. Its reads fail after bad_reads, until good_reads.
 disk=$(echo /sys/bus/pseudo/devices/adapter0/host*/target*/*/block/*)
 disk=/dev/${disk##*/}

@@ -66,7 +66,7 @@ result 'the reader of the output is gone' $? out messages
 
 # The queue has room for four records, and the reader is stopped
 start -n 4 mount=tree
-kill -STOP $pid
+halt $pid
 for _ in 1 2 3; do mount -t tmpfs cargo tree/a && umount tree/a; done
 kill -CONT $pid
 await lost out

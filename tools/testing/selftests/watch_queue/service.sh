@@ -253,7 +253,7 @@ result 'and to stderr after its end' $? err
 # A socket holds max_dgram_qlen + 1 datagrams
 journal
 start --devices --journal
-kill -STOP $listener
+halt $listener
 more=$(($(cat /proc/sys/net/unix/max_dgram_qlen) + 3))
 i=0
 while [ $((i += 1)) -le "$more" ]; do uevent; done
@@ -288,7 +288,7 @@ last=$(grep -F "watchq_last_event_timestamp_seconds$labels" metrics.prom)
 result 'the time of the last event' $? metrics.prom
 
 start --devices --metrics metrics.prom --queue 4
-kill -STOP $pid
+halt $pid
 for i in 1 2 3 4 5 6 7; do uevent; done
 kill -CONT $pid
 has 'watchq_lost_records_total{monitor="metrics"} 3'
@@ -350,7 +350,7 @@ for watches in '--sb all' '--sb tree --sb .' '--sb tree'; do
 	# shellcheck disable=SC2086 # several options
 	start $watches --devices --queue 64 --metrics metrics.prom
 	has "$(state readonly 0)"
-	kill -STOP $pid
+	halt $pid
 	i=0
 	while [ $((i += 1)) -le 100 ]; do uevent; done
 	umount tree

@@ -475,7 +475,7 @@ result 'SIGUSR1 does not end watchq' $? out err
 
 # shellcheck disable=SC2016
 start --key @s --exec 'kill $PPID; echo $WATCHQ_EVENT'
-kill -STOP $pid
+halt $pid
 keyctl clear @s
 keyctl clear @s
 kill -CONT $pid
@@ -569,7 +569,7 @@ same 'watches of a file' got <<'END'
 ["removed",2,"a place"]
 END
 start --key @s --queue 4 --priority err --match event=none --count 1 --stats
-kill -STOP $pid
+halt $pid
 for i in 1 2 3 4 5; do keyctl clear @s; done
 kill -CONT $pid
 ended
@@ -579,7 +579,7 @@ result 'a loss is reported, whatever is selected' $? out err
 for format in '' --json; do
 	# shellcheck disable=SC2086 # none is no argument
 	start --key @s --queue 4 --stats $format
-	kill -STOP $pid
+	halt $pid
 	for i in 1 2 3 4 5 6 7; do keyctl clear @s; done
 	kill -CONT $pid
 	finish
@@ -678,7 +678,7 @@ mount -t tmpfs cargo tree/a && mount -t ramfs other "tree/b
 c" && mkdir elsewhere || exit
 start --mount tree --subtree --mount "tree/b
 c" --json
-kill -STOP $pid
+halt $pid
 mount --move tree/a elsewhere
 umount "tree/b
 c"
@@ -837,7 +837,7 @@ inside 'mount --bind / /tmp/a'
 printed 1
 inside 'cd /tmp/a && pivot_root . tmp'
 await '"event":"root"' out
-kill -STOP $pid
+halt $pid
 inside 'umount /tmp/proc'
 kill -CONT $pid
 finish
@@ -898,7 +898,7 @@ same 'watches that are kept' got <<'END'
 ["mount","rdonly","notice",1,"tree2"]
 END
 start --mount tree2 --devices --keep --queue 4 --only add
-kill -STOP $pid
+halt $pid
 for i in 1 2 3 4 5; do echo change >/sys/devices/virtual/mem/null/uevent; done
 umount tree2
 kill -CONT $pid
@@ -1156,7 +1156,7 @@ change() {
 start --devices --json --queue 8192 --stats
 # Fill the queue twice
 for round in 1 2; do
-	kill -STOP $pid
+	halt $pid
 	change 0 5000
 	kill -CONT $pid
 	printed $((5000 * round))
@@ -1196,7 +1196,7 @@ mount_and_unmount() {
 }
 start --mount tree --subtree --json
 for round in 1 2; do
-	kill -STOP $pid
+	halt $pid
 	mount_and_unmount 20
 	kill -CONT $pid
 	printed $((40 * round))
@@ -1231,7 +1231,7 @@ END
 umount tree
 
 start --devices --json --queue 4 --stats
-kill -STOP $pid
+halt $pid
 change 0 66000
 kill -CONT $pid
 finish
@@ -1257,7 +1257,7 @@ rm -f other
 script -qc 'echo $$ >pid; exec watchq --devices --json 2>other' screen >/dev/null &
 terminal=$!
 await watching other
-kill -STOP $terminal
+halt $terminal
 change 0 1000
 pid=$(cat pid)
 kill "$pid"
