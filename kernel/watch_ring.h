@@ -73,7 +73,6 @@
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -507,7 +506,7 @@ static __always_inline bool watch_ring_read(struct watch_ring *ring, u32 end,
  * watch_ring_bytes - number of bytes that a read of everything would return
  * @ring: the ring; the caller excludes readers
  *
- * Context: Process context.  May sleep.
+ * Context: Any.
  * Return: The number of bytes, loss records included.
  */
 static inline u32 watch_ring_bytes(const struct watch_ring *ring)
@@ -530,16 +529,10 @@ static inline u32 watch_ring_bytes(const struct watch_ring *ring)
 	/* Offsets in bytes save a multiplication per record */
 	mask = ring->mask * sizeof(struct watch_slot);
 	at = ring->tail * sizeof(struct watch_slot) & mask;
-	while (nr) {
-		u32 chunk = min(nr, WATCH_RING_CHUNK);
+	for (; nr; nr--, at = (at + sizeof(struct watch_slot)) & mask) {
+		const struct watch_notification *n = (void *)ring->slots + at;
 
-		nr -= chunk;
-		for (; chunk; chunk--, at = (at + sizeof(struct watch_slot)) & mask) {
-			const struct watch_notification *n = (void *)ring->slots + at;
-
-			bytes += watch_info_len(n->info);
-		}
-		cond_resched();
+		bytes += watch_info_len(n->info);
 	}
 	return bytes;
 }

@@ -126,7 +126,6 @@ struct iov_iter {
 #define iter_is_ubuf(i)		((i)->ubuf_type)
 #define iov_iter_count(i)	((i)->count)
 #define might_fault()		do { } while (0)
-#define cond_resched()		do { } while (0)
 #define user_write_access_end()	do { } while (0)
 
 static inline bool fault(void)

@@ -389,6 +389,17 @@ static void watch_ring_test_bytes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bytes, test_read(ctx, sizeof(ctx->buf)));
 }
 
+/* FIONREAD counts in chunks, too */
+static void watch_ring_test_bytes_chunks(struct kunit *test)
+{
+	struct test_context *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, watch_ring_resize(ctx->ring, 2 * WATCH_RING_CHUNK));
+	test_post_len(ctx, WATCH_RING_CHUNK, 8);
+	test_post_len(ctx, WATCH_RING_CHUNK, 24);
+	KUNIT_EXPECT_EQ(test, WATCH_RING_CHUNK * (8 + 24), watch_ring_bytes(ctx->ring));
+}
+
 static struct kunit_case watch_ring_test_cases[] = {
 	KUNIT_CASE(watch_ring_test_payload),
 	KUNIT_CASE(watch_ring_test_depth),
@@ -405,6 +416,7 @@ static struct kunit_case watch_ring_test_cases[] = {
 	KUNIT_CASE(watch_ring_test_read_ends),
 	KUNIT_CASE(watch_ring_test_chunks),
 	KUNIT_CASE(watch_ring_test_bytes),
+	KUNIT_CASE(watch_ring_test_bytes_chunks),
 	{}
 };
 
