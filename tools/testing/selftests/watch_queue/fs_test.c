@@ -123,6 +123,16 @@ static int make_fs(const struct rig *rig)
 	return system(command);
 }
 
+/* Skips the test if there is no mkfs */
+static void format_disk(struct __test_metadata *_metadata, const struct rig *rig)
+{
+	int ret = make_fs(rig);
+
+	if (WIFEXITED(ret) && WEXITSTATUS(ret) == 127)
+		SKIP(_exit(KSFT_SKIP), "not found: %s", rig->fs->mkfs);
+	ASSERT_EQ(0, ret);
+}
+
 static int mount_rig(const struct rig *rig, const char *options)
 {
 	return fs_mount(rig->fs->type, rig->path, "mnt", options);
@@ -143,17 +153,23 @@ static bool is_configured(const char *type)
 	return found;
 }
 
-/* Creates the disk and the filesystem, and does not mount it */
-static void make_rig(struct __test_metadata *_metadata, struct rig *rig,
-		     const struct fs *fs)
+/* Skips the test if the kernel does not have the filesystem */
+static void require_fs(struct __test_metadata *_metadata, const struct fs *fs)
 {
-	int fd, ret;
-
-	ASSERT_EQ(0, posix_memalign((void **)&data, BLOCK, BLOCK));
 	if (!is_configured(fs->type))
 		SKIP(_exit(KSFT_SKIP), "the kernel has no %s", fs->type);
 	/* A stack trace on the console would count as a failure of the kernel */
 	write_text("/proc/sys/fs/xfs/error_level", "0");
+}
+
+/* Creates the disk and the filesystem, and does not mount it */
+static void make_rig(struct __test_metadata *_metadata, struct rig *rig,
+		     const struct fs *fs)
+{
+	int fd;
+
+	ASSERT_EQ(0, posix_memalign((void **)&data, BLOCK, BLOCK));
+	require_fs(_metadata, fs);
 	rig->fs = fs;
 	fd = open("image", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	ASSERT_GE(fd, 0);
@@ -166,10 +182,7 @@ static void make_rig(struct __test_metadata *_metadata, struct rig *rig,
 	snprintf(rig->linear, sizeof(rig->linear), "%s 0", rig->loop);
 	ASSERT_EQ(0, dm_create(rig->name, "linear", rig->sectors, rig->linear, rig->path,
 			       sizeof(rig->path)));
-	ret = make_fs(rig);
-	if (WIFEXITED(ret) && WEXITSTATUS(ret) == 127)
-		SKIP(_exit(KSFT_SKIP), "not found: %s", fs->mkfs);
-	ASSERT_EQ(0, ret);
+	format_disk(_metadata, rig);
 }
 
 /* Creates the queue, too */
@@ -708,6 +721,8 @@ static bool make_null_disk(bool zoned)
 {
 	/* Fails if it is mounted already */
 	do_mount("none", "/sys/kernel/config", "configfs", 0, NULL);
+	/* Fails unless a test was skipped after this function */
+	rmdir(NULL_DISK);
 	return !mkdir(NULL_DISK, 0700) && null_set("size", "64") &&
 	       null_set("blocksize", "4096") && null_set("memory_backed", "1") &&
 	       (!zoned || (null_set("zoned", "1") && null_set("zone_size", "4"))) &&
@@ -734,12 +749,11 @@ FIXTURE_SETUP(removed)
 	struct rig *rig = &self->rig;
 
 	workspace(_metadata, &rig->s);
+	require_fs(_metadata, variant->fs);
 	rig->fs = variant->fs;
-	if (!is_configured(rig->fs->type))
-		SKIP(return, "the kernel has no %s", rig->fs->type);
 	ASSERT_TRUE(make_null_disk(false));
 	snprintf(rig->path, sizeof(rig->path), "/dev/watch_fs");
-	ASSERT_EQ(0, make_fs(rig));
+	format_disk(_metadata, rig);
 }
 
 FIXTURE_TEARDOWN(removed)
