@@ -83,9 +83,10 @@ EXPORT_SYMBOL_GPL(register_watch_source);
  * unregister_watch_source - unregister a source
  * @source: the source; one that is not registered is ignored
  *
- * Waits until no function of the source is running, and none is called afterwards.  The
- * wait includes the functions of a source that registers for the same type during it.
- * Existing watches remain until they are removed or their objects are destroyed.
+ * Waits until no function of the source is running, and none is called afterwards.
+ * Another source may register for the type while this function waits.  The wait then
+ * includes the functions of that source.  Existing watches remain until they are removed
+ * or their objects are destroyed.
  *
  * Context: Process context, with no lock held that @source takes.  May sleep.
  */
