@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 export ARCH RUN FILES KSRC TREE KVM SMP MEM CMDLINE QEMU_ARGS ONLY SEED TIME FULL POSTS
 
 .PHONY: help run shell guest kernel test vm kunit check-results-test all-arch prove debug
-.PHONY: kcsan rt smack fault clients libmount stable-test hotplug filesystems soak fuzz abuse coverage mutate models check series bisect refresh bench rivals deb package package-test clean
+.PHONY: kcsan rt smack off fault clients libmount stable-test hotplug filesystems soak fuzz abuse coverage mutate models check series bisect refresh bench rivals deb package package-test clean
 
 help:	## print this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ rt:	## all tests with PREEMPT_RT and PROVE_RAW_LOCK_NESTING (20 min)
 
 smack:	## all tests with a security module, and what it refuses (20 min)
 	@bin/vm smack kunit
+
+off:	## what programs get from a kernel without the queue, or without its sources (20 min)
+	@bin/vm off && bin/vm nosources
 
 fault:	## fail each allocation and user copy once (6 min)
 	@ONLY='fault_test.64 fault_test.32' bin/vm fault
