@@ -6,6 +6,7 @@
  * reach with a real filesystem.
  */
 #include <kunit/test.h>
+#include <linux/fserror.h>
 
 #include "../sb_state.h"
 
@@ -241,6 +242,58 @@ static void sb_notify_test_limits(struct kunit *test)
 	}
 }
 
+struct sb_fserror_row {
+	enum fserror_type type;
+	int error;
+	int kind;			/* -1: not reported */
+};
+
+static const struct sb_fserror_row sb_fserror_rows[] = {
+	{ FSERR_BUFFERED_READ,	-EIO,		NOTIFY_SB_BUFFERED_READ },
+	{ FSERR_BUFFERED_READ,	-EINVAL,	NOTIFY_SB_BUFFERED_READ },
+	{ FSERR_BUFFERED_READ,	-EINTR,		-1 },
+	{ FSERR_BUFFERED_WRITE,	-EIO,		-1 },	/* mapping_set_error() does */
+	{ FSERR_DIRECTIO_READ,	-EIO,		NOTIFY_SB_DIRECT_READ },
+	{ FSERR_DIRECTIO_READ,	-EILSEQ,	NOTIFY_SB_DIRECT_READ },
+	{ FSERR_DIRECTIO_READ,	-EFAULT,	-1 },
+	{ FSERR_DIRECTIO_READ,	-EINVAL,	-1 },
+	{ FSERR_DIRECTIO_READ,	-ENOMEM,	-1 },
+	{ FSERR_DIRECTIO_READ,	-EINTR,		-1 },
+	{ FSERR_DIRECTIO_WRITE,	-EIO,		NOTIFY_SB_DIRECT_WRITE },
+	{ FSERR_DIRECTIO_WRITE,	-ENOSPC,	-1 },
+	{ FSERR_DIRECTIO_WRITE,	-EDQUOT,	-1 },
+	{ FSERR_DIRECTIO_WRITE,	-EOPNOTSUPP,	-1 },
+	{ FSERR_DIRECTIO_WRITE,	-ENOPROTOOPT,	-1 },
+	{ FSERR_DATA_LOST,	-EIO,		NOTIFY_SB_DATA_LOST },
+	{ FSERR_METADATA,	-EUCLEAN,	NOTIFY_SB_METADATA },
+	{ FSERR_METADATA,	-ENOSPC,	NOTIFY_SB_METADATA },
+	{ FSERR_METADATA,	-ESHUTDOWN,	-1 },
+};
+
+/* Which errors that a filesystem passes to fserror_report() are reported, as which kind. */
+static void sb_notify_test_fserror(struct kunit *test)
+{
+	struct sb_watchers *sbw = sb_test_watchers(test);
+	struct inode *inode = kunit_kzalloc(test, sizeof(*inode), GFP_KERNEL);
+	struct watch watch = {};
+
+	KUNIT_ASSERT_NOT_NULL(test, inode);
+	inode->i_sb = sbw->sb;
+	hlist_add_head(&watch.list_node, &sbw->watchers.watchers);
+	for (size_t i = 0; i < ARRAY_SIZE(sb_fserror_rows); i++) {
+		const struct sb_fserror_row *row = &sb_fserror_rows[i];
+
+		memset(sb_test_posted, 0, sizeof(sb_test_posted));
+		fserror_report(sbw->sb, inode, row->type, 0, 512, row->error,
+			       GFP_KERNEL);
+		for (int kind = 0; kind < SB_ERROR_KINDS; kind++)
+			KUNIT_EXPECT_EQ_MSG(test, kind == row->kind, sb_test_posted[kind],
+					    "type %d, error %d, kind %d",
+					    row->type, row->error, kind);
+	}
+	sb_test_destroy(sbw);
+}
+
 /* Return a superblock with s_umount held for writing */
 static struct super_block *sb_test_locked(struct kunit *test)
 {
@@ -337,6 +390,7 @@ static struct kunit_case sb_notify_test_cases[] = {
 	KUNIT_CASE(sb_notify_test_quota_flush),
 	KUNIT_CASE(sb_notify_test_unwatched),
 	KUNIT_CASE(sb_notify_test_limits),
+	KUNIT_CASE(sb_notify_test_fserror),
 	KUNIT_CASE(sb_notify_test_state),
 	KUNIT_CASE(sb_notify_test_shutdown),
 	KUNIT_CASE(sb_notify_test_frozen),
