@@ -8,6 +8,7 @@
  */
 #include <limits.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -254,6 +255,89 @@ TEST_F(memcg, ioctl_watches)
 	for (i = 0; i < nr; i++)
 		queue_close(fds[i]);
 	free(fds);
+}
+
+/* Filters are charged: 712 bytes for 16 rules. */
+TEST_F(memcg, filters)
+{
+	struct filter filter = { .nr_filters = MAX_RULES };
+	const int nr = 2048;
+	struct rlimit limit = { 2 * nr + 64, 2 * nr + 64 };
+	long long before, after;
+	int (*fds)[2], i;
+
+	fds = calloc(nr, sizeof(*fds));
+	ASSERT_NE(NULL, fds);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	for (i = 0; i < MAX_RULES; i++)
+		filter.rules[i].type = WATCH_TYPE_KEY_NOTIFY;
+	for (i = 0; i < nr; i++)
+		ASSERT_EQ(0, pipe2(fds[i], O_NOTIFICATION_PIPE));
+	before = memcg_get(self->dir, "memory.current", "");
+	ASSERT_GE(before, 0);
+	for (i = 0; i < nr; i++)
+		ASSERT_EQ(0, queue_filter(fds[i][0], &filter));
+	after = memcg_get(self->dir, "memory.current", "");
+	EXPECT_GE(after, before + nr * 712LL - memcg_slack());
+	for (i = 0; i < nr; i++)
+		queue_close(fds[i]);
+	free(fds);
+}
+
+/* Adds a watch to each of @nr mounts.  The kernel must charge @bytes for each, at least. */
+static void watch_mounts(struct __test_metadata *_metadata, const char *cgroup, int nr,
+			 const char *fs_type, __u32 type, __u32 flags, long long bytes)
+{
+	struct rlimit limit = { nr + 64, nr + 64 };
+	long long before, after;
+	int *mounts, fd[2], i, ret;
+	char name[16];
+
+	mounts = calloc(nr, sizeof(*mounts));
+	ASSERT_NE(NULL, mounts);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_EQ(0, mount("none", "/tmp", "tmpfs", 0, NULL));
+	ASSERT_EQ(0, chdir("/tmp"));
+	for (i = 0; i < nr; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		ASSERT_EQ(0, mkdir(name, 0700));
+		ASSERT_EQ(0, mount(fs_type ? "none" : name, name, fs_type,
+				   fs_type ? 0 : MS_BIND, NULL));
+		mounts[i] = open(name, O_PATH | O_CLOEXEC);
+		ASSERT_GE(mounts[i], 0);
+	}
+	queue_open(_metadata, fd, 0);
+	before = memcg_get(cgroup, "memory.current", "");
+	ASSERT_GE(before, 0);
+	for (i = 0; i < nr; i++) {
+		ret = queue_watch(fd[0], type, mounts[i], 1, flags);
+		if (ret == -EOPNOTSUPP)
+			SKIP(return, "the option of these events is not set");
+		ASSERT_EQ(0, ret);
+	}
+	after = memcg_get(cgroup, "memory.current", "");
+	EXPECT_GE(after, before + nr * bytes - memcg_slack());
+	queue_close(fd);
+	free(mounts);
+}
+
+/*
+ * The roots of watched subtrees are charged: 511 bytes for a watch, its credentials, the
+ * list of the mount and the root.  Without the root, these would be 407.
+ */
+TEST_F(memcg, subtrees)
+{
+	watch_mounts(_metadata, self->dir, 20000, NULL, WATCH_TYPE_MOUNT_NOTIFY,
+		     WATCH_SUBTREE, is_32_bit() ? 300 : 480);
+}
+
+/* The rate limits of a watched filesystem are charged: 4 KiB with the watch. */
+TEST_F(memcg, filesystems)
+{
+	watch_mounts(_metadata, self->dir, 512, "tmpfs", WATCH_TYPE_SB_NOTIFY, 0,
+		     is_32_bit() ? 2048 : 4096);
 }
 
 /*
