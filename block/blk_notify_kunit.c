@@ -69,6 +69,7 @@ struct blk_test_disk {
 	struct block_device bdev;
 	struct gendisk disk;
 	struct request_queue queue;
+	struct list_head slave;
 	struct watch watch;
 	struct blk_error last;
 	u32 reports;
@@ -174,17 +175,59 @@ static void blk_notify_test_sector(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, t->last.sector);
 }
 
+static bool blk_test_bio(struct blk_test_disk *t, struct bio *bio, blk_status_t status)
+{
+	u32 before = t->reports;
+
+	bio->bi_status = status;
+	blk_notify_bio(bio, false);
+	return t->reports != before;
+}
+
 /* The bios of hidden disks are not reported. */
 static void blk_notify_test_hidden(struct kunit *test)
 {
 	struct blk_test_disk *t = blk_test_disk(test);
-	struct bio bio = { .bi_bdev = &t->bdev, .bi_status = BLK_STS_TRANSPORT };
+	struct bio bio = { .bi_bdev = &t->bdev };
 
-	blk_notify_bio(&bio, false);
-	KUNIT_EXPECT_EQ(test, 1, t->reports);
+	KUNIT_EXPECT_TRUE(test, blk_test_bio(t, &bio, BLK_STS_TRANSPORT));
 	t->disk.flags |= GENHD_FL_HIDDEN;
-	blk_notify_bio(&bio, false);
-	KUNIT_EXPECT_EQ(test, 1, t->reports);
+	KUNIT_EXPECT_FALSE(test, blk_test_bio(t, &bio, BLK_STS_TRANSPORT));
+}
+
+/*
+ * The driver has split off the first part of a bio, which is misaligned.  Only a stacked
+ * device fails it with BLK_STS_IOERR because of this.
+ */
+static void blk_notify_test_misaligned(struct kunit *test)
+{
+	struct blk_test_disk *t = blk_test_disk(test);
+	struct bio_vec vec[2] = { { .bv_len = 512, .bv_offset = 1 }, { .bv_len = 512 } };
+	struct bio bio = {
+		.bi_bdev = &t->bdev, .bi_opf = REQ_OP_READ, .bi_io_vec = vec,
+		.bi_iter = { .bi_size = 512, .bi_idx = 1 },
+	};
+
+	t->queue.limits.dma_alignment = 511;
+	KUNIT_EXPECT_TRUE(test, blk_test_bio(t, &bio, BLK_STS_IOERR));
+	KUNIT_EXPECT_FALSE(test, blk_test_bio(t, &bio, BLK_STS_INVAL));
+#ifdef CONFIG_BLOCK_HOLDER_DEPRECATED
+	list_add(&t->slave, &t->disk.slave_bdevs);
+	KUNIT_EXPECT_FALSE(test, blk_test_bio(t, &bio, BLK_STS_IOERR));
+	KUNIT_EXPECT_TRUE(test, blk_test_bio(t, &bio, BLK_STS_MEDIUM));
+	vec[0].bv_offset = 0;
+	KUNIT_EXPECT_TRUE(test, blk_test_bio(t, &bio, BLK_STS_IOERR));
+#endif
+}
+
+/* A bio that device-mapper requeues has not failed. */
+static void blk_notify_test_requeued(struct kunit *test)
+{
+	struct blk_test_disk *t = blk_test_disk(test);
+	struct bio bio = { .bi_bdev = &t->bdev };
+
+	KUNIT_EXPECT_TRUE(test, blk_test_bio(t, &bio, BLK_STS_IOERR));
+	KUNIT_EXPECT_FALSE(test, blk_test_bio(t, &bio, BLK_STS_DM_REQUEUE));
 }
 
 static struct kunit_case blk_notify_test_cases[] = {
@@ -194,6 +237,8 @@ static struct kunit_case blk_notify_test_cases[] = {
 	KUNIT_CASE(blk_notify_test_readahead),
 	KUNIT_CASE(blk_notify_test_sector),
 	KUNIT_CASE(blk_notify_test_hidden),
+	KUNIT_CASE(blk_notify_test_misaligned),
+	KUNIT_CASE(blk_notify_test_requeued),
 	{}
 };
 

@@ -66,6 +66,12 @@ static void key_expiry_test_once(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, result[0].pending);
 	KUNIT_EXPECT_FALSE(test, result[1].pending);
 	KUNIT_EXPECT_EQ(test, result[1].next, TIME64_MAX);
+
+	/* If the clock is set back, the key expires once more */
+	scoped_guard(spinlock, &key_serial_lock)
+		KUNIT_EXPECT_FALSE(test, key_expiry_pending(key, KEY_TEST_EXPIRY - 1,
+							    &result[1].next));
+	KUNIT_EXPECT_FALSE(test, test_bit(KEY_FLAG_EXPIRY_NOTIFIED, &key->flags));
 	key_put(key);
 }
 

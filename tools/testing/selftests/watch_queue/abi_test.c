@@ -685,6 +685,22 @@ TEST_F(plain, ioctls)
 	EXPECT_EQ(-ENOTTY, neg(ioctl(self->fd[0], _IO('W', 0xff), 0)));
 }
 
+/*
+ * KEYCTL_WATCH_KEY fails with EINVAL, or with EOPNOTSUPP if the kernel cannot watch keys
+ * according to KEYCTL_CAPABILITIES.
+ */
+TEST_F(plain, watch_key)
+{
+	unsigned char caps[2] = "";
+	int end, want;
+
+	if (keyctl(KEYCTL_CAPABILITIES, (long)caps, sizeof(caps), 0, 0) < 0)
+		SKIP(return, "CONFIG_KEYS is not set");
+	want = caps[1] & KEYCTL_CAPS1_NOTIFICATIONS ? -EINVAL : -EOPNOTSUPP;
+	for (end = 0; end < 2; end++)
+		EXPECT_EQ(want, watch_add(KEY_SPEC_SESSION_KEYRING, self->fd[end], 0));
+}
+
 /* Ordinary pipes still work: read(), write(), sizes, splice(), tee() and vmsplice(). */
 TEST_F(plain, works)
 {
@@ -944,6 +960,29 @@ TEST_F(limits, watches)
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(-EBUSY, watch_add(keys[1], fd[1][0], 1));
 	EXPECT_EQ(0, watch_add(keys[0], fd[0][0], 0));
+}
+
+/* Watches are charged to the real user, not to the effective user. */
+TEST_F(limits, watches_real_user)
+{
+	struct rlimit limit = { .rlim_cur = 20, .rlim_max = 20 };
+	int i, keys[21], fd[2];
+	char name[16];
+
+	ASSERT_EQ(0, setresuid(SOME_USER, OTHER_USER, OTHER_USER));
+	ASSERT_GT(keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), 0);
+	for (i = 0; i < 21; i++) {
+		snprintf(name, sizeof(name), "watches%d", i);
+		keys[i] = key_new(name);
+		ASSERT_GT(keys[i], 0);
+	}
+	ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, watch_add(keys[i], fd[0], i));
+	EXPECT_EQ(-EAGAIN, watch_add(keys[20], fd[0], 20));
+	ASSERT_EQ(0, setresuid(OTHER_USER, -1, -1));
+	EXPECT_EQ(0, watch_add(keys[20], fd[0], 20));
 }
 
 /* A watch added with CAP_SYS_RESOURCE is not limited, and is not charged. */

@@ -332,6 +332,26 @@ TEST_F(ns, root_mounted)
 	GOT_NO_MORE();
 }
 
+/* A watch that is added again has the root that changed while no mount was watched. */
+TEST_F(ns, root_unwatched)
+{
+	__u64 over, top;
+
+	ASSERT_EQ(0, queue_unwatch(self->q.fd, MOUNT, self->ns, 0));
+	ASSERT_EQ(0, mount_unwatch(self->tree.fd, BASE, WATCH_SUBTREE));
+	ASSERT_EQ(0, do_mount("over", "/", "tmpfs", 0, NULL));
+	ASSERT_EQ(0, setns(self->ns, CLONE_NEWNS));
+	over = mnt_id("/");
+	ASSERT_EQ(0, queue_watch(self->q.fd, MOUNT, self->ns, ID, 0));
+	drop_records(&self->q);
+	ASSERT_EQ(0, do_mount("top", "/", "tmpfs", 0, NULL));
+	ASSERT_EQ(0, setns(self->ns, CLONE_NEWNS));
+	top = mnt_id("/");
+	GOT(NEW, top, over, 0, 0);
+	GOT(ROOT, top, over, 0, 0);
+	GOT_NO_MORE();
+}
+
 /* A mount that is moved to the root of the namespace, as by switch_root(8) */
 TEST_F(ns, switch_root)
 {

@@ -337,6 +337,14 @@ TEST_F(mounts, attributes)
 	GOT(NEW, c, self->base, 0, 0);
 	ASSERT_EQ(0, do_reconfigure("c", NULL));
 	GOT_EACH(BY(ID, FS_CHANGED, c, self->base, 0, 0));
+
+	/* Attributes that are not about security */
+	ASSERT_EQ(0, do_setattr("c", false, MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, 0));
+	GOT(SETATTR, c, self->base, 0, 0);
+	ASSERT_EQ(0, do_setattr("c", false, MOUNT_ATTR_NODIRATIME, 0, 0));
+	GOT(SETATTR, c, self->base, 0, 0);
+	ASSERT_EQ(0, do_setattr("c", false, MOUNT_ATTR_NOSYMFOLLOW, 0, 0));
+	GOT(SETATTR, c, self->base, 0, 0);
 	GOT_NO_MORE();
 }
 

@@ -524,6 +524,15 @@ TEST_F(queue, epoll_edge)
 	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
 	EXPECT_TRUE(got_stream(self->fd[0], self->key, 1, 1));
 	EXPECT_EQ(0, epoll_wait(ep, &event, 1, 0));
+
+	/* It also wakes those that only wait for EPOLLRDNORM */
+	event.events = EPOLLRDNORM | EPOLLET;
+	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_MOD, self->fd[0], &event));
+	ASSERT_TRUE(post_stream(self->key, 0, 2));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, TIMEOUT_MS));
+	EXPECT_EQ(KEY_RECORD, neg(read(self->fd[0], record, KEY_RECORD)));
+	EXPECT_EQ(1, epoll_wait(ep, &event, 1, 0));
+	EXPECT_TRUE(got_stream(self->fd[0], self->key, 1, 1));
 }
 
 /* Blocks SIGIO, and requests it for @fd */
@@ -592,11 +601,17 @@ TEST_F(queue, sigio)
 /* Setting O_ASYNC sends SIGIO for records that were posted before. */
 TEST_F(queue, sigio_queued)
 {
+	siginfo_t info;
 	sigset_t set;
 
+	/* With F_SETSIG, the signal has details */
+	ASSERT_EQ(0, fcntl(self->fd[0], F_SETSIG, SIGIO));
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
 	ASSERT_EQ(0, sigio_on(self->fd[0], &set));
-	EXPECT_EQ(SIGIO, sigio_within(&set, TIMEOUT_S));
+	ASSERT_EQ(SIGIO, sigwaitinfo(&set, &info));
+	EXPECT_EQ(POLL_IN, info.si_code);
+	EXPECT_EQ(POLLIN | POLLRDNORM, info.si_band);
+	EXPECT_EQ(self->fd[0], info.si_fd);
 }
 
 /*
@@ -1034,13 +1049,13 @@ TEST_F(queue, poll_wakes)
 	ASSERT_EQ(0, epoll_ctl(ep, EPOLL_CTL_ADD, self->fd[0], &event));
 	for (i = 0; i < READERS; i++)
 		ASSERT_TRUE(sleeper_start(&s[i], sleep_in_poll, self->fd[0],
-					  POLLIN));
+					  i ? POLLIN : POLLRDNORM));
 	ASSERT_TRUE(sleeper_start(&s[i], sleep_in_epoll, ep, 0));
 	ASSERT_TRUE(post_stream(self->key, 0, 1));
 	for (i = 0; i <= READERS; i++)
 		ASSERT_EQ(0, pthread_join(s[i].thread, NULL));
 	for (i = 0; i < READERS; i++)
-		EXPECT_EQ(POLLIN, s[i].result);
+		EXPECT_EQ(i ? POLLIN : POLLRDNORM, s[i].result);
 	EXPECT_EQ(1, s[i].result);
 	EXPECT_EQ(EPOLLIN, s[i].events);
 }

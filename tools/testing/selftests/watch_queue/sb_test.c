@@ -1298,6 +1298,8 @@ TEST_F(sb, unprivileged)
 /* A watch requires a file that the user can open for reading. */
 TEST_F(sb, unreadable)
 {
+	int fd;
+
 	ASSERT_EQ(0, fs_mount("tmpfs", "none", "mnt", "mode=711"));
 	ASSERT_EQ(0, mkdir("mnt/public", 0755));
 	EXPECT_EQ(-EPERM, watch_as(SOME_USER, &self->s, "mnt", 1));
@@ -1307,6 +1309,12 @@ TEST_F(sb, unreadable)
 	ASSERT_EQ(0, neg(chmod("mnt/socket", 0666)));
 	EXPECT_EQ(-EPERM, watch_as(SOME_USER, &self->s, "mnt/socket", 1));
 	EXPECT_EQ(0, watch_as(SOME_USER, &self->s, "mnt/public", 1));
+	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
+	EXPECT_TRUE(got_end(&self->s, 1));
+	fd = open("mnt/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	ASSERT_GE(fd, 0);
+	close(fd);
+	EXPECT_EQ(0, watch_as(SOME_USER, &self->s, "mnt/file", 1));
 	ASSERT_EQ(0, unwatch(&self->s, "mnt"));
 	EXPECT_TRUE(got_end(&self->s, 1));
 	/* Root can read everything */
