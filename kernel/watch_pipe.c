@@ -98,7 +98,8 @@ watch_queue_read_locked(struct pipe_inode_info *pipe, struct iov_iter *to)
 
 	while (watch_ring_read(ring, end, to, &err)) {
 		cond_resched();
-		if (signal_pending(current))
+		/* Not task work, which can wait */
+		if (task_sigpending(current))
 			break;
 	}
 
