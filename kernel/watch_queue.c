@@ -514,6 +514,9 @@ static void watch_remove(struct watch *watch, u64 id)
 {
 	struct watch_queue *wqueue = watch->queue;
 
+	/* First, so that the reader of the record can add another watch */
+	watch_uncharge(watch);
+
 	/* Once the watch is unlinked, only RCU keeps the queue from being freed */
 	guard(rcu)();
 
@@ -535,7 +538,6 @@ static void watch_release(struct watch *watch,
 {
 	if (release)
 		release(watch);
-	watch_uncharge(watch);
 	call_rcu(&watch->rcu, watch_free_rcu);
 }
 

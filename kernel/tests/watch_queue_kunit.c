@@ -27,10 +27,13 @@
 #define TEST_ID		0x42
 
 static unsigned int test_released;
+static bool test_released_charged;
 
 static void test_release(struct watch *watch)
 {
 	test_released++;
+	if (watch->ucounts)
+		test_released_charged = true;
 }
 
 static struct watch_list *test_object_new(struct kunit *test)
@@ -645,7 +648,7 @@ static void watch_queue_test_remove_list(struct kunit *test)
 
 /*
  * A watch ends by R, L or C (see the banner of watch_queue.c).  In any combination
- * and order, the watch is released once and the user is uncharged once.
+ * and order, the user is uncharged once, and then the watch is released once.
  */
 static void watch_queue_test_end_orders(struct kunit *test)
 {
@@ -656,6 +659,7 @@ static void watch_queue_test_end_orders(struct kunit *test)
 	const struct cred *old = test_drop_privilege(test);
 	long watches = test_charged();
 
+	test_released_charged = false;
 	for (int i = 0; i < ARRAY_SIZE(orders); i++) {
 		struct watch_queue *wqueue = watch_queue_alloc();
 		struct watch_list *object = test_object_new(test);
@@ -687,6 +691,7 @@ static void watch_queue_test_end_orders(struct kunit *test)
 			KUNIT_EXPECT_EQ_MSG(test, 1, test_released, "%s at %c",
 					    orders[i], *way);
 			KUNIT_EXPECT_EQ(test, watches, test_charged());
+			KUNIT_EXPECT_FALSE(test, test_released_charged);
 		}
 		remove_watch_list(object, 1);
 		if (!closed)
