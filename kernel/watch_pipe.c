@@ -476,15 +476,21 @@ static int watch_queue_release(struct inode *inode, struct file *file)
 {
 	struct pipe_inode_info *pipe = file->private_data;
 	struct watch_queue *wqueue = pipe->watch_queue;
-	bool last;
+	bool ended = false, last;
 
 	scoped_guard(mutex, &pipe->mutex) {
-		if (file->f_mode & FMODE_READ)
+		if (file->f_mode & FMODE_READ) {
 			WRITE_ONCE(pipe->readers, pipe->readers - 1);
-		if (file->f_mode & FMODE_WRITE)
+			ended = !pipe->readers;
+		}
+		if (file->f_mode & FMODE_WRITE) {
 			WRITE_ONCE(pipe->writers, pipe->writers - 1);
-		/* All sleepers: one end is closed, so they may get EOF or an error */
-		if (!pipe->readers != !pipe->writers)
+			ended |= !pipe->writers;
+		}
+	}
+	/* Sleepers at the other end may get EOF or an error */
+	if (ended) {
+		scoped_guard(spinlock_irq, &wqueue->ring.lock)
 			watch_queue_notify_all(wqueue);
 	}
 

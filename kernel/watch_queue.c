@@ -524,11 +524,8 @@ static void watch_remove(struct watch *watch, u64 id)
 	watch_unlink(watch);
 	if (!wqueue->closed)
 		watch_queue_add_removal(wqueue, id, watch->info_id);
-	/* All sleepers are woken, as the end of file may have been reached */
-	if (!wqueue->nr_watches) {
-		wqueue->wake_all = true;
-		watch_queue_notify(wqueue);
-	}
+	if (!wqueue->nr_watches)
+		watch_queue_notify_all(wqueue);
 	spin_unlock_irq(&wqueue->ring.lock);
 }
 

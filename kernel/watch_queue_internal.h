@@ -126,7 +126,7 @@ void watch_waker_run(struct work_struct *work);
 struct watch_queue *watch_waker_next(struct watch_waker *waker);
 void watch_waker_charge(struct watch_waker *waker, struct watch_queue *wqueue, u64 used);
 void watch_waker_end_run(struct watch_waker *waker);
-void watch_queue_notify(struct watch_queue *wqueue);
+bool watch_queue_notify(struct watch_queue *wqueue);
 void watch_queue_notify_all(struct watch_queue *wqueue);
 
 /* kernel/watch_filter.c */

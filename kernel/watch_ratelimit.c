@@ -113,8 +113,9 @@ EXPORT_SYMBOL_GPL(watch_ratelimit_post);
  * @rl: the rate limit
  *
  * Call this before adding a watch, so that the new watcher is not sent events
- * that predate its watch.  Only the first call in a period has an effect, even if the
- * watch is not added; otherwise adding watches repeatedly would defeat the rate limit.
+ * that predate its watch.  Only the first call in a period that finds suppressed events
+ * has an effect, even if the watch is not added; otherwise adding watches repeatedly
+ * would defeat the rate limit.
  *
  * Context: Any but NMI; on PREEMPT_RT, not hard interrupt.
  */

@@ -208,27 +208,35 @@ static void watch_waker_request(struct watch_waker *waker, struct watch_queue *w
  * @wqueue: the queue, which has become readable
  *
  * Context: Any but NMI, with the ring locked.
+ * Return: true if there is a request, false if nobody waits or the queue is closed.
  */
-noinline void watch_queue_notify(struct watch_queue *wqueue)
+noinline bool watch_queue_notify(struct watch_queue *wqueue)
 {
 	lockdep_assert_held(&wqueue->ring.lock);
 
 	/* Ordering (C): the full barrier is in wq_has_sleeper() */
 	if (!wq_has_sleeper(&wqueue->wait) && !READ_ONCE(wqueue->nr_async))
-		return;
+		return false;
 	if (wqueue->closed)
-		return;
+		return false;
 	scoped_guard(spinlock, &wqueue->waker->lock)
 		watch_waker_request(wqueue->waker, wqueue);
+	return true;
 }
 
-/* Wake all sleepers, as the end of file may have been reached */
+/**
+ * watch_queue_notify_all - request that all sleepers are woken
+ * @wqueue: the queue, whose end of file may have been reached
+ *
+ * Without a request, the next record would wake all sleepers: a task that goes to sleep
+ * later checks for the end of file itself.
+ *
+ * Context: Process context, with the ring locked.
+ */
 void watch_queue_notify_all(struct watch_queue *wqueue)
 {
-	spin_lock_irq(&wqueue->ring.lock);
-	wqueue->wake_all = true;
-	watch_queue_notify(wqueue);
-	spin_unlock_irq(&wqueue->ring.lock);
+	if (watch_queue_notify(wqueue))
+		wqueue->wake_all = true;
 }
 
 /*

@@ -35,6 +35,7 @@ bool writer = true;	/* pipe->writers */
 
 /* watch_queue_notify(), with ring_lock */
 #define notify(sleeper)	pending = (pending || (sleeper))
+#define notify_all()	wake_all = (wake_all || has_sleeper()); notify(has_sleeper())
 
 /*
  * Wake one exclusive waiter and all others, or everyone.  An exclusive poller is woken
@@ -231,10 +232,10 @@ active proctype closer()
 
 	/* The removal record */
 	post();
-	atomic { !ring_lock -> watched = false; wake_all = true; notify(has_sleeper()) };
+	atomic { !ring_lock -> watched = false; notify_all() };
 	/* watch_queue_notify_all() */
 	writer = false;
-	atomic { !ring_lock -> wake_all = true; notify(has_sleeper()) }
+	atomic { !ring_lock -> notify_all() }
 #else
 	skip
 #endif

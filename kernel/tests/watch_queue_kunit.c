@@ -748,6 +748,12 @@ static int test_waiter_wake(struct wait_queue_entry *entry, unsigned int mode,
 	return 1;
 }
 
+static void test_notify_all(struct watch_queue *wqueue)
+{
+	scoped_guard(spinlock_irq, &wqueue->ring.lock)
+		watch_queue_notify_all(wqueue);
+}
+
 static void test_wait(struct watch_queue *wqueue, struct test_waiter *w)
 {
 	init_waitqueue_func_entry(&w->entry, test_waiter_wake);
@@ -811,17 +817,22 @@ static void watch_queue_test_notify(struct kunit *test)
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
 }
 
-/* The end of file wakes all sleepers, and a later record wakes one exclusive sleeper. */
+/*
+ * The end of file wakes all sleepers, and a later record wakes one exclusive sleeper, also
+ * if there was no sleeper at the end of file.
+ */
 static void watch_queue_test_notify_all(struct kunit *test)
 {
 	struct test_context *ctx = test->priv;
 	struct test_waiter w[2] = {};
 
+	test_notify_all(ctx->wqueue);
+	KUNIT_EXPECT_FALSE(test, ctx->wqueue->wake_all);
 	for (u32 i = 0; i < ARRAY_SIZE(w); i++) {
 		init_waitqueue_func_entry(&w[i].entry, test_waiter_wake);
 		add_wait_queue_exclusive(&ctx->wqueue->wait, &w[i].entry);
 	}
-	watch_queue_notify_all(ctx->wqueue);
+	test_notify_all(ctx->wqueue);
 	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w[0]));
 	KUNIT_EXPECT_EQ(test, 1, test_waiter_wakes(ctx, &w[1]));
 	test_post(ctx, 1);
@@ -927,8 +938,8 @@ static void watch_queue_test_notify_share(struct kunit *test)
 	test_wait(ctx->wqueue, &w[0]);
 	test_wait(other, &w[1]);
 	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
-	watch_queue_notify_all(ctx->wqueue);
-	watch_queue_notify_all(other);
+	test_notify_all(ctx->wqueue);
+	test_notify_all(other);
 
 	spin_lock_irq(&waker->lock);
 	waker->nr_runs++;
@@ -946,7 +957,7 @@ static void watch_queue_test_notify_share(struct kunit *test)
 
 	/* The run charges what it measures */
 	ctx->wqueue->last_used = 1;
-	watch_queue_notify_all(ctx->wqueue);
+	test_notify_all(ctx->wqueue);
 	flush_delayed_work(&waker->work);
 	KUNIT_EXPECT_NE(test, 1, ctx->wqueue->last_used);
 	remove_wait_queue(&ctx->wqueue->wait, &w[0].entry);
@@ -985,8 +996,8 @@ static void watch_queue_test_notify_order(struct kunit *test)
 	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
 
 	/* Both are new: in the order of the requests */
-	watch_queue_notify_all(other);
-	watch_queue_notify_all(queue);
+	test_notify_all(other);
+	test_notify_all(queue);
 	KUNIT_EXPECT_PTR_EQ(test, other, test_next_run(waker));
 	KUNIT_EXPECT_EQ(test, TICK_NSEC / 16, waker->time);
 	KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
@@ -995,23 +1006,23 @@ static void watch_queue_test_notify_order(struct kunit *test)
 	/* One that is requested all the time has five turns in the time of the other one */
 	queue->last_used = 1000;
 	other->last_used = 5500;
-	watch_queue_notify_all(other);
+	test_notify_all(other);
 	for (int i = 0; i < 5; i++) {
-		watch_queue_notify_all(queue);
+		test_notify_all(queue);
 		KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
 	}
-	watch_queue_notify_all(queue);
+	test_notify_all(queue);
 	KUNIT_EXPECT_PTR_EQ(test, other, test_next_run(waker));
 	KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
 
 	/* One that was idle does not catch up */
 	for (int i = 0; i < 5; i++) {
-		watch_queue_notify_all(other);
+		test_notify_all(other);
 		KUNIT_EXPECT_PTR_EQ(test, other, test_next_run(waker));
 	}
-	watch_queue_notify_all(other);
+	test_notify_all(other);
 	queue->last_used = 5501;
-	watch_queue_notify_all(queue);
+	test_notify_all(queue);
 	KUNIT_EXPECT_PTR_EQ(test, other, test_next_run(waker));
 	KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
 
@@ -1034,10 +1045,10 @@ static void watch_queue_test_notify_once(struct kunit *test)
 	test_wait(other, &w[1]);
 	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
 	queue->last_used = 0;
-	watch_queue_notify_all(queue);
-	watch_queue_notify_all(other);
+	test_notify_all(queue);
+	test_notify_all(other);
 	KUNIT_EXPECT_PTR_EQ(test, queue, test_next_run(waker));
-	watch_queue_notify_all(queue);
+	test_notify_all(queue);
 	spin_lock_irq(&waker->lock);
 	KUNIT_EXPECT_PTR_EQ(test, other, watch_waker_next(waker));
 	KUNIT_EXPECT_NULL(test, watch_waker_next(waker));
@@ -1063,7 +1074,7 @@ static void watch_queue_test_notify_close(struct kunit *test)
 
 	test_wait(other, &w);
 	test_end_run(test, 1000 * TICK_NSEC, 16 * 1000);
-	watch_queue_notify_all(other);
+	test_notify_all(other);
 	KUNIT_EXPECT_PTR_EQ(test, &other->request, timerqueue_getnext(&waker->requests));
 	remove_wait_queue(&other->wait, &w.entry);
 	test_close(other);
@@ -1149,7 +1160,7 @@ static void watch_queue_test_post_closed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, ctx->ring->head);
 
 	test_wait(ctx->wqueue, &w);
-	watch_queue_notify_all(ctx->wqueue);
+	test_notify_all(ctx->wqueue);
 	KUNIT_EXPECT_FALSE(test, waker->scheduled);
 	KUNIT_EXPECT_NULL(test, timerqueue_getnext(&waker->requests));
 	remove_wait_queue(&ctx->wqueue->wait, &w.entry);
