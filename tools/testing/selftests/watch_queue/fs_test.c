@@ -585,6 +585,53 @@ TEST_F_TIMEOUT(failing, disk_fails, TIMEOUT_S)
 }
 
 /*
+ * A remount to read-only
+ */
+
+FIXTURE(remounted)
+{
+	struct rig rig;
+};
+
+FIXTURE_SETUP(remounted)
+{
+	rig_open(_metadata, &self->rig, &ext4);
+}
+
+FIXTURE_TEARDOWN(remounted)
+{
+	rig_close(&self->rig);
+}
+
+/*
+ * The disk fails while nothing is to be written but the state of the journal.  The remount
+ * aborts the journal, but succeeds.  ext4 rejects changes from then on, also after a remount to read-write.
+ */
+TEST_F_TIMEOUT(remounted, ext4_journal, TIMEOUT_S)
+{
+	struct rig *rig = &self->rig;
+	struct stopped nr = { 0 };
+	union watch_record r;
+	int fd, ret;
+
+	ASSERT_EQ(0, mount_rig(rig, "errors=continue"));
+	fd = open("mnt/old", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, neg(syncfs(fd)));
+	close(fd);
+	ASSERT_EQ(0, watch(&rig->s, "mnt", 1));
+	ASSERT_EQ(0, disk_fail(rig));
+	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
+	while ((ret = next_record(&rig->s.q, &r)) == 1)
+		EXPECT_TRUE(check_stopped(rig, &r, STOP_RDONLY, &nr));
+	EXPECT_EQ(1, nr.rdonly);
+	ASSERT_EQ(0, disk_repair(rig));
+	ASSERT_EQ(0, remount("mnt", 0, NULL));
+	EXPECT_TRUE(got_change(&rig->s, 1, NOTIFY_SB_RECONFIGURED, RO | BY_ERROR));
+	EXPECT_LT(open("mnt/new", O_CREAT | O_RDWR | O_CLOEXEC, 0600), 0);
+}
+
+/*
  * Reads of a filesystem that is mounted read-only fail
  */
 
