@@ -46,7 +46,7 @@ refused() {
 }
 
 echo 'KTAP version 1'
-echo 1..9
+echo 1..10
 
 mkdir tree && mount -t tmpfs top tree && mkdir tree/a tree/b || exit
 
@@ -132,4 +132,32 @@ for number, argument, error in (
             assert False, hex(number)
 PYTHON
 result 'each ioctl' $? out
+
+# A failure closes the queue, and an output that is full is an error
+python3 - <<'PYTHON' >out 2>&1
+import argparse
+import asyncio
+import os
+import sys
+import watchq.__main__ as example
+
+def fails(size, name, error):
+    before = os.listdir("/proc/self/fd")
+    try:
+        asyncio.run(example.watch(argparse.Namespace(size=size, watch=[name])))
+    except error:
+        pass
+    else:
+        assert False, name
+    assert os.listdir("/proc/self/fd") == before
+
+fails(0, "device=all", OSError)
+fails(4, "mount=none", OSError)
+sys.stdout.flush()
+end, full = os.pipe2(os.O_NONBLOCK)
+sys.stdout = os.fdopen(full, "w")
+os.write(full, b"x" * 65536)
+fails(4, "sb=all", BlockingIOError)
+PYTHON
+result 'failures' $? out
 [ "$failed" = 0 ]

@@ -27,13 +27,17 @@ def explain(error, what):
 
 def open_queue(size):
     """Return both ends of a queue that can hold this number of records."""
+    ends = ()
     try:
-        read_end, write_end = os.pipe2(
-            watchq.O_NOTIFICATION_PIPE | os.O_NONBLOCK | os.O_CLOEXEC)
-        fcntl.ioctl(read_end, watchq.IOC_WATCH_QUEUE_SET_SIZE, size)
-    except OSError as error:
+        ends = os.pipe2(watchq.O_NOTIFICATION_PIPE | os.O_NONBLOCK | os.O_CLOEXEC)
+        fcntl.ioctl(ends[0], watchq.IOC_WATCH_QUEUE_SET_SIZE, size)
+    except (OSError, OverflowError) as error:
+        for end in ends:
+            os.close(end)
+        if isinstance(error, OverflowError):
+            raise
         raise explain(error, f"cannot create a queue of {size} records") from error
-    return read_end, write_end
+    return ends
 
 
 def add_watch(queue, argument, watch_id):
@@ -83,12 +87,16 @@ def read_records(queue, ended):
         return
     try:
         data = os.read(queue, 4096)
+    except BlockingIOError:
+        return
+    except OSError as error:
+        ended.set_exception(error)
+        return
+    try:
         for record in watchq.records(data):
             print_record(record)
         if not data:
             ended.set_result("no watch is left")
-    except BlockingIOError:
-        pass
     except (OSError, ValueError) as error:
         ended.set_exception(error)
 
@@ -98,14 +106,16 @@ async def watch(args):
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
     queue, write_end = open_queue(args.size)
-    for watch_id, argument in enumerate(args.watch, 1):
-        add_watch(queue, argument, watch_id)
-    # With the write end closed, os.read() returns nothing when no watch is left
-    os.close(write_end)
-    loop.add_reader(queue, read_records, queue, ended)
-    for number in signal.SIGINT, signal.SIGTERM:
-        loop.add_signal_handler(number, ended.cancel)
     try:
+        try:
+            for watch_id, argument in enumerate(args.watch, 1):
+                add_watch(queue, argument, watch_id)
+        finally:
+            # With the write end closed, os.read() returns nothing when no watch is left
+            os.close(write_end)
+        loop.add_reader(queue, read_records, queue, ended)
+        for number in signal.SIGINT, signal.SIGTERM:
+            loop.add_signal_handler(number, ended.cancel)
         # A program that tracks a state reads the state here
         print("watching", flush=True)
         await ended
