@@ -16,8 +16,8 @@
  * if AUTOMOUNT is set. If STALE is a number, this request for states fails. If SERVER is
  * set, "wait" is written to stderr at each call that waits for the server of a network
  * filesystem. If BLOCK is set, each file has the type of a block device. If FULL is set, a
- * watch is added when the first records are in the queue. The fdinfo of the queue is the
- * file FDINFO.
+ * watch is added when the first records are in the queue. If OLD is set, the queue can
+ * only watch keys, and has 512 records at most. The fdinfo of the queue is the file FDINFO.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -279,6 +279,12 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
+	if (getenv("OLD") && request == IOC_WATCH_QUEUE_SET_SIZE && (unsigned long)arg <= 512)
+		return 0;
+	if (getenv("OLD") && _IOC_TYPE(request) == 'W') {
+		errno = request == IOC_WATCH_QUEUE_SET_SIZE ? EINVAL : ENOTTY;
+		return -1;
+	}
 	if (request == IOC_WATCH_QUEUE_ADD_WATCH)
 		return add_watch(fd, arg);
 	if (_IOC_TYPE(request) == 'W')

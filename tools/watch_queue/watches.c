@@ -582,19 +582,30 @@ unsigned long watches_depth(void)
 	return 512;
 }
 
+/* The size of a queue that can only watch keys has a lower limit */
+static bool can_only_watch_keys(int queue)
+{
+	return ioctl(queue, IOC_WATCH_QUEUE_REMOVE_WATCH, NULL) && errno == ENOTTY;
+}
+
 int watches_open(unsigned long depth)
 {
 	char records[32];
+	int fds[2], error;
 	unsigned int i;
-	int fds[2];
 
 	if (!nr_watches)
 		die(EXIT_USAGE, "nothing to watch, see watchq --help");
 	if (pipe2(fds, O_NOTIFICATION_PIPE | O_CLOEXEC))
 		die_errno("pipe2", "");
 	snprintf(records, sizeof(records), "%lu", depth);
-	if (ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth))
+	if (ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth)) {
+		error = errno;
+		if (!watches_any(WATCH_TYPE_KEY_NOTIFY) && can_only_watch_keys(fds[0]))
+			die_errno("--queue", records);
+		errno = error;
 		die_errno("--queue", records);
+	}
 	set_filter(fds[0]);
 	for (i = 0; i < nr_watches; i++) {
 		message_place = watches[i].place;
