@@ -38,6 +38,7 @@ struct filesystem {
 	char *dev, *name, *type;	/* "8:1", "sda1" or NULL, "ext4" */
 	char *path;			/* at the last update of the file, or NULL */
 	bool rdonly, by_error, shutdown, frozen;
+	bool unprivileged;		/* it is not reported whether it is frozen */
 	bool unconfirmed;		/* not reported since the last loss */
 };
 
@@ -276,12 +277,16 @@ static void update_filesystem(const struct event *ev)
 	}, *fs = find_filesystem(new.id);
 
 	/* Only these events report whether the filesystem is frozen */
-	if (!strcmp(ev->name, "state"))
+	if (fs)
+		new.unprivileged = fs->unprivileged;
+	if (!strcmp(ev->name, "state")) {
 		new.frozen = number_of(ev, "frozen");
-	else if (!strcmp(ev->name, "frozen") || !strcmp(ev->name, "thawed"))
+		new.unprivileged = number_of(ev, "unprivileged");
+	} else if (!strcmp(ev->name, "frozen") || !strcmp(ev->name, "thawed")) {
 		new.frozen = !strcmp(ev->name, "frozen");
-	else if (fs)
+	} else if (fs) {
 		new.frozen = fs->frozen;
+	}
 
 	if (!fs) {
 		if (has_newer_filesystem(ev))
@@ -301,6 +306,7 @@ static void update_filesystem(const struct event *ev)
 	fs->by_error = new.by_error;
 	fs->shutdown = new.shutdown;
 	fs->frozen = new.frozen;
+	fs->unprivileged = new.unprivileged;
 }
 
 static void handle_sb(const struct event *ev)
@@ -460,9 +466,15 @@ static void print_filesystems(FILE *file)
 	find_paths();
 	for (i = 0; i < ARRAY_SIZE(gauges); i++) {
 		print_header(file, gauges[i].name, "gauge", gauges[i].help);
-		for (j = 0; j < nr_filesystems; j++)
-			print_state(file, gauges[i].name, &filesystems[j],
-				    *((bool *)((char *)&filesystems[j] + gauges[i].state)));
+		for (j = 0; j < nr_filesystems; j++) {
+			const struct filesystem *fs = &filesystems[j];
+
+			if (fs->unprivileged &&
+			    gauges[i].state == offsetof(struct filesystem, frozen))
+				continue;
+			print_state(file, gauges[i].name, fs,
+				    *((const bool *)((const char *)fs + gauges[i].state)));
+		}
 	}
 	print_number(file, "watchq_untracked_events_total", "counter",
 		     "Events of filesystems without a state, as there are too many.", untracked);

@@ -111,7 +111,7 @@ cd "$2" && mkdir tree && mkdir -p /run && mount -t tmpfs run /run &&
 	mkdir -p /run/systemd/journal && truncate -s 8M disk && mkfs.ext4 -q disk || exit
 
 echo 'KTAP version 1'
-echo 1..51
+echo 1..53
 
 #
 # Readiness
@@ -335,6 +335,29 @@ mount --move moved tree
 finish
 ! grep -qv '^sb     error ' out && ! grep -qE 'event="(rdonly|new)"' metrics.prom
 result 'events that --filter rejects are not reported and not counted' $? out metrics.prom
+
+mount -o remount,errors=continue tree || exit
+start --sb tree --metrics metrics.prom
+i=0
+while [ $((i += 1)) -le 30 ]; do
+	echo provoked >"/sys/fs/ext4/$loop/trigger_fs_error"
+done
+# This ends the period of the rate limit
+umount tree
+wait $pid
+# shellcheck disable=SC2016 # of awk
+events=$(awk '/^watchq_(suppressed_)?events_total[{].*event="error"/ { n += $NF }
+	END { print n }' metrics.prom)
+[ "$events" = 30 ]
+result "errors that the rate limit suppressed: $events" $? metrics.prom
+
+mount_disk
+mkdir other && chown nobody other || exit
+su nobody -s /bin/sh -c \
+	"'$WATCHQ' --sb tree --filter sb=state --count 1 --metrics other/metrics.prom" >out 2>err
+grep -qxF "$(state readonly 0)" other/metrics.prom &&
+	! grep -q '^watchq_filesystem_frozen' other/metrics.prom
+result 'without privilege, it is not known whether a filesystem is frozen' $? err other/metrics.prom
 
 start --sb tree --metrics metrics.prom
 has "$(state readonly 0)"
