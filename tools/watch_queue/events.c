@@ -15,10 +15,12 @@
 #include "watchq.h"
 
 static bool mounts_read_again;		/* since events_begin() */
+static struct timespec time_of_read;
 
 void events_begin(void)
 {
 	mounts_read_again = false;
+	clock_gettime(CLOCK_REALTIME, &time_of_read);
 }
 
 /* The records of one read() are older than the mounts that are read after it */
@@ -722,7 +724,7 @@ static struct field *start_event(struct event *ev, const char *source,
 	ev->source = source;
 	ev->name = type->name;
 	ev->priority = type->priority;
-	clock_gettime(CLOCK_REALTIME, &ev->time);
+	ev->time = time_of_read;
 	add_text(ev, "time", format_time(ev));
 	hide(ev);
 	add_text(ev, "source", ev->source);
@@ -772,6 +774,7 @@ void event_resumed(struct event *ev, unsigned int id)
 {
 	static const struct event_type resumed = { "resumed", LOG_INFO };
 
+	clock_gettime(CLOCK_REALTIME, &time_of_read);
 	start_event(ev, "queue", &resumed);
 	add_watch_fields(ev, id);
 }

@@ -264,7 +264,6 @@ static int read_queue(const struct options *options, int queue, int signals)
 
 	update_backlog();
 	mount_paths_forget();
-	events_begin();
 	len = read(queue, buf, sizeof(buf));
 	if (len < 0)
 		die(EXIT_FAILED, "read: %s", strerror(errno));
@@ -273,6 +272,7 @@ static int read_queue(const struct options *options, int queue, int signals)
 			die(EXIT_KERNEL, "end of file: the queue of this kernel is too old");
 		return EXIT_ENDED;
 	}
+	events_begin();
 	more = handle_records(options, buf, len, signals);
 	recover(queue);
 	mounts_settle(queue);
