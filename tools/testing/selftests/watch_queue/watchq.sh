@@ -11,7 +11,7 @@
 
 if [ "$1" != inside ]; then
 	[ "$(id -u)" = 0 ] || skip_all 'needs root, to mount'
-	need chroot jq keyctl losetup mkfs.ext4 pivot_root script su unshare
+	need chroot fsfreeze jq keyctl losetup mkfs.ext4 pivot_root script su unshare
 	id nobody >/dev/null 2>&1 || skip_all 'no unprivileged user'
 	WATCHQ=${WATCHQ:-$(command -v watchq)}
 	WATCHQ=$(realpath "${WATCHQ:-$(dirname "$0")/../../../watch_queue/watchq}")
@@ -145,7 +145,7 @@ PATH=$PWD/bin:$PATH
 [ -e /dev/pts/ptmx ] || { mkdir -p /dev/pts && mount -t devpts none /dev/pts; } || exit
 
 echo 'KTAP version 1'
-echo 1..173
+echo 1..177
 
 #
 # Wrong use
@@ -333,6 +333,16 @@ await unlinked out
 finish
 [ $status = 0 ] && [ "$(wc -l <out)" = 2 ]
 result 'a link that the kernel removes' $? out err
+start --key @us --key @u --json
+key=$(keyctl add user in_session a @us) key2=$(keyctl add user in_user a @u)
+finish
+keyctl unlink "$key" @us
+keyctl unlink "$key2" @u
+jq -c '[.on, .key_name]' <out >got
+same 'keyrings of the user' got <<'END'
+["@us","_uid_ses.0"]
+["@u","_uid.0"]
+END
 
 #
 # Output
@@ -340,19 +350,20 @@ result 'a link that the kernel removes' $? out err
 
 # Another keyring keeps the key, and so its name
 shelf=$(keyctl newring shelf @s)
-key=$(keyctl add user "$(printf 'big secret\302\205\342\200\256\343\205\244')" a "$shelf")
+name=$(printf 'big\\ secret\302\205\342\200\256\342\201\246\343\205\244')
+key=$(keyctl add user "$name" a "$shelf")
 start --key @s
 keyctl link "$key" @s
 keyctl unlink "$key" @s
 finish
 same 'keys in text' out <<END
 key    linked          _ses                 other_type=user \
-other_name=big\\040secret\\302\\205\\342\\200\\256\\343\\205\\244
+other_name=big\\134\\040secret\\302\\205\\342\\200\\256\\342\\201\\246\\343\\205\\244
 key    unlinked        _ses                 other_type=user \
-other_name=big\\040secret\\302\\205\\342\\200\\256\\343\\205\\244
+other_name=big\\134\\040secret\\302\\205\\342\\200\\256\\342\\201\\246\\343\\205\\244
 END
 
-name=$(printf 'a "b" \\ \303\244 \377 \001 \302\233 \342\200\256 \363\240\201\201')
+name=$(printf 'a "b" \\ \303\244 \377 \001 \302\233 \342\200\256 \363\240\201\201 \355\240\200')
 key=$(keyctl add user "$name" a "$shelf")
 before=$(date -u +%Y-%m-%dT%H:%M:%S)
 start --key @s --json
@@ -365,7 +376,7 @@ fields <out >got
 same_json 'keys in JSON' got <<'END'
 {"source":"key","event":"linked","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses","other_type":"user",
- "other_name":"a \"b\" \\ \u00e4 \ufffd \u0001 \u009b \u202e \udb40\udc41"}
+ "other_name":"a \"b\" \\ \u00e4 \ufffd \u0001 \u009b \u202e \udb40\udc41 \ufffd\ufffd\ufffd"}
 {"source":"key","event":"cleared","priority":"info","watch":0,"on":"@s","key_type":"keyring",
  "key_name":"_ses"}
 END
@@ -373,7 +384,7 @@ holds 'numbers of keys' "all(.key == $(keyctl id @s)) and .[0].other == $key"
 holds time "all(.time | test(\"^....-..-..T..:..:..[.][0-9]{6}Z\$\")) and
 	all(.time >= \"$before\" and .time[:19] <= \"$after\") and .[0].time <= .[1].time"
 
-grep -qF '\u0001 \u009b \u202e \udb40\udc41"' out
+grep -qF '\u0001 \u009b \u202e \udb40\udc41 \ufffd\ufffd\ufffd"' out
 result 'JSON has no control characters' $? out
 
 before=$(date +%Y-%m-%dT%H:%M:%S)
@@ -914,6 +925,17 @@ END
 umount tree
 umount tree2
 
+mount -t tmpfs top tree && mount --bind tree tree2 || exit
+start --mount tree2 --json
+mount -o remount,ro tree
+printed 1
+finish
+umount tree tree2
+jq -c '[.event, .rdonly, .fs_rdonly, .options[:3]]' <out >got
+same 'options of a read-only filesystem' got <<'END'
+["fs-changed",false,true,"ro,"]
+END
+
 truncate -s 8M disk && mkfs.ext4 -q disk || exit
 mount_disk errors=continue
 mkdir tree/a
@@ -967,6 +989,13 @@ start --sb tree --only state --count 1
 ended
 same 'only the state of a watch' out <<END
 sb     state           tree                 dev_name=$loop fs_type=ext4
+END
+fsfreeze --freeze tree || exit
+watchq --sb tree --count 1 --json >out 2>err
+fsfreeze --unfreeze tree || exit
+jq -c '[.event, .priority, .frozen]' <out >got
+same 'the state of a frozen filesystem' got <<'END'
+["state","notice",true]
 END
 watchq --sb tree --sb tree/a --count 1 --filter sb=state >out 2>err &&
 	grep -q 'sb tree/a: the same filesystem as --sb tree, watched once' err
@@ -1208,6 +1237,19 @@ after=$(peak)
 finish
 [ "$before" = "$after" ]
 result "unmounted mounts are not kept: $before, $after" $?
+umount tree
+
+# listmount() returns 256 of them at once
+mount -t tmpfs top tree || exit
+i=0
+while [ $((i += 1)) -le 300 ]; do
+	mkdir tree/$i && mount -t tmpfs cargo tree/$i || exit
+done
+start --mount tree --subtree --only unmount --json
+i=0
+while [ $((i += 1)) -le 300 ]; do umount tree/$i; done
+finish
+holds 'paths of 300 mounts' 'length == 300 and all(.path)'
 umount tree
 
 # Each mount is moved into the next one, so that the path of the first one is longer than
