@@ -329,7 +329,7 @@ static void watch_mounts(struct __test_metadata *_metadata, const char *cgroup, 
  */
 TEST_F(memcg, subtrees)
 {
-	watch_mounts(_metadata, self->dir, 20000, NULL, WATCH_TYPE_MOUNT_NOTIFY,
+	watch_mounts(_metadata, self->dir, max_many() / 5, NULL, WATCH_TYPE_MOUNT_NOTIFY,
 		     WATCH_SUBTREE, is_32_bit() ? 300 : 480);
 }
 
