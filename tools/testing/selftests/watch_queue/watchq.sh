@@ -991,7 +991,7 @@ same 'only the state of a watch' out <<END
 sb     state           tree                 dev_name=$loop fs_type=ext4
 END
 fsfreeze --freeze tree || exit
-watchq --sb tree --count 1 --json >out 2>err
+watchq --sb tree --count 1 --timeout 1 --json >out 2>err
 fsfreeze --unfreeze tree || exit
 jq -c '[.event, .priority, .frozen]' <out >got
 same 'the state of a frozen filesystem' got <<'END'
