@@ -158,6 +158,7 @@ end, full = os.pipe2(os.O_NONBLOCK)
 sys.stdout = os.fdopen(full, "w")
 os.write(full, b"x" * 65536)
 fails(4, "sb=all", BlockingIOError)
+os.read(end, 65536)
 PYTHON
 result 'failures' $? out
 [ "$failed" = 0 ]

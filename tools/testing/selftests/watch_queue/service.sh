@@ -352,12 +352,12 @@ events=$(awk '/^watchq_(suppressed_)?events_total[{].*event="error"/ { n += $NF 
 result "errors that the rate limit suppressed: $events" $? metrics.prom
 
 mount_disk
-mkdir other && chown nobody other || exit
+mkdir theirs && chown nobody theirs || exit
 su nobody -s /bin/sh -c \
-	"'$WATCHQ' --sb tree --filter sb=state --count 1 --metrics other/metrics.prom" >out 2>err
-grep -qxF "$(state readonly 0)" other/metrics.prom &&
-	! grep -q '^watchq_filesystem_frozen' other/metrics.prom
-result 'without privilege, it is not known whether a filesystem is frozen' $? err other/metrics.prom
+	"'$WATCHQ' --sb tree --filter sb=state --count 1 --metrics theirs/metrics.prom" >out 2>err
+grep -qxF "$(state readonly 0)" theirs/metrics.prom &&
+	! grep -q '^watchq_filesystem_frozen' theirs/metrics.prom
+result 'no state of freezing without privilege' $? err theirs/metrics.prom
 
 start --sb tree --metrics metrics.prom
 has "$(state readonly 0)"
