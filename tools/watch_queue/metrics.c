@@ -276,9 +276,9 @@ static void update_filesystem(const struct event *ev)
 		.shutdown = number_of(ev, "shutdown"),
 	}, *fs = find_filesystem(new.id);
 
-	/* Only these events report whether the filesystem is frozen */
 	if (fs)
 		new.unprivileged = fs->unprivileged;
+	/* Only these events report whether the filesystem is frozen */
 	if (!strcmp(ev->name, "state")) {
 		new.frozen = number_of(ev, "frozen");
 		new.unprivileged = number_of(ev, "unprivileged");
