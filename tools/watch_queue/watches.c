@@ -385,18 +385,27 @@ static bool try_watch(int queue, struct watch *watch, unsigned int id)
 	return !error;
 }
 
-static void watch_object(int queue, struct watch *watch, unsigned int id)
+/* The watch cannot be added */
+static void __noreturn die_watch(const struct watch *watch)
 {
 	bool devices = watch->source->type == WATCH_TYPE_DEVICE_NOTIFY;
 	const char *suffix = devices ? "s" : watch->all ? " all" : "";
-	bool sb = watch->source->type == WATCH_TYPE_SB_NOTIFY && !watch->all;
+	int error = errno;
 	char option[16];
+
+	snprintf(option, sizeof(option), "--%s%s", watch->source->name, suffix);
+	errno = error;
+	die_errno(option, watch->all ? "" : watch->object);
+}
+
+static void watch_object(int queue, struct watch *watch, unsigned int id)
+{
+	bool sb = watch->source->type == WATCH_TYPE_SB_NOTIFY && !watch->all;
 
 	if (try_watch(queue, watch, id))
 		return;
-	snprintf(option, sizeof(option), "--%s%s", watch->source->name, suffix);
 	if (!sb || errno != EBUSY)
-		die_errno(option, watch->all ? "" : watch->object);
+		die_watch(watch);
 	warn_twin(watch);
 }
 
@@ -582,30 +591,42 @@ unsigned long watches_depth(void)
 	return 512;
 }
 
-/* The size of a queue that can only watch keys has a lower limit */
-static bool can_only_watch_keys(int queue)
+/* The first watch that is not on a key, or NULL */
+static const struct watch *watch_on_other(void)
 {
-	return ioctl(queue, IOC_WATCH_QUEUE_REMOVE_WATCH, NULL) && errno == ENOTTY;
+	unsigned int i;
+
+	for (i = 0; i < nr_watches; i++)
+		if (watches[i].source->type != WATCH_TYPE_KEY_NOTIFY)
+			return &watches[i];
+	return NULL;
+}
+
+/* A queue that can only watch keys has fewer records, too */
+static void __noreturn die_size(int queue, unsigned long depth)
+{
+	const struct watch *other = watch_on_other();
+	int error = errno;
+	char text[32];
+
+	if (other && ioctl(queue, IOC_WATCH_QUEUE_REMOVE_WATCH, NULL) && errno == ENOTTY)
+		die_watch(other);
+	errno = error;
+	snprintf(text, sizeof(text), "%lu", depth);
+	die_errno("--queue", text);
 }
 
 int watches_open(unsigned long depth)
 {
-	char records[32];
-	int fds[2], error;
 	unsigned int i;
+	int fds[2];
 
 	if (!nr_watches)
 		die(EXIT_USAGE, "nothing to watch, see watchq --help");
 	if (pipe2(fds, O_NOTIFICATION_PIPE | O_CLOEXEC))
 		die_errno("pipe2", "");
-	snprintf(records, sizeof(records), "%lu", depth);
-	if (ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth)) {
-		error = errno;
-		if (!watches_any(WATCH_TYPE_KEY_NOTIFY) && can_only_watch_keys(fds[0]))
-			die_errno("--queue", records);
-		errno = error;
-		die_errno("--queue", records);
-	}
+	if (ioctl(fds[0], IOC_WATCH_QUEUE_SET_SIZE, depth))
+		die_size(fds[0], depth);
 	set_filter(fds[0]);
 	for (i = 0; i < nr_watches; i++) {
 		message_place = watches[i].place;
