@@ -26,7 +26,9 @@ ran() { sed -nE '/# *SKIP/d; s/^ok [0-9]+ (- )?//p' "$1"; }
 without_queue='^\(plain\|global.header\|records\)\b'
 
 kernel=$1
-set -- /t/64/*_test /t/32/*_test
+# An architecture may have only one word size
+# shellcheck disable=SC2046 # one word each
+set -- $(ls /t/64/*_test /t/32/*_test 2>/dev/null)
 echo 'KTAP version 1'
 echo 1..$((6 + $#))
 
