@@ -153,12 +153,18 @@ def fails(size, name, error):
 
 fails(0, "device=all", OSError)
 fails(4, "mount=none", OSError)
-sys.stdout.flush()
+
+queue, other = example.open_queue(16)
+example.add_watch(queue, "sb=all", 1)
+ended = asyncio.new_event_loop().create_future()
 end, full = os.pipe2(os.O_NONBLOCK)
-sys.stdout = os.fdopen(full, "w")
 os.write(full, b"x" * 65536)
-fails(4, "sb=all", BlockingIOError)
+sys.stdout = os.fdopen(full, "w")
+example.read_records(queue, ended)
 os.read(end, 65536)
+sys.stdout.flush()
+sys.stdout = sys.__stdout__
+assert isinstance(ended.exception(), BlockingIOError)
 PYTHON
 result 'failures' $? out
 [ "$failed" = 0 ]
