@@ -208,7 +208,7 @@ static void watch_waker_request(struct watch_waker *waker, struct watch_queue *w
  * @wqueue: the queue, which has become readable
  *
  * Context: Any but NMI, with the ring locked.
- * Return: true if there is a request, false if nobody waits or the queue is closed.
+ * Return: true if there is a request, false if no task waits or the queue is closed.
  */
 noinline bool watch_queue_notify(struct watch_queue *wqueue)
 {

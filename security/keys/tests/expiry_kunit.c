@@ -67,7 +67,7 @@ static void key_expiry_test_once(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, result[1].pending);
 	KUNIT_EXPECT_EQ(test, result[1].next, TIME64_MAX);
 
-	/* If the clock is set back, the key expires once more */
+	/* If the clock is set back, the key expires again */
 	scoped_guard(spinlock, &key_serial_lock)
 		KUNIT_EXPECT_FALSE(test, key_expiry_pending(key, KEY_TEST_EXPIRY - 1,
 							    &result[1].next));

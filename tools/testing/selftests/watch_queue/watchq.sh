@@ -1239,7 +1239,7 @@ finish
 result "unmounted mounts are not kept: $before, $after" $?
 umount tree
 
-# listmount() returns 256 of them at once
+# A call of listmount() returns 256 of them
 mount -t tmpfs top tree || exit
 i=0
 while [ $((i += 1)) -le 300 ]; do
