@@ -923,6 +923,20 @@ TEST_F(limits, balance)
 	EXPECT_EQ(before, after);
 }
 
+/* Makes keys in a new session keyring */
+static void make_keys(struct __test_metadata *_metadata, int *keys, int nr)
+{
+	char name[16];
+	int i;
+
+	ASSERT_GT(keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), 0);
+	for (i = 0; i < nr; i++) {
+		snprintf(name, sizeof(name), "watches%d", i);
+		keys[i] = key_new(name);
+		ASSERT_GT(keys[i], 0);
+	}
+}
+
 /*
  * RLIMIT_NOFILE limits a user's watches on keys over all queues.  One more fails with
  * EAGAIN.  Removing a watch uncharges it immediately.
@@ -931,15 +945,9 @@ TEST_F(limits, watches)
 {
 	struct rlimit limit = { .rlim_cur = 20, .rlim_max = 20 };
 	int i, round, keys[21], fd[2][2];
-	char name[16];
 
 	ASSERT_EQ(0, become_user(SOME_USER));
-	ASSERT_GT(keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), 0);
-	for (i = 0; i < 21; i++) {
-		snprintf(name, sizeof(name), "watches%d", i);
-		keys[i] = key_new(name);
-		ASSERT_GT(keys[i], 0);
-	}
+	make_keys(_metadata, keys, 21);
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, pipe2(fd[i], O_NOTIFICATION_PIPE));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
@@ -967,15 +975,9 @@ TEST_F(limits, watches_real_user)
 {
 	struct rlimit limit = { .rlim_cur = 20, .rlim_max = 20 };
 	int i, keys[21], fd[2];
-	char name[16];
 
 	ASSERT_EQ(0, setresuid(SOME_USER, OTHER_USER, OTHER_USER));
-	ASSERT_GT(keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), 0);
-	for (i = 0; i < 21; i++) {
-		snprintf(name, sizeof(name), "watches%d", i);
-		keys[i] = key_new(name);
-		ASSERT_GT(keys[i], 0);
-	}
+	make_keys(_metadata, keys, 21);
 	ASSERT_EQ(0, pipe2(fd, O_NOTIFICATION_PIPE));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	for (i = 0; i < 20; i++)

@@ -612,8 +612,7 @@ TEST_F_TIMEOUT(remounted, ext4_journal, TIMEOUT_S)
 {
 	struct rig *rig = &self->rig;
 	struct stopped nr = { 0 };
-	union watch_record r;
-	int fd, ret;
+	int fd;
 
 	ASSERT_EQ(0, mount_rig(rig, "errors=continue"));
 	fd = open("mnt/old", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
@@ -623,8 +622,7 @@ TEST_F_TIMEOUT(remounted, ext4_journal, TIMEOUT_S)
 	ASSERT_EQ(0, watch(&rig->s, "mnt", 1));
 	ASSERT_EQ(0, disk_fail(rig));
 	ASSERT_EQ(0, remount("mnt", MS_RDONLY, NULL));
-	while ((ret = next_record(&rig->s.q, &r)) == 1)
-		EXPECT_TRUE(check_stopped(rig, &r, STOP_RDONLY, &nr));
+	EXPECT_TRUE(await_stop(rig, STOP_RDONLY, &nr));
 	EXPECT_EQ(1, nr.rdonly);
 	ASSERT_EQ(0, disk_repair(rig));
 	ASSERT_EQ(0, remount("mnt", 0, NULL));
