@@ -276,16 +276,16 @@ static void update_filesystem(const struct event *ev)
 		.shutdown = number_of(ev, "shutdown"),
 	}, *fs = find_filesystem(new.id);
 
-	if (fs)
+	if (fs) {
+		new.frozen = fs->frozen;
 		new.unprivileged = fs->unprivileged;
+	}
 	/* Only these events report whether the filesystem is frozen */
 	if (!strcmp(ev->name, "state")) {
 		new.frozen = number_of(ev, "frozen");
 		new.unprivileged = number_of(ev, "unprivileged");
 	} else if (!strcmp(ev->name, "frozen") || !strcmp(ev->name, "thawed")) {
 		new.frozen = !strcmp(ev->name, "frozen");
-	} else if (fs) {
-		new.frozen = fs->frozen;
 	}
 
 	if (!fs) {

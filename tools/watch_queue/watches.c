@@ -390,11 +390,9 @@ static void __noreturn die_watch(const struct watch *watch)
 {
 	bool devices = watch->source->type == WATCH_TYPE_DEVICE_NOTIFY;
 	const char *suffix = devices ? "s" : watch->all ? " all" : "";
-	int error = errno;
 	char option[16];
 
 	snprintf(option, sizeof(option), "--%s%s", watch->source->name, suffix);
-	errno = error;
 	die_errno(option, watch->all ? "" : watch->object);
 }
 

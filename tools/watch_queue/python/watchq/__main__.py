@@ -5,6 +5,7 @@ For example: python3 -m watchq mount=/ sb=all
 """
 import argparse
 import asyncio
+import contextlib
 import fcntl
 import os
 import signal
@@ -27,16 +28,15 @@ def explain(error, what):
 
 def open_queue(size):
     """Return both ends of a queue that can hold this number of records."""
-    ends = ()
-    try:
-        ends = os.pipe2(watchq.O_NOTIFICATION_PIPE | os.O_NONBLOCK | os.O_CLOEXEC)
-        fcntl.ioctl(ends[0], watchq.IOC_WATCH_QUEUE_SET_SIZE, size)
-    except (OSError, OverflowError) as error:
-        for end in ends:
-            os.close(end)
-        if isinstance(error, OverflowError):
-            raise
-        raise explain(error, f"cannot create a queue of {size} records") from error
+    with contextlib.ExitStack() as on_error:
+        try:
+            ends = os.pipe2(watchq.O_NOTIFICATION_PIPE | os.O_NONBLOCK | os.O_CLOEXEC)
+            for end in ends:
+                on_error.callback(os.close, end)
+            fcntl.ioctl(ends[0], watchq.IOC_WATCH_QUEUE_SET_SIZE, size)
+        except OSError as error:
+            raise explain(error, f"cannot create a queue of {size} records") from error
+        on_error.pop_all()
     return ends
 
 
