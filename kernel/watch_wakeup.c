@@ -228,8 +228,8 @@ noinline bool watch_queue_notify(struct watch_queue *wqueue)
  * watch_queue_notify_all - request that all sleepers are woken
  * @wqueue: the queue, whose end of file may have been reached
  *
- * Does nothing if no task waits: a task that goes to sleep later checks for the end of
- * file itself, and if wake_all were set, the next record would wake all sleepers.
+ * Does nothing if no task waits.  A task that goes to sleep later checks for the end of
+ * file itself.  If wake_all were set, the next record would wake all sleepers.
  *
  * Context: Process context, with the ring locked.
  */
