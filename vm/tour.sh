@@ -65,10 +65,11 @@ try move-to mount --move tree/old tree/new
 try rdonly mount -o remount,bind,ro tree/new
 try unmount umount tree/new
 finish
+# watchq gets the paths of the mounts when it starts
+mount -t tmpfs cargo tree/old && mount -t tmpfs cargo tree/new || exit
 scene 'AUTOMOUNTS: only those that are unmounted because nothing uses them' \
 	--mount tree --subtree --match expired=1
-mount -t tmpfs cargo tree/old && umount tree/old || exit
-mount -t tmpfs cargo tree/old || exit
+umount tree/new || exit
 try expired expire tree/old
 finish
 umount tree || exit
@@ -107,7 +108,8 @@ await quota
 finish
 umount tree || exit
 
-mkfs.ext4 -q "$disk" && mount "$disk" tree || exit
+# By default, ext4 reads bitmaps at a random time after mount(2), which could fail, too
+mkfs.ext4 -q "$disk" && mount -o no_prefetch_block_bitmaps "$disk" tree || exit
 scene 'DISKS: one with read errors, and the filesystem on it' --block all
 bad_reads || exit
 echo "\$ dd if=$disk of=/dev/null bs=4096 count=1 iflag=direct"
