@@ -3,7 +3,7 @@
  * Run the scenarios and print "NAME VALUE" for each.  VALUE is the cost of one
  * operation in ticks of the TSC.  Under "qemu -icount shift=0" a tick is one
  * instruction.  The minimum of several repetitions is used, because some of them
- * include a timer interrupt.
+ * include a timer interrupt; or their median, see struct scenario.
  *
  *	bench		all scenarios for one processor
  *	bench NAME...	those whose names start with a NAME, and the rows they subtract
@@ -158,27 +158,34 @@ static bool has_result(const char *name)
 	return false;
 }
 
+static int compare(const void *a, const void *b)
+{
+	const uint64_t *l = a, *r = b;
+
+	return (*l > *r) - (*l < *r);
+}
+
 static void run(const struct scenario *s)
 {
-	uint64_t best = UINT64_MAX, took;
+	size_t nr = s->once ? 1 : REPETITIONS;
+	uint64_t took[REPETITIONS];
 	double value;
 
 	if (s->setup && !s->setup(s)) {
 		release();
 		return;
 	}
-	for (int i = 0; i < (s->once ? 1 : REPETITIONS); i++) {
+	for (size_t i = 0; i < nr; i++) {
 		if (s->prepare)
 			s->prepare(s);
-		took = s->run(s);
-		if (took < best)
-			best = took;
+		took[i] = s->run(s);
 	}
 	if (s->check)
 		s->check(s);
 	release();
 
-	value = (double)best / s->ops;
+	qsort(took, nr, sizeof(*took), compare);
+	value = (double)took[s->median ? nr / 2 : 0] / s->ops;
 	if (s->minus)
 		value -= result(s->minus);
 	results[nr_results].name = s->name;

@@ -39,6 +39,7 @@
  * @len: size of a record or a write in bytes
  * @nr: number of watchers, watches or records, depending on the scenario
  * @once: run one repetition only
+ * @median: use the median, as single repetitions are much shorter than the others
  */
 struct scenario {
 	const char *name;
@@ -51,6 +52,7 @@ struct scenario {
 	unsigned int len;
 	unsigned int nr;
 	bool once;
+	bool median;
 };
 
 struct group {

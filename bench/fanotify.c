@@ -177,7 +177,7 @@ static void with_error(const struct scenario *s)
 #define ERRORS(HOW)							\
 	{ "near-error-" #HOW "-produce", .minus = "near-error-unheard",	\
 	  .setup = setup_errors_ ## HOW, .prepare = prepare_error,	\
-	  .run = run_error, .ops = 1 },					\
+	  .run = run_error, .ops = 1, .median = true },			\
 	{ "near-error-" #HOW "-consume",				\
 	  .setup = setup_errors_ ## HOW, .prepare = with_error,		\
 	  .run = run_consume, .ops = 1 }
@@ -189,7 +189,7 @@ struct group fanotify_rows(void)
 		  .run = run_mounts, .ops = BATCH / 2 },
 		MOUNTS(queue), MOUNTS(fanotify),
 		{ "near-error-unheard", .setup = setup_errors,
-		  .prepare = prepare_error, .run = run_error, .ops = 1 },
+		  .prepare = prepare_error, .run = run_error, .ops = 1, .median = true },
 		ERRORS(queue), ERRORS(fanotify),
 	};
 
