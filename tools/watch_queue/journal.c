@@ -23,7 +23,7 @@
 
 static int journal = -1;
 static unsigned long long unlogged;
-static bool blocked;		/* the journal or stderr, for TIMEOUT_MS */
+static bool journal_stuck, stderr_stuck;
 
 unsigned long long journal_unlogged(void)
 {
@@ -125,14 +125,13 @@ static bool send_entry(const char *entry, size_t len)
 	return errno == EMSGSIZE && send_file(entry, len);
 }
 
-static bool wait_writable(int fd)
+/* If it waited for each event while nothing is read, the queue would become full */
+static bool wait_writable(int fd, bool *stuck)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 
-	if (poll(&pfd, 1, TIMEOUT_MS) == 1)
-		return true;
-	blocked = true;
-	return false;
+	*stuck = poll(&pfd, 1, *stuck ? 0 : TIMEOUT_MS) != 1;
+	return !*stuck;
 }
 
 /* Returns false if the journal is dead, or if it blocks */
@@ -140,14 +139,16 @@ static bool to_journal(const char *entry, size_t len)
 {
 	if (journal < 0 && !connect_journal())
 		return false;
-	if (send_entry(entry, len))
+	if (send_entry(entry, len)) {
+		journal_stuck = false;
 		return true;
+	}
 	if (errno != EAGAIN) {
 		/* The socket may be that of an earlier instance */
 		if (!connect_journal())
 			return false;
-	} else {
-		wait_writable(journal);
+	} else if (!wait_writable(journal, &journal_stuck)) {
+		return false;
 	}
 	return send_entry(entry, len);
 }
@@ -155,16 +156,8 @@ static bool to_journal(const char *entry, size_t len)
 /* The service manager, if there is one, takes the priority from the prefix */
 static bool to_stderr(const struct event *ev, const char *message)
 {
-	return wait_writable(STDERR_FILENO) &&
+	return wait_writable(STDERR_FILENO, &stderr_stuck) &&
 	       dprintf(STDERR_FILENO, "<%d>%s\n", ev->priority, message) >= 0;
-}
-
-static bool signal_pending(void)
-{
-	sigset_t pending;
-
-	sigpending(&pending);
-	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
 }
 
 /* A file in memory.  The text and its length are valid after finish(). */
@@ -190,7 +183,6 @@ bool journal_event(const struct event *ev)
 	size_t len;
 	FILE *file;
 
-	blocked = false;
 	file = begin(&message, &len);
 	print_text(file, &line, ev);
 	finish(file);
@@ -201,5 +193,5 @@ bool journal_event(const struct event *ev)
 		unlogged++;
 	free(entry);
 	free(message);
-	return !blocked || !signal_pending();
+	return (!journal_stuck && !stderr_stuck) || !exit_pending();
 }

@@ -127,17 +127,17 @@ static void __noreturn run(const char *command, const struct event *ev)
  */
 static bool run_command(const char *command, const struct event *ev)
 {
-	sigset_t pending;
 	int status;
 	pid_t pid;
 
 	pid = fork();
 	if (!pid)
 		run(command, ev);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		die(EXIT_FAILED, "cannot run a command: %s", strerror(errno));
-	sigpending(&pending);
-	return !sigismember(&pending, SIGINT) && !sigismember(&pending, SIGTERM);
+	if (pid < 0)
+		warn("cannot run the command of --exec for an event: %s", strerror(errno));
+	else if (waitpid(pid, &status, 0) != pid)
+		die(EXIT_FAILED, "waitpid: %s", strerror(errno));
+	return !exit_pending();
 }
 
 bool output_event(const struct output *out, const struct event *ev)

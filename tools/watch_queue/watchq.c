@@ -124,16 +124,12 @@ static void write_results(void)
  */
 
 /* Receive signals through poll(), without a race before it */
-static int signal_fd(int first, int second)
+static int signal_fd(const sigset_t *set)
 {
-	sigset_t set;
 	int fd;
 
-	sigemptyset(&set);
-	sigaddset(&set, first);
-	sigaddset(&set, second);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	sigprocmask(SIG_BLOCK, set, NULL);
+	fd = signalfd(-1, set, SFD_CLOEXEC);
 	if (fd < 0)
 		die(EXIT_FAILED, "signalfd: %s", strerror(errno));
 	return fd;
@@ -147,16 +143,46 @@ static void read_signal(int fd)
 		die(EXIT_FAILED, "signalfd: %s", strerror(errno));
 }
 
+static sigset_t exit_signals;
+
+bool exit_pending(void)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	sigandset(&pending, &pending, &exit_signals);
+	return !sigisemptyset(&pending);
+}
+
 /* The signals to exit */
 static int open_signals(void)
 {
+	struct sigaction hangup;
+
 	/* A shell ignores SIGINT for "watchq &" */
 	signal(SIGINT, SIG_DFL);
 	/* A closed output pipe is a normal exit */
 	signal(SIGPIPE, SIG_IGN);
 	/* The parent may have ignored SIGCHLD, which breaks waitpid() */
 	signal(SIGCHLD, SIG_DFL);
-	return signal_fd(SIGINT, SIGTERM);
+	sigemptyset(&exit_signals);
+	sigaddset(&exit_signals, SIGINT);
+	sigaddset(&exit_signals, SIGTERM);
+	/* nohup ignores it, but a blocked signal would be received nevertheless */
+	sigaction(SIGHUP, NULL, &hangup);
+	if (hangup.sa_handler != SIG_IGN)
+		sigaddset(&exit_signals, SIGHUP);
+	return signal_fd(&exit_signals);
+}
+
+/* The signal to print statistics */
+static int open_usr1(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	return signal_fd(&set);
 }
 
 #define RECOVERY_MS	1000	/* until the second request of the states */
@@ -345,7 +371,7 @@ static int monitor(const struct options *options, int queue)
 		{ .fd = open_signals(), .events = POLLIN },
 		{ .fd = queue, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader is gone */
-		{ .fd = signal_fd(SIGUSR1, SIGUSR1), .events = POLLIN },
+		{ .fd = open_usr1(), .events = POLLIN },
 		{ .fd = -1, .events = POLLIN },
 	};
 	unsigned long long events = 0;

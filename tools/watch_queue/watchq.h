@@ -306,6 +306,13 @@ bool output_flush(int signals, bool all);
 void output_variable(char *variable, size_t size, const char *name);
 
 /*
+ * watchq.c
+ */
+
+/* Is one of the signals pending that end the program? */
+bool exit_pending(void);
+
+/*
  * journal.c: output of events to the journal
  */
 
