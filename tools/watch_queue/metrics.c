@@ -39,6 +39,7 @@ struct filesystem {
 	char *path;			/* at the last update of the file, or NULL */
 	bool rdonly, by_error, shutdown, frozen;
 	bool unprivileged;		/* it is not reported whether it is frozen */
+	bool nodev;			/* print its states only if it is not healthy */
 	bool unconfirmed;		/* not reported since the last loss */
 };
 
@@ -173,7 +174,8 @@ static void count(const struct event *ev)
 	struct series *s;
 
 	/* The subject of a loss is the number of records */
-	make_label(object, sizeof(object), strcmp(ev->name, "lost") ? ev->subject : "");
+	make_label(object, sizeof(object), ev->priority == LOG_INFO ||
+		   !strcmp(ev->name, "lost") ? "" : ev->subject);
 	s = find_series(ev, object);
 	if (!s && count_series(ev) >= MAX_SERIES) {
 		*object = 0;
@@ -200,6 +202,26 @@ static struct filesystem *find_filesystem(unsigned long long id)
 		if (filesystems[i].id == id)
 			return &filesystems[i];
 	return NULL;
+}
+
+/* Is the type one without a block device, such as overlay, nfs and fuse.sshfs? */
+static bool is_nodev(const char *type)
+{
+	FILE *file = fopen("/proc/filesystems", "re");
+	size_t len = strcspn(type, ".");
+	char *line = NULL, *name;
+	bool nodev = false;
+	size_t size = 0;
+
+	while (file && !nodev && getline(&line, &size, file) > 0) {
+		name = strchr(line, '\t');
+		nodev = name && name != line && !strncmp(name + 1, type, len) &&
+			name[1 + len] == '\n';
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return nodev;
 }
 
 static bool healthy(const struct filesystem *fs)
@@ -298,6 +320,7 @@ static void update_filesystem(const struct event *ev)
 		fs->dev = copy(text_of(ev, "dev"));
 		fs->name = copy(text_of(ev, "dev_name"));
 		fs->type = copy(text_of(ev, "fs_type"));
+		fs->nodev = fs->type && is_nodev(fs->type);
 	}
 	fs->unconfirmed = false;
 	if (!has_present_state(ev))
@@ -469,6 +492,9 @@ static void print_filesystems(FILE *file)
 		for (j = 0; j < nr_filesystems; j++) {
 			const struct filesystem *fs = &filesystems[j];
 
+			/* A host has several of them for each container */
+			if (fs->nodev && healthy(fs))
+				continue;
 			if (fs->unprivileged &&
 			    gauges[i].state == offsetof(struct filesystem, frozen))
 				continue;
@@ -623,7 +649,8 @@ int metrics_open(const char *path)
 	set_monitor(path);
 	error = make_temporary() ? 0 : errno;
 	unlink(temporary);
-	if (error)
+	/* If there is no space now, metrics_write() prints a message and tries again */
+	if (error && error != ENOSPC)
 		die(status_of(error), "--metrics %s: %s", path, strerror(error));
 	pending = true;
 	set_timer(DELAY_S);
