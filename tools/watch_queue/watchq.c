@@ -398,7 +398,7 @@ static int monitor(const struct options *options, int queue)
 		if (pfd[0].revents) {
 			if (options->output.format != OUTPUT_EXEC)
 				drain(options, queue, pfd[0].fd);
-			return EXIT_DONE;
+			return stats.events < options->count ? EXIT_FAILED : EXIT_DONE;
 		}
 		if (pfd[3].revents) {
 			read_signal(pfd[3].fd);
