@@ -48,7 +48,7 @@ static bool match_patterns(const struct event *ev, const char *name)
 	const struct pattern *p;
 
 	for (p = patterns; field && p; p = p->next)
-		if (p->field == name && !fnmatch(p->glob, field_value(field), 0))
+		if (p->field == name && !fnmatch(p->glob, field_value(field), FNM_EXTMATCH))
 			return true;
 	return false;
 }

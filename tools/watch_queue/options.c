@@ -89,13 +89,15 @@ static unsigned long long parse_number(const char *option, const char *text,
 
 static bool use_colour(const char *when)
 {
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
 	if (!strcmp(when, "always"))
 		return true;
 	if (!strcmp(when, "never"))
 		return false;
 	if (strcmp(when, "auto"))
 		die(EXIT_USAGE, "--color %s: must be auto, always or never", when);
-	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	return isatty(STDOUT_FILENO) && !(no && *no) && !(term && !strcmp(term, "dumb"));
 }
 
 #define MAX_SECONDS	1e9

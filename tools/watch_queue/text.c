@@ -29,7 +29,7 @@ static int print_plain(FILE *to, const char *name)
 	return width;
 }
 
-/* As the output "short-iso-precise" of journalctl */
+/* ISO 8601, with microseconds */
 static void print_iso(FILE *to, const struct timespec *time, const struct tm *tm)
 {
 	char date[32], zone[8];

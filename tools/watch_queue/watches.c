@@ -35,7 +35,8 @@ static const struct {
 	{ "pipe2", ENOPKG, EXIT_KERNEL, NO_OPTION "WATCH_QUEUE" },
 	{ "pipe2", EINVAL, EXIT_KERNEL, "this kernel has no notification queue" },
 	{ "--queue", EINVAL, EXIT_USAGE,
-	  "more than 8388608 records, or more than sysctl fs.pipe-max-size allows" },
+	  "more than 8388608 records, or more than sysctl fs.pipe-max-size allows; "
+	  "specify a smaller --queue" },
 	{ "--queue", EPERM, EXIT_PERMISSION,
 	  "more than sysctl fs.pipe-user-pages-soft or -hard allows" },
 	{ "--filter", EINVAL, EXIT_KERNEL, "this kernel does not support the filter" },
@@ -164,6 +165,7 @@ static const struct {
 } aliases[] = {
 	{ "read-only", "rdonly" }, { "readonly", "rdonly" }, { "ro", "rdonly" },
 	{ "read-write", "rdwr" }, { "readwrite", "rdwr" }, { "rw", "rdwr" },
+	{ "umount", "unmount" },
 };
 
 static bool same_word(const char *word, const char *text, size_t len)
@@ -274,7 +276,8 @@ static int key_number(const char *text)
 	errno = 0;
 	n = strtol(text, &end, 0);
 	if (errno || end == text || *end || n <= 0 || n > INT_MAX)
-		die(EXIT_USAGE, "--key %s: must be a serial number, @s, @u or @us", text);
+		die(EXIT_USAGE, "--key %s: must be a serial number (hexadecimal with 0x), "
+		    "@s, @u or @us", text);
 	return n;
 }
 
