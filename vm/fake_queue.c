@@ -15,9 +15,12 @@
  * a number, SIGTERM ends the process at this attempt to add a watch, or at this statmount()
  * if AUTOMOUNT is set. If STALE is a number, this request for states fails. If SERVER is
  * set, "wait" is written to stderr at each call that waits for the server of a network
- * filesystem. If BLOCK is set, each file has the type of a block device. If FULL is set, a
- * watch is added when the first records are in the queue. If OLD is set, the queue can
- * only watch keys, and has 512 records at most. The fdinfo of the queue is the file FDINFO.
+ * filesystem. If FORK is a number, this fork() fails; the first one is that of the queue.
+ * If WAITS is set, "blocked" is written to stderr when the journal or stderr did not accept
+ * data while watchq waited. If BLOCK is set, each file has the type of a block device. If
+ * FULL is set, a watch is added when the first records are in the queue. If OLD is set, the
+ * queue can only watch keys, and has 512 records at most. The fdinfo of the queue is the
+ * file FDINFO.
  *
  * The journal is the socket JOURNAL. On exit, the peak virtual size of the process is
  * written to the file PEAK.
@@ -149,6 +152,18 @@ static size_t make_scripted(union watch_record *rec, char letter)
 	case 'f':	/* another filesystem is mounted */
 		describe(&rec->sb, ++filesystems);
 		rec->watch.subtype = NOTIFY_SB_NEW;
+		return sizeof(rec->sb);
+	case 'o':	/* another filesystem is remounted read-only */
+		describe(&rec->sb, ++filesystems);
+		rec->watch.subtype = NOTIFY_SB_RDONLY;
+		rec->watch.info = NOTIFY_SB_IS_RDONLY;
+		return sizeof(rec->sb);
+	case 't':	/* the state of a tmpfs */
+	case 'T':	/* it is shut down */
+		describe(&rec->sb, 2000);
+		strcpy((char *)rec->sb.fs_type, "tmpfs");
+		rec->watch.subtype = letter == 't' ? NOTIFY_SB_STATE : NOTIFY_SB_SHUTDOWN;
+		rec->watch.info = letter == 't' ? 0 : NOTIFY_SB_IS_SHUTDOWN;
 		return sizeof(rec->sb);
 	case 'm':	/* a mount was moved */
 		memset(rec, 0, sizeof(*rec));
@@ -355,6 +370,33 @@ int statfs(const char *path, struct statfs *fs)
 	if (getenv("SERVER"))
 		fputs("wait\n", stderr);
 	return next(path, fs);
+}
+
+pid_t fork(void)
+{
+	static pid_t (*next)(void);
+	static unsigned int calls;
+
+	if (++calls == number("FORK")) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (!next)
+		next = dlsym(RTLD_NEXT, "fork");
+	return next();
+}
+
+int poll(struct pollfd *fds, nfds_t nr, int timeout)
+{
+	static int (*next)(struct pollfd *fds, nfds_t nr, int timeout);
+	int ret;
+
+	if (!next)
+		next = dlsym(RTLD_NEXT, "poll");
+	ret = next(fds, nr, timeout);
+	if (getenv("WAITS") && fds->events == POLLOUT && timeout && !ret)
+		fputs("blocked\n", stderr);
+	return ret;
 }
 
 int fstat(int fd, struct stat *stat)

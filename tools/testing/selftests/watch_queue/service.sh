@@ -35,9 +35,9 @@ start() {
 	await 'watchq: watching' err
 }
 
-# finish: stop watchq after it has reported what is queued
+# finish [SIGNAL]: stop watchq after it has reported what is queued
 finish() {
-	kill -INT $pid
+	kill "-${1-INT}" $pid
 	wait $pid
 	status=$?
 }
@@ -111,7 +111,7 @@ cd "$2" && mkdir tree && mkdir -p /run && mount -t tmpfs run /run &&
 	mkdir -p /run/systemd/journal && truncate -s 8M disk && mkfs.ext4 -q disk || exit
 
 echo 'KTAP version 1'
-echo 1..53
+echo 1..57
 
 #
 # Readiness
@@ -278,14 +278,34 @@ uevent
 uevent
 finish
 after=$(date +%s)
-grep -qxF "$(counter device change info /devices/virtual/mem/null 2)" metrics.prom
+grep -qxF "$(counter device change info '' 2)" metrics.prom
 result 'the file is written at the end, whatever the priority' $? metrics.prom
 [ ! -s out ] && [ "$(stat -c %a metrics.prom)" = 644 ] && [ ! -e .metrics.prom.watchq-new ]
 result 'the file is readable, and no other is left' $? out
-labels=$(labels device change info /devices/virtual/mem/null)
+labels=$(labels device change info '')
 last=$(grep -F "watchq_last_event_timestamp_seconds$labels" metrics.prom)
 [ "${last##* }" -ge "$before" ] && [ "${last##* }" -le "$after" ]
 result 'the time of the last event' $? metrics.prom
+
+start --devices --metrics metrics.prom
+uevent
+finish HUP
+[ $status = 0 ] && grep -q 'device change' out &&
+	grep -qxF "$(counter device change info '' 1)" metrics.prom
+result 'SIGHUP ends watchq as the other signals do' $? out metrics.prom
+trap '' HUP
+start --devices
+trap - HUP
+kill -HUP $pid
+uevent
+await 'device change' out
+finish
+result 'SIGHUP is ignored after nohup' $status out
+start --devices --count 5
+uevent
+finish
+[ $status = 1 ]
+result 'a signal before the number of --count' $? out
 
 start --devices --metrics metrics.prom --queue 4
 halt $pid
@@ -295,7 +315,7 @@ has 'watchq_lost_records_total{monitor="metrics"} 3'
 has 'watchq_queue_records{monitor="metrics"} 0'
 has 'watchq_queue_size_records{monitor="metrics"} 4'
 has "$(counter queue lost warning '' 1)"
-has "$(counter device change info /devices/virtual/mem/null 4)"
+has "$(counter device change info '' 4)"
 finish
 result 'lost records, and the queue' 0
 
@@ -389,7 +409,9 @@ done
 mount -t tmpfs top tree && mkdir "$(printf 'tree/a\n"\\\303\244\377')" || exit
 start --mount tree --metrics metrics.prom
 mount -t tmpfs cargo "$(printf 'tree/a\n"\\\303\244\377')"
-has "$(counter mount new info "$PWD/$(printf 'tree/a\\n\\"\\\\\303\244\357\277\275')" 1)"
+mount -o remount,bind,ro "$(printf 'tree/a\n"\\\303\244\377')"
+has "$(counter mount new info '' 1)"
+has "$(counter mount rdonly notice "$PWD/$(printf 'tree/a\\n\\"\\\\\303\244\357\277\275')" 1)"
 result 'characters of a label' 0
 umount "$(printf 'tree/a\n"\\\303\244\377')"
 finish
@@ -409,11 +431,20 @@ uevent
 await 'metrics tree/metrics.prom: Read-only file system' err
 uevent
 mount -o remount,rw tree
-until grep -qxF "$(counter device change info /devices/virtual/mem/null 2)" tree/metrics.prom
-do :; done
+until grep -qxF "$(counter device change info '' 2)" tree/metrics.prom; do :; done
 finish
 [ $status = 0 ] && [ "$(grep -c Read-only err)" = 1 ]
 result 'a read-only filesystem' $? err
+umount tree
+mount -t tmpfs -o size=8k top tree && head -c 8k /dev/zero >tree/fill || exit
+start --devices --metrics tree/metrics.prom
+uevent
+await 'metrics tree/metrics.prom: No space left on device' err
+rm tree/fill
+uevent
+until grep -sqxF "$(counter device change info '' 2)" tree/metrics.prom; do :; done
+finish
+result 'a full filesystem at the start' $status err
 umount tree
 
 #
