@@ -199,8 +199,8 @@ static bool watch_target_has_watch(const struct watch_target *target,
 	const struct watch *watch;
 
 	guard(rcu)();
-	hlist_for_each_entry_rcu(watch, &target->list->watchers, list_node) {
-		if (watch->queue == wqueue && watch->id == target->id)
+	hlist_for_each_entry_rcu(watch, &wqueue->watches, queue_node) {
+		if (watch->list == target->list && watch->id == target->id)
 			return true;
 	}
 	return false;
