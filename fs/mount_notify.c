@@ -52,6 +52,7 @@
  * Locks, outer to inner
  *
  *	sb->s_umount		held by remounts until the flags have changed
+ *	mutex			of mount_add_subtree()
  *	namespace_sem		the tree; held for reading while records are posted
  *	mount_lock		mnt_flags
  *	mount_fs_lock		see fs/mount_notify_fs.c; interrupts off

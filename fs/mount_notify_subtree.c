@@ -62,6 +62,7 @@
 #include <linux/cleanup.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
+#include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -163,12 +164,15 @@ struct watched_subtree *mount_alloc_subtree(struct mount *mnt)
  */
 void mount_add_subtree(struct watched_subtree *new)
 {
+	static DEFINE_MUTEX(mutex);
 	struct mount_watches *w = &new->mnt->mnt_watches;
 	struct watched_subtree *subtree;
 	struct mnt_namespace *ns;
 	struct hlist_node *next;
 	u64 epoch;
 
+	/* A task that mounts waits for one of these updates, not for all */
+	guard(mutex)(&mutex);
 	guard(rwsem_write)(&namespace_sem);
 	/*
 	 * Read the epoch before checking for a watch: if the last watch is removed after the
