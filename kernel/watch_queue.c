@@ -423,7 +423,8 @@ static int watch_link(struct watch *watch, struct watch_list *wlist)
  * @wlist: the object's list; the caller keeps the object alive
  *
  * The watch gets a copy of the caller's credentials without keyrings, so that it
- * does not pin the watched key.  It is charged to the caller, unless the caller has
+ * does not pin the watched key.  The copy pins the user namespace of the caller, and
+ * thereby the keyrings of its users.  The watch is charged to the caller, unless the caller has
  * CAP_SYS_RESOURCE in the initial user namespace.
  *
  * After success the watch may be freed at any time and must not be accessed.

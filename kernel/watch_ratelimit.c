@@ -9,6 +9,9 @@
  * first event is never delayed, and the last one by at most one period.  The number
  * of records plus the counts in them equals the number of events.  The timer runs
  * only while events occur.
+ *
+ * Records are posted with interrupts disabled, up to eleven in a period.  The time
+ * of each is proportional to the number of watches on the object.
  */
 
 #include <linux/build_bug.h>
