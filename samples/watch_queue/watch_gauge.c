@@ -190,7 +190,7 @@ module_init(gauge_init);
 
 /*
  * No file is open, so no gauge and no watch on one is left.  The watch list has no
- * release function: a source that has one waits here for the last release.
+ * release function.  A source that has one must be built in, see init_watch_list().
  */
 static void __exit gauge_exit(void)
 {

@@ -5,8 +5,8 @@
  *
  * The program watches the namespace, lists the mounts with listmount(), and applies the
  * records.  After a loss it lists the mounts again and continues.  Its watch stays in
- * place, and the table is compared, so the changes whose records were lost are printed,
- * too.  This needs no privilege.
+ * place, and the table is compared, so the differences that the lost records would have
+ * reported are printed, too.  This needs no privilege.
  *
  * See Documentation/userspace-api/watch_queue/mounts.rst.
  */

@@ -76,7 +76,7 @@ class Record:
         """The number of records lost at this place: 65535 means 65535 or more."""
         if (self.type, self.subtype) != (WATCH_TYPE_META, WATCH_META_LOSS_NOTIFICATION):
             return 0
-        # Linux 5.8 to 6.12 does not count them
+        # The previous implementation does not count them
         return self.info >> WATCH_INFO_TYPE_INFO__SHIFT or 1
 
     @property
