@@ -33,6 +33,11 @@ void warn(const char *format, ...)
 	(void)format;
 }
 
+bool exit_pending(void)
+{
+	return false;
+}
+
 /* A name is missing if its number is 0 */
 const char *name_of_device(char *buf, size_t size, unsigned int major, unsigned int minor)
 {
