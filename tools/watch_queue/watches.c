@@ -276,8 +276,8 @@ static int key_number(const char *text)
 	errno = 0;
 	n = strtol(text, &end, 0);
 	if (errno || end == text || *end || n <= 0 || n > INT_MAX)
-		die(EXIT_USAGE, "--key %s: must be a serial number (hexadecimal with 0x), "
-		    "@s, @u or @us", text);
+		die(EXIT_USAGE, "--key %s: must be a serial number, @s, @u or @us; 0x for hexadecimal",
+		    text);
 	return n;
 }
 

@@ -200,9 +200,9 @@ enum key_notification_subtype {
  *
  * The watch also gets records that kernels without this flag do not post:
  * %NOTIFY_KEY_EXPIRED, %NOTIFY_KEY_UNLINKED for links that the kernel removes, and
- * %NOTIFY_KEY_SETATTR if KEYCTL_GET_PERSISTENT sets the timeout.  The kernel removes a link if a new link to another key of the same type and
- * description displaces it, or if its key is dead.  Kernels without this flag
- * return EINVAL.
+ * %NOTIFY_KEY_SETATTR if KEYCTL_GET_PERSISTENT sets the timeout.  The kernel
+ * removes a link if a new link to another key of the same type and description
+ * displaces it, or if its key is dead.  Kernels without this flag return EINVAL.
  */
 #define KEY_WATCH_EXTENDED	0x00000100
 
@@ -249,7 +249,7 @@ enum mount_notification_subtype {
 };
 
 /* WATCH_INFO_TYPE_INFO of WATCH_TYPE_MOUNT_NOTIFY */
-#define NOTIFY_MOUNT_IN_SUBTREE	WATCH_INFO_FLAG_0 /* WATCH_SUBTREE: its mount is not in the record */
+#define NOTIFY_MOUNT_IN_SUBTREE	WATCH_INFO_FLAG_0 /* The watched mount is further up */
 #define NOTIFY_MOUNT_IS_RDONLY	WATCH_INFO_FLAG_1 /* The mount is read-only now */
 #define NOTIFY_MOUNT_AUTOMOUNT	WATCH_INFO_FLAG_2 /* Mounted by the kernel; may expire */
 #define NOTIFY_MOUNT_PROPAGATED	WATCH_INFO_FLAG_3 /* Caused by a change of another mount */
