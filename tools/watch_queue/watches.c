@@ -276,7 +276,7 @@ static int key_number(const char *text)
 	errno = 0;
 	n = strtol(text, &end, 0);
 	if (errno || end == text || *end || n <= 0 || n > INT_MAX)
-		die(EXIT_USAGE, "--key %s: must be a serial number, @s, @u or @us; 0x for hexadecimal",
+		die(EXIT_USAGE, "--key %s: must be a serial number (0x...: hex), @s, @u or @us",
 		    text);
 	return n;
 }
