@@ -20,7 +20,6 @@
  * WATCH_QUEUE_STEPS in the environment sets the number of steps, too.
  */
 #include <getopt.h>
-#include <time.h>
 
 #include "mounts.h"
 
@@ -66,7 +65,7 @@ struct space {
 
 static struct space spaces[3];
 static unsigned int fs_changes, remounts, roots;
-static unsigned int seed, steps = STEPS, step;
+static unsigned int seed = 1, steps = STEPS, step;
 static unsigned long long state;
 static char last_op[256];
 
@@ -1018,7 +1017,6 @@ int main(int argc, char **argv)
 	setlinebuf(stdout);
 	if (getenv("WATCH_QUEUE_STEPS"))
 		steps = strtoul(getenv("WATCH_QUEUE_STEPS"), NULL, 0);
-	seed = time(NULL) ^ getpid();
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt == 's')
 			seed = strtoul(optarg, NULL, 0);

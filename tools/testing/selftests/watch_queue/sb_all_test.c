@@ -1579,9 +1579,9 @@ static int reconfigure_read_only(int dir)
 TEST_F(boxes, outlives)
 {
 	struct box *outer = &self->box[0], *inner = &self->box[1];
-	__u64 end = now_ns() + TIMEOUT_MS * 1000000ULL;
 	struct expected_sb sb;
 	int dir, pidfd, ret;
+	__u64 end;
 
 	ASSERT_EQ(0, ask(outer, 'l'));
 	start_inner(_metadata, self->box, self->path[1], sizeof(self->path[1]));
@@ -1606,6 +1606,7 @@ TEST_F(boxes, outlives)
 
 	reader_close(&inner->w.s.q);
 	ASSERT_EQ(0, ask(outer, 'c'));
+	end = now_ns() + TIMEOUT_MS * 1000000ULL;
 	do {
 		ret = ask(outer, 't');
 	} while (ret == -ENOSPC && now_ns() < end);

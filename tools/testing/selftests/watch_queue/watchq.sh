@@ -462,6 +462,7 @@ start --key @s \
 	--exec 'echo $WATCHQ_SOURCE $WATCHQ_EVENT $WATCHQ_PRIORITY $WATCHQ_OTHER_NAME; exit 3'
 unset WATCHQ_OTHER_NAME
 keyctl add user demo a @s >key
+printed 1
 keyctl clear @s
 keyctl add user more a @s >key
 until [ "$(wc -l <out)" = 3 ]; do :; done
@@ -626,9 +627,10 @@ script -qc 'watchq --key @s --count 1 --color never 2>never' screen_never >/dev/
 await watching never
 keyctl clear @s
 wait
-! grep -q "$(printf '\033')" screen_never
+grep -q cleared screen_never && ! grep -q "$(printf '\033')" screen_never
 result 'no colour on request' $? screen_never
-grep -q "$(printf '\033\[1mkey')" screen && ! grep -q "$(printf '\033')" plain_screen
+grep -q "$(printf '\033\[1mkey')" screen && grep -q cleared plain_screen &&
+	! grep -q "$(printf '\033')" plain_screen
 result 'colour on a terminal, unless NO_COLOR is set' $? screen plain_screen
 
 #
@@ -724,6 +726,7 @@ c" || exit
 
 start --mount tree
 mount -t tmpfs cargo tree/a
+printed 1
 mkdir tree/a/deep
 mount -t tmpfs deep tree/a/deep
 umount tree/a/deep
@@ -1217,10 +1220,13 @@ mount -t tmpfs top tree && part=$(printf %0250d 0) || exit
 deep=tree/$part/$part/$part/$part/$part/$part/$part
 deep=$deep/$part/$part/$part/$part/$part/$part/$part
 mkdir -p "$deep"
+# mount_and_unmount N [LINES]: after so many lines, wait until each mount was read
 mount_and_unmount() {
 	i=0
 	while [ $((i += 1)) -le "$1" ]; do
-		mount -t tmpfs cargo "$deep" && umount "$deep" || exit
+		mount -t tmpfs cargo "$deep" || exit
+		[ ! "$2" ] || printed $(($2 + 2 * i - 1))
+		umount "$deep" || exit
 	done
 }
 start --mount tree --subtree --json
@@ -1231,7 +1237,7 @@ for round in 1 2; do
 	printed $((40 * round))
 done
 before=$(peak)
-mount_and_unmount 100
+mount_and_unmount 100 80
 printed 280
 after=$(peak)
 finish
