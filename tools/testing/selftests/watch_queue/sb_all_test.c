@@ -1387,6 +1387,9 @@ static int try_user_namespace(void)
 		_exit(unshare(CLONE_NEWUSER) ? errno : 0);
 	ret = wait_child(pid);
 	signal(SIGCHLD, SIG_IGN);
+	/* The process of the inner box is a zombie if it exited in between */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
 	return ret;
 }
 
