@@ -294,13 +294,14 @@ finish HUP
 	grep -qxF "$(counter device change info '' 1)" metrics.prom
 result 'SIGHUP ends watchq as the other signals do' $? out metrics.prom
 trap '' HUP
-start --devices
+start --devices --count 2
 trap - HUP
 kill -HUP $pid
 uevent
 await 'device change' out
-finish
-result 'SIGHUP is ignored after nohup' $status out
+uevent
+wait $pid
+result 'SIGHUP is ignored after nohup' $? out
 start --devices --count 5
 uevent
 finish
