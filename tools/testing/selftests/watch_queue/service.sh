@@ -296,8 +296,10 @@ result 'SIGHUP ends watchq as the other signals do' $? out metrics.prom
 trap '' HUP
 start --devices --count 2
 trap - HUP
+halt $pid
 kill -HUP $pid
 uevent
+kill -CONT $pid
 await 'device change' out
 uevent
 wait $pid
